@@ -1,0 +1,95 @@
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Generations: one small file a change, naming the release of every instance on this host.
+
+The file of a generation is opened by the first switch that changes something (`complete: false`) and closed when the
+whole deploy has gone through, so a run that dies half-way leaves a true record of what stands.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import (
+    linked_release,
+    list_instances,
+    read_json,
+    read_text,
+    service_of,
+    write_atomic,
+)
+from ansible_collections.lab.ai_backend.plugins.module_utils.releases import manifest_of
+from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import run_command
+
+SCHEMA = 1
+
+
+def numbers(layout):
+    """The generation numbers on this host, ascending."""
+    try:
+        names = os.listdir(layout.generations)
+    except FileNotFoundError:
+        return []
+    return sorted(int(name[:-5]) for name in names if name.endswith(".json") and name[:-5].isdigit())
+
+
+def path_of(layout, number):
+    return os.path.join(layout.generations, "%d.json" % number)
+
+
+def read(layout, number):
+    return read_json(path_of(layout, number))
+
+
+def active_slot(layout, service):
+    """The slot that serves, or an empty string before the first commit."""
+    words = (read_text(layout.active_slot(service)) or "").split()
+    return words[1] if len(words) == 2 and words[0] == "active" else ""
+
+
+def package_version(package, run=run_command):
+    code, output = run(["dpkg-query", "--show", "--showformat", "${Version}", package])
+    return output.strip() if code == 0 else ""
+
+
+def snapshot(layout, run=run_command):
+    """{instance: {release, artifact | package + version}} of this host, and the slot of each slotted service."""
+    instances, slots = {}, {}
+    for name in list_instances(layout):
+        manifest = manifest_of(layout, name) or {}
+        entry = {"release": linked_release(layout, name), "artifact": manifest.get("artifact", "")}
+        if manifest.get("package"):
+            entry["package"] = manifest["package"]
+            entry["package_version"] = package_version(manifest["package"], run)
+        instances[name] = entry
+        slot = active_slot(layout, service_of(name))
+        if slot:
+            slots[service_of(name)] = slot
+    return {"instances": instances, "slots": slots}
+
+
+def record(layout, number, registry="", complete=False, summary=(), run=run_command):
+    """Write generation `number` from what stands on this host now."""
+    before = read(layout, number) or {}
+    content = {
+        "schema": SCHEMA,
+        "number": number,
+        "complete": complete,
+        "registry": registry or before.get("registry", ""),
+        "created": before.get("created") or time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "summary": list(before.get("summary", [])) + [line for line in summary if line not in before.get("summary", [])],
+    }
+    content.update(snapshot(layout, run))
+    write_atomic(path_of(layout, number), json.dumps(content, indent=2, sort_keys=True) + "\n")
+    return content
+
+
+def protected_releases(layout, keep):
+    """{service: release ids} named by the newest `keep` generations."""
+    kept = {}
+    for number in numbers(layout)[-keep:]:
+        for name, entry in (read(layout, number) or {}).get("instances", {}).items():
+            kept.setdefault(service_of(name), set()).add(entry["release"])
+    return kept

@@ -1,0 +1,60 @@
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""HAProxy's admin socket: one command a connection, plain text back."""
+
+from __future__ import annotations
+
+import csv
+import os
+import socket
+
+
+class AdminError(Exception):
+    pass
+
+
+class AdminSocket:
+    def __init__(self, path, timeout=10):
+        self.path = path
+        self.timeout = timeout
+
+    @property
+    def present(self):
+        return os.path.exists(self.path)
+
+    def ask(self, command):
+        """The answer to one command. Raises AdminError where nobody listens."""
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+                connection.settimeout(self.timeout)
+                connection.connect(self.path)
+                connection.sendall((command + "\n").encode("utf-8"))
+                parts = []
+                while True:
+                    part = connection.recv(65536)
+                    if not part:
+                        break
+                    parts.append(part)
+        except OSError as error:
+            raise AdminError("%s: %s" % (self.path, error)) from error
+        return b"".join(parts).decode("utf-8", "replace").strip()
+
+    def server(self, backend, server):
+        """One server's row of `show stat` as a dict (`status`, `scur` = open sessions …), empty where it is unknown."""
+        rows = csv.DictReader(self.ask("show stat").lstrip("# ").splitlines())
+        return next((row for row in rows if row["pxname"] == backend and row["svname"] == server), {})
+
+    def map_value(self, path, key):
+        """The value HAProxy holds now for a key of a map file, or an empty string."""
+        for line in self.ask("show map %s" % path).splitlines():
+            words = line.split()
+            if len(words) == 3 and words[1] == key:
+                return words[2]
+        return ""
+
+    def set_map(self, path, key, value):
+        """Set a key of a map at run time and read it back. The file is the caller's: a restart reads only that."""
+        verb = "set" if self.map_value(path, key) else "add"
+        answer = self.ask("%s map %s %s %s" % (verb, path, key, value))
+        if self.map_value(path, key) != value:
+            raise AdminError("%s map %s %s %s: %s" % (verb, path, key, value, answer or "not taken"))

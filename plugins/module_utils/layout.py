@@ -1,0 +1,145 @@
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Where everything of ours lies on a host, and the one naming rule for units and users."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+
+ARTIFACT_MARKER = ".complete"
+
+
+def service_of(instance):
+    """`llama-cpp@fast` -> `llama-cpp`; an instance without `@` is its own service."""
+    return instance.partition("@")[0]
+
+
+def unit_of(instance):
+    return "ai-backend-%s.service" % instance
+
+
+def user_of(service):
+    return "ai-backend-%s" % service
+
+
+class Layout:
+    """Paths below `root`; tests give a folder of their own."""
+
+    def __init__(self, root="/"):
+        self.root = root
+
+    def path(self, *parts):
+        return os.path.join(self.root, *parts)
+
+    @property
+    def opt(self):
+        return self.path("opt/ai-backend")
+
+    @property
+    def artifacts(self):
+        return self.path("opt/ai-backend/artifacts")
+
+    @property
+    def releases(self):
+        return self.path("opt/ai-backend/releases")
+
+    @property
+    def instances(self):
+        return self.path("opt/ai-backend/instances")
+
+    @property
+    def etc(self):
+        return self.path("etc/ai-backend")
+
+    @property
+    def secrets(self):
+        return self.path("etc/ai-backend/secrets")
+
+    @property
+    def state(self):
+        return self.path("var/lib/ai-backend")
+
+    @property
+    def models(self):
+        return self.path("var/lib/ai-backend/models")
+
+    @property
+    def generations(self):
+        return self.path("var/lib/ai-backend/generations")
+
+    @property
+    def units(self):
+        return self.path("etc/systemd/system")
+
+    def release(self, service, identifier):
+        return os.path.join(self.releases, service, identifier)
+
+    def instance(self, instance):
+        return os.path.join(self.instances, instance)
+
+    def unit(self, name):
+        return os.path.join(self.units, name)
+
+    def dropin(self, instance):
+        return os.path.join(self.units, unit_of(instance) + ".d", "release.conf")
+
+    def active_slot(self, service):
+        """One line, `active <slot>`: HAProxy's map, the boot unit's input, and the commit point."""
+        return os.path.join(self.etc, service, "active-slot")
+
+
+def read_text(path):
+    """The file's text, or None where it does not exist."""
+    try:
+        with open(path, encoding="utf-8") as handle:
+            return handle.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def read_json(path):
+    text = read_text(path)
+    return None if text is None else json.loads(text)
+
+
+def write_atomic(path, text, mode=0o644):
+    """Write beside, flush to disk, rename: a reader or a power cut sees the old file or the new one."""
+    folder = os.path.dirname(path)
+    os.makedirs(folder, mode=0o755, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".new-")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+            os.fchmod(handle.fileno(), mode)
+            handle.write(text)
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.rename(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    sync_folder(folder)
+
+
+def sync_folder(folder):
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def linked_release(layout, instance):
+    """The release id an instance's link names, or an empty string."""
+    try:
+        return os.path.basename(os.readlink(layout.instance(instance)))
+    except FileNotFoundError:
+        return ""
+
+
+def list_instances(layout):
+    try:
+        return sorted(name for name in os.listdir(layout.instances) if not name.startswith("."))
+    except FileNotFoundError:
+        return []

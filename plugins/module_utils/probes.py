@@ -1,0 +1,184 @@
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Prove that a service does its work: real requests against a deadline, never "the port is open".
+
+A probe is a dict of a release's manifest:
+  {kind: http, path, status}                 a GET answers with this status
+  {kind: models, path, models, key}          GET /v1/models lists exactly these names
+  {kind: chat | stream, path, model, key}    one real answer from this model, not from a cache
+  {kind: redis, key}                         PING, authenticated
+  {kind: haproxy, socket, release}           the running worker answers on its admin socket
+`key` names a secret: {file, name} below /etc/ai-backend/secrets; its value never appears in a message.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+import urllib.error
+import urllib.request
+
+from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError, AdminSocket
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import read_text, unit_of
+
+# Two starts that end at once are a pattern, not bad luck; systemd counts them.
+RESTARTS_TO_GIVE_UP = 2
+
+
+class ProbeError(Exception):
+    pass
+
+
+def secret(layout, key):
+    """A value of a secret file: `NAME="value"` or, in Redis's form, `name "value"`."""
+    text = read_text(os.path.join(layout.secrets, key["file"]))
+    if text is None:
+        raise ProbeError("secret file %s isn't there" % key["file"])
+    for line in text.splitlines():
+        name, separator, value = line.replace(" ", "=", 1).partition("=") if "=" not in line else line.partition("=")
+        if separator and name == key["name"]:
+            return value.strip().strip('"')
+    raise ProbeError("secret file %s has no %s" % (key["file"], key["name"]))
+
+
+def request(layout, probe, port, body=None, timeout=30):
+    """(status, text) of one HTTP request to loopback. Raises ProbeError where nobody answers."""
+    headers = {"Content-Type": "application/json"}
+    if probe.get("key"):
+        headers["Authorization"] = "Bearer %s" % secret(layout, probe["key"])
+    url = "http://127.0.0.1:%d%s" % (port, probe["path"])
+    data = None if body is None else json.dumps(body).encode("utf-8")
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(urllib.request.Request(url, data=data, headers=headers), timeout=timeout) as answer:
+            return answer.status, answer.read().decode("utf-8", "replace")
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode("utf-8", "replace")
+    except (OSError, ValueError) as error:
+        raise ProbeError("%s: %s" % (url, getattr(error, "reason", None) or error)) from error
+
+
+def expect(condition, message):
+    if not condition:
+        raise ProbeError(message)
+
+
+def shorten(text, limit=300):
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[:limit] + " …"
+
+
+def check_http(layout, probe, port):
+    status, text = request(layout, probe, port)
+    expect(status == probe["status"], "GET %s answered %d, not %d: %s" % (probe["path"], status, probe["status"], shorten(text)))
+
+
+def check_models(layout, probe, port):
+    status, text = request(layout, probe, port)
+    expect(status == 200, "GET %s answered %d: %s" % (probe["path"], status, shorten(text)))
+    listed = sorted({entry["id"] for entry in json.loads(text)["data"]})
+    wanted = sorted(set(probe["models"]))
+    lacking = [name for name in wanted if name not in listed]
+    foreign = [name for name in listed if name not in wanted]
+    expect(not lacking, "GET %s does not list %s" % (probe["path"], ", ".join(lacking)))
+    expect(not foreign, "GET %s lists %s, which the plan does not name" % (probe["path"], ", ".join(foreign)))
+
+
+def chat_body(probe):
+    # The nonce makes every probe a question nobody asked before: a cached answer proves nothing.
+    nonce = "%d-%d" % (os.getpid(), time.monotonic_ns())
+    return {
+        "model": probe["model"],
+        "messages": [{"role": "user", "content": "probe %s" % nonce}],
+        "max_tokens": 4,
+        "stream": probe["kind"] == "stream",
+    }
+
+
+def check_chat(layout, probe, port):
+    status, text = request(layout, probe, port, chat_body(probe), timeout=probe.get("timeout", 120))
+    expect(status == 200, "model %s answered %d: %s" % (probe["model"], status, shorten(text)))
+    answer = json.loads(text)
+    expect(answer.get("choices"), "model %s answered without a choice: %s" % (probe["model"], shorten(text)))
+    name = answer.get("model", "")
+    expect(name == probe["model"], "asked for model %s, %s answered" % (probe["model"], name or "nobody"))
+
+
+def check_stream(layout, probe, port):
+    status, text = request(layout, probe, port, chat_body(probe), timeout=probe.get("timeout", 120))
+    expect(status == 200, "model %s answered %d: %s" % (probe["model"], status, shorten(text)))
+    expect(text.rstrip().endswith("data: [DONE]"), "the stream of model %s did not end with [DONE]" % probe["model"])
+
+
+def check_redis(layout, probe, port):
+    password = secret(layout, probe["key"])
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            words = ["AUTH", password]
+            parts = ["*%d\r\n" % len(words)] + ["$%d\r\n%s\r\n" % (len(word.encode("utf-8")), word) for word in words]
+            connection.sendall("".join(parts).encode("utf-8") + b"PING\r\n")
+            answer = b""
+            while answer.count(b"\r\n") < 2:
+                part = connection.recv(4096)
+                if not part:
+                    break
+                answer += part
+    except OSError as error:
+        raise ProbeError("redis on port %d: %s" % (port, error)) from error
+    expect(answer.startswith(b"+OK"), "redis on port %d refuses the password" % port)
+    expect(b"+PONG" in answer, "redis on port %d answered PING with %s" % (port, shorten(answer.decode("utf-8", "replace"))))
+
+
+def check_haproxy(_layout, probe, _port):
+    try:
+        answer = AdminSocket(probe["socket"]).ask("show env AI_BACKEND_CONFIG")
+    except AdminError as error:
+        raise ProbeError("haproxy's admin socket %s" % error) from error
+    runs = answer.partition("=")[2]
+    expect(runs == probe["release"], "haproxy runs configuration %s, not %s" % (runs or "unknown", probe["release"]))
+
+
+CHECKS = {
+    "http": check_http,
+    "models": check_models,
+    "chat": check_chat,
+    "stream": check_stream,
+    "redis": check_redis,
+    "haproxy": check_haproxy,
+}
+
+
+def run_once(layout, probe, port):
+    """One attempt. Raises ProbeError with what is wrong, never with a secret."""
+    try:
+        CHECKS[probe["kind"]](layout, probe, port)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ProbeError("%s %s: unreadable answer (%s)" % (probe["kind"], probe.get("path", ""), type(error).__name__)) from error
+
+
+def prove(layout, systemd, instance, manifest, timeout, interval=0.25, sleep=time.sleep):
+    """Run every probe of a release against an instance until it passes; give up at the deadline or when the unit dies.
+
+    Returns the seconds it took. Raises ProbeError with the last reason.
+    """
+    begin = time.monotonic()
+    unit_name = unit_of(instance)
+    base = systemd.unit(unit_name).restarts
+    port = manifest["ports"].get(instance, 0)
+    for probe in manifest["probes"]:
+        while True:
+            unit = systemd.unit(unit_name)
+            if unit.properties.get("ActiveState") == "failed" or unit.restarts - base >= RESTARTS_TO_GIVE_UP:
+                raise ProbeError("%s does not stay up: %s, %d restarts" % (unit_name, unit.describe(), unit.restarts - base))
+            try:
+                if not unit.active:
+                    raise ProbeError("%s is %s" % (unit_name, unit.describe()))
+                run_once(layout, probe, port)
+                break
+            except ProbeError as error:
+                if time.monotonic() - begin > timeout:
+                    raise ProbeError("no good answer within %d s: %s" % (timeout, error)) from error
+                sleep(interval)
+    return round(time.monotonic() - begin, 1)

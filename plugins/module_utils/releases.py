@@ -1,0 +1,120 @@
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Releases: immutable folders named by the hash of what they hold.
+
+A release folder holds `manifest.json`, the rendered `files/`, the `units/` it needs and `release.conf`, the drop-in of
+its instances. Everything to start, probe, show or bring back a service is in it; nothing is read from elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import (
+    linked_release,
+    list_instances,
+    read_json,
+    read_text,
+    service_of,
+    sync_folder,
+)
+
+# A release's own folder, known only after its hash: replaced when it is written.
+RELEASE_TOKEN = "@RELEASE@"
+
+
+def identifier(manifest):
+    """Twelve hex digits, a pure function of the manifest: same inputs, same release, on every host."""
+    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:12]
+
+
+def rendered(layout, manifest, release_id):
+    """{path in the release: text} of everything the release holds."""
+    folder = layout.release(manifest["service"], release_id)
+    head = "[Service]\nEnvironment=AI_BACKEND_RELEASE=%s\n" % release_id
+    texts = {"release.conf": head + manifest["dropin"]}
+    texts.update(("files/" + name, text) for name, text in manifest["files"].items())
+    texts.update(("units/" + name, text) for name, text in manifest["units"].items())
+    texts = {name: text.replace(RELEASE_TOKEN, folder) for name, text in texts.items()}
+    kept = {key: value for key, value in manifest.items() if key not in ("files", "units", "dropin")}
+    kept.update(id=release_id, units=sorted(manifest["units"]))
+    texts["manifest.json"] = json.dumps(kept, indent=2, sort_keys=True) + "\n"
+    return texts
+
+
+def current_texts(layout, service, release_id):
+    """{path: text} of a release on disk; empty where it does not exist."""
+    folder = layout.release(service, release_id)
+    texts = {}
+    for parent, _folders, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(parent, name)
+            texts[os.path.relpath(path, folder)] = read_text(path)
+    return texts
+
+
+def write(layout, service, release_id, texts):
+    """Make the folder beside its place and rename it in: a half-written release has no name."""
+    target = layout.release(service, release_id)
+    parent = os.path.dirname(target)
+    os.makedirs(parent, mode=0o755, exist_ok=True)
+    folder = tempfile.mkdtemp(dir=parent, prefix=".new-")
+    os.chmod(folder, 0o755)
+    for name, text in sorted(texts.items()):
+        path = os.path.join(folder, name)
+        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        with open(path, "w", encoding="utf-8") as handle:
+            os.fchmod(handle.fileno(), 0o644)
+            handle.write(text)
+            handle.flush()
+            os.fsync(handle.fileno())
+    if os.path.isdir(target):
+        # Only a damaged copy comes here: its texts differed from what its name says.
+        shutil.rmtree(target)
+    os.rename(folder, target)
+    sync_folder(parent)
+
+
+def manifest_of(layout, instance):
+    """The manifest of the release an instance is linked to, or None."""
+    release_id = linked_release(layout, instance)
+    return read_json(os.path.join(layout.release(service_of(instance), release_id), "manifest.json")) if release_id else None
+
+
+def named_by_instances(layout, service):
+    return {linked_release(layout, name) for name in list_instances(layout) if service_of(name) == service}
+
+
+def prune(layout, service, keep, protected):
+    """Delete the oldest releases beyond `keep`, never one an instance or a kept generation names. Returns their ids."""
+    parent = os.path.join(layout.releases, service)
+    try:
+        names = [name for name in os.listdir(parent) if not name.startswith(".")]
+    except FileNotFoundError:
+        return []
+    names.sort(key=lambda name: os.stat(os.path.join(parent, name)).st_mtime, reverse=True)
+    doomed = [name for name in names[keep:] if name not in protected | named_by_instances(layout, service)]
+    for name in doomed:
+        shutil.rmtree(os.path.join(parent, name))
+    return sorted(doomed)
+
+
+def prune_artifacts(layout):
+    """Delete the artifacts that no release on this host names. Returns their names."""
+    used = set()
+    for parent, _folders, names in os.walk(layout.releases):
+        if "manifest.json" in names:
+            used.add((read_json(os.path.join(parent, "manifest.json")) or {}).get("artifact", ""))
+    try:
+        present = sorted(os.listdir(layout.artifacts))
+    except FileNotFoundError:
+        return []
+    doomed = [name for name in present if os.path.join(layout.artifacts, name) not in used]
+    for name in doomed:
+        shutil.rmtree(os.path.join(layout.artifacts, name))
+    return doomed

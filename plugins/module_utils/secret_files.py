@@ -1,0 +1,50 @@
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Secret files below /etc/ai-backend/secrets: 0600, root's; systemd hands them to the one service that needs each."""
+
+from __future__ import annotations
+
+import os
+
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import read_text, write_atomic
+
+
+class SecretError(Exception):
+    pass
+
+
+def render(file_name, names, values):
+    """The text of one file: `KEY="value"` for systemd's EnvironmentFile=, `key "value"` for a Redis include (*.conf).
+
+    `names` = {key in the file: name of the secret}. Raises SecretError, naming the secret, never its value.
+    """
+    lines = []
+    for key, name in sorted(names.items()):
+        value = values.get(name, "")
+        if not value:
+            raise SecretError("secret %s has no value" % name)
+        if any(character in value for character in '"\\\n\r'):
+            raise SecretError("secret %s holds a quote, a backslash or a line break" % name)
+        lines.append('%s%s"%s"\n' % (key, " " if file_name.endswith(".conf") else "=", value))
+    return "".join(lines)
+
+
+def stale(layout, files, values):
+    """{file name: text} of the files that are missing, differ or are readable by others; and the files nobody names."""
+    texts = {name: render(name, names, values) for name, names in sorted(files.items())}
+    wrong = {}
+    for name, text in texts.items():
+        path = os.path.join(layout.secrets, name)
+        if read_text(path) != text or os.stat(path).st_mode & 0o777 != 0o600:
+            wrong[name] = text
+    try:
+        surplus = sorted(set(os.listdir(layout.secrets)) - set(texts))
+    except FileNotFoundError:
+        surplus = []
+    return wrong, surplus
+
+
+def write(layout, texts):
+    os.makedirs(layout.secrets, mode=0o700, exist_ok=True)
+    for name, text in texts.items():
+        write_atomic(os.path.join(layout.secrets, name), text, mode=0o600)

@@ -1,0 +1,82 @@
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The commit point of a slotted service: one atomic rename says which slot serves; everything else follows it."""
+
+from __future__ import annotations
+
+import time
+
+from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot, record
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import unit_of, write_atomic
+
+
+class SlotError(Exception):
+    pass
+
+
+def wait_until(condition, seconds, interval=0.2):
+    """True as soon as `condition()` holds, False after `seconds`."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() >= end:
+            return False
+        time.sleep(interval)
+    return True
+
+
+def backend_of(service, slot):
+    return "%s_%s" % (service, slot)
+
+
+def commit(layout, admin, service, slot, patience=30):
+    """Send new requests to `slot` from now on: the file first (it decides after any crash), then the running HAProxy.
+
+    Raises SlotError, with nothing changed, when HAProxy has not seen the slot up within `patience` seconds.
+    """
+    if admin.present:
+        seen = wait_until(
+            lambda: admin.server(backend_of(service, slot), slot).get("status", "").startswith("UP"), patience
+        )
+        if not seen:
+            status = admin.server(backend_of(service, slot), slot).get("status", "unknown to it")
+            raise SlotError("the edge does not see slot %s up after %ds: %s" % (slot, patience, status))
+    write_atomic(layout.active_slot(service), "active %s\n" % slot)
+    if admin.present:
+        admin.set_map(layout.active_slot(service), "active", slot)
+
+
+def drain(admin, service, slot, patience):
+    """Wait until the last request of a slot has ended. Returns how many were open when patience ran out."""
+    if not admin.present:
+        return 0
+    row = {}
+
+    def idle():
+        row.update(admin.server(backend_of(service, slot), slot))
+        return int(row.get("scur") or 0) == 0
+
+    wait_until(idle, patience)
+    return int(row.get("scur") or 0)
+
+
+def follow(layout, admin, service):
+    """Mend a running HAProxy whose map differs from the file. Returns the reason, or an empty string."""
+    slot = active_slot(layout, service)
+    if not slot or not admin.present or admin.map_value(layout.active_slot(service), "active") == slot:
+        return ""
+    return "the edge does not route to slot %s" % slot
+
+
+def promote(layout, systemd, admin, service, slots, slot, drain_seconds, generation=0, registry=""):
+    """Commit `slot`, drain the other, stop it. Returns the module's result."""
+    previous = active_slot(layout, service)
+    commit(layout, admin, service, slot)
+    if generation:
+        record(layout, generation, registry)
+    cut = 0
+    for other in slots:
+        if other == slot or systemd.unit(unit_of("%s@%s" % (service, other))).stopped:
+            continue
+        cut += drain(admin, service, other, drain_seconds)
+        systemd.call("stop", unit_of("%s@%s" % (service, other)))
+    return {"changed": previous != slot, "previous": previous, "slot": slot, "open_at_stop": cut}

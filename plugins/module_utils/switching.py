@@ -1,0 +1,236 @@
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Put an instance on a release, and take instances away: compare what runs with what should, then mend the difference."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot, record
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import (
+    linked_release,
+    list_instances,
+    read_json,
+    read_text,
+    service_of,
+    sync_folder,
+    unit_of,
+    write_atomic,
+)
+from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import process_environment
+
+
+class SwitchError(Exception):
+    pass
+
+
+def release_files(layout, service, release_id):
+    """(manifest, drop-in text, {unit file: text}) of a release on disk; (None, "", {}) where it is not there yet."""
+    folder = layout.release(service, release_id)
+    manifest = read_json(os.path.join(folder, "manifest.json"))
+    if manifest is None:
+        return None, "", {}
+    units = {name: read_text(os.path.join(folder, "units", name)) or "" for name in manifest["units"]}
+    return manifest, read_text(os.path.join(folder, "release.conf")) or "", units
+
+
+def secrets_newer(layout, manifest, unit):
+    """Names of the secret files written after the unit's process was started."""
+    newer = []
+    for name in manifest["secrets"]:
+        try:
+            if os.stat(os.path.join(layout.secrets, name)).st_mtime > unit.started:
+                newer.append(name)
+        except FileNotFoundError:
+            continue
+    return newer
+
+
+def running_release(layout, instance, manifest, unit):
+    """The release that the running process was started on, by its own environment.
+
+    A service that reloads keeps its first environment: for it the link counts once systemd saw a change of state
+    (start or reload) after the link was moved.
+    """
+    if not unit.active:
+        return ""
+    if manifest["reload"]:
+        moved = os.lstat(layout.instance(instance)).st_mtime if os.path.islink(layout.instance(instance)) else 0
+        return linked_release(layout, instance) if unit.state_changed >= moved else "before the last switch"
+    return process_environment(unit.pid).get("AI_BACKEND_RELEASE", "unknown")
+
+
+def differences(layout, systemd, instance, release_id):
+    """Why `instance` isn't yet what it should be, in words; an empty list when it is. Also the unit as systemd sees it."""
+    manifest, dropin, units = release_files(layout, service_of(instance), release_id)
+    unit = systemd.unit(unit_of(instance))
+    if manifest is None:
+        return ["release %s is new" % release_id], unit
+    reasons = []
+    current = linked_release(layout, instance)
+    if current != release_id:
+        reasons.append("release %s -> %s" % (current or "none", release_id))
+    for name, text in units.items():
+        if read_text(layout.unit(name)) != text:
+            reasons.append("unit file %s" % name)
+    if read_text(layout.dropin(instance)) != dropin:
+        reasons.append("drop-in")
+    if not unit.active:
+        reasons.append("unit is %s" % unit.describe())
+    else:
+        runs = running_release(layout, instance, manifest, unit)
+        if current == release_id and runs != release_id:
+            reasons.append("the process runs release %s" % runs)
+        reasons.extend("secret file %s is newer than the process" % name for name in secrets_newer(layout, manifest, unit))
+    for name in manifest["enable"]:
+        if not systemd.unit(name).enabled:
+            reasons.append("%s is not enabled" % name)
+    return reasons, unit
+
+
+def install(layout, systemd, instance, release_id):
+    """Link, unit files and drop-in of an instance; then tell systemd. Starts nothing."""
+    manifest, dropin, units = release_files(layout, service_of(instance), release_id)
+    if manifest is None:
+        raise SwitchError("release %s of %s isn't on this host" % (release_id, service_of(instance)))
+    lacking = [path for path in manifest["requires"] if not os.path.exists(path)]
+    if lacking:
+        raise SwitchError("release %s of %s needs %s, which isn't there" % (release_id, service_of(instance), lacking[0]))
+    for name, text in units.items():
+        if read_text(layout.unit(name)) != text:
+            write_atomic(layout.unit(name), text)
+    write_atomic(layout.dropin(instance), dropin)
+    point(layout, instance, release_id)
+    systemd.call("daemon-reload")
+    for name in manifest["enable"]:
+        if not systemd.unit(name).enabled:
+            systemd.call("enable", "--quiet", name)
+    return manifest
+
+
+def point(layout, instance, release_id):
+    """Move the instance's link to a release, atomically."""
+    link = layout.instance(instance)
+    if linked_release(layout, instance) == release_id:
+        return
+    os.makedirs(layout.instances, mode=0o755, exist_ok=True)
+    temporary = os.path.join(layout.instances, ".new-" + instance)
+    if os.path.lexists(temporary):
+        os.unlink(temporary)
+    os.symlink(layout.release(service_of(instance), release_id), temporary)
+    os.rename(temporary, link)
+    sync_folder(layout.instances)
+
+
+def apply(systemd, instance, manifest, was_active):
+    """Start, reload or restart the instance's unit. Returns the verb.
+
+    A start that systemd itself reports as failed isn't an error here: the probe that follows tells it with the journal.
+    """
+    verb = "start" if not was_active else "reload" if manifest["reload"] else "restart"
+    systemd.run(["systemctl", "reset-failed", unit_of(instance)])
+    systemd.run(["systemctl", verb, unit_of(instance)])
+    return verb
+
+
+def switch(layout, systemd, instance, release_id, generation=0, registry="", check=False):
+    """Put a service with one instance on a release. Returns the module's result."""
+    previous = linked_release(layout, instance)
+    reasons, unit = differences(layout, systemd, instance, release_id)
+    result = {
+        "changed": bool(reasons),
+        "instance": instance,
+        "unit": unit_of(instance),
+        "release": release_id,
+        "previous": previous,
+        "reasons": reasons,
+        "candidate": False,
+        "action": "",
+    }
+    if not reasons or check:
+        return result
+    manifest = install(layout, systemd, instance, release_id)
+    if generation:
+        record(layout, generation, registry)
+    only_enabled = all(reason.endswith("is not enabled") for reason in reasons)
+    result["action"] = "enable" if only_enabled else apply(systemd, instance, manifest, unit.active)
+    return result
+
+
+def switch_slot(layout, systemd, service, slots, release_id, generation=0, registry="", check=False):
+    """Boot the idle slot of a slotted service on a release, unless the active slot already serves it.
+
+    The active slot is never touched while it runs; nothing is committed here. A slot that runs without being active is
+    the rest of a run that died: it is stopped.
+    """
+    active = active_slot(layout, service)
+    if active:
+        instance = "%s@%s" % (service, active)
+        reasons, unit = differences(layout, systemd, instance, release_id)
+        same = linked_release(layout, instance) == release_id
+        if not reasons or (same and not unit.active):
+            result = switch(layout, systemd, instance, release_id, generation, registry, check)
+            left = [slot for slot in slots if slot != active and not systemd.unit(unit_of("%s@%s" % (service, slot))).stopped]
+            for slot in left:
+                result["changed"] = True
+                result["reasons"] = result["reasons"] + ["slot %s ran although %s is active" % (slot, active)]
+                if not check:
+                    systemd.call("stop", unit_of("%s@%s" % (service, slot)))
+            result.update(candidate=False, slot=active, active=active)
+            return result
+    idle = next(slot for slot in slots if slot != active)
+    instance = "%s@%s" % (service, idle)
+    result = {
+        "changed": True,
+        "instance": instance,
+        "unit": unit_of(instance),
+        "release": release_id,
+        "previous": linked_release(layout, "%s@%s" % (service, active)) if active else "",
+        "reasons": reasons if active else ["no slot is active yet"],
+        "candidate": True,
+        "slot": idle,
+        "active": active,
+        "action": "",
+    }
+    if check:
+        return result
+    systemd.run(["systemctl", "stop", unit_of(instance)])
+    manifest = install(layout, systemd, instance, release_id)
+    result["action"] = apply(systemd, instance, manifest, was_active=False)
+    return result
+
+
+def withdraw(layout, systemd, instance):
+    """Stop an instance and take its unit, drop-in and link away; release, artifact and data stay."""
+    unit = unit_of(instance)
+    service = service_of(instance)
+    manifest, _dropin, units = release_files(layout, service, linked_release(layout, instance))
+    systemd.run(["systemctl", "stop", unit])
+    last = all(service_of(name) != service or name == instance for name in list_instances(layout))
+    for name in sorted((manifest or {}).get("enable", [])):
+        if name == unit or last:
+            systemd.run(["systemctl", "disable", "--quiet", name])
+    if os.path.isdir(os.path.dirname(layout.dropin(instance))):
+        shutil.rmtree(os.path.dirname(layout.dropin(instance)))
+    if last:
+        for name in units:
+            if os.path.exists(layout.unit(name)):
+                os.unlink(layout.unit(name))
+        if os.path.isdir(os.path.join(layout.etc, service)):
+            shutil.rmtree(os.path.join(layout.etc, service))
+    if os.path.islink(layout.instance(instance)):
+        os.unlink(layout.instance(instance))
+    systemd.call("daemon-reload")
+    systemd.run(["systemctl", "reset-failed", unit])
+
+
+def retire(layout, systemd, expected, generation=0, registry="", check=False):
+    """Withdraw every instance of ours that `expected` does not name. Returns their names."""
+    gone = [name for name in list_instances(layout) if name not in expected]
+    if gone and not check:
+        for name in gone:
+            withdraw(layout, systemd, name)
+        if generation:
+            record(layout, generation, registry, summary=["retired %s" % name for name in gone])
+    return gone

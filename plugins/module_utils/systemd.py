@@ -1,0 +1,109 @@
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The few systemctl calls we need. Where there is no systemd (a check run on a bare machine) every unit is inactive."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+
+PROPERTIES = (
+    "ActiveState",
+    "SubState",
+    "Result",
+    "MainPID",
+    "NRestarts",
+    "UnitFileState",
+    "ExecMainStartTimestampMonotonic",
+    "StateChangeTimestampMonotonic",
+)
+
+
+class SystemdError(Exception):
+    pass
+
+
+def run_command(argv, timeout=900):
+    """(exit code, standard output and error together) of a command; 127 where it does not exist."""
+    try:
+        done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout, check=False)
+    except FileNotFoundError:
+        return 127, "%s: not found" % argv[0]
+    return done.returncode, done.stdout.decode("utf-8", "replace")
+
+
+def wall_clock(monotonic_microseconds):
+    """systemd's monotonic stamp as seconds since the epoch, comparable with a file's mtime."""
+    return time.time() - time.monotonic() + int(monotonic_microseconds or 0) / 1e6
+
+
+class Unit:
+    """What systemd says of one unit now."""
+
+    def __init__(self, name, properties):
+        self.name = name
+        self.properties = properties
+
+    @property
+    def active(self):
+        return self.properties.get("ActiveState") in ("active", "reloading")
+
+    @property
+    def stopped(self):
+        return self.properties.get("ActiveState", "inactive") in ("inactive", "failed")
+
+    @property
+    def enabled(self):
+        return self.properties.get("UnitFileState") == "enabled"
+
+    @property
+    def pid(self):
+        return int(self.properties.get("MainPID") or 0)
+
+    @property
+    def restarts(self):
+        return int(self.properties.get("NRestarts") or 0)
+
+    @property
+    def started(self):
+        return wall_clock(self.properties.get("ExecMainStartTimestampMonotonic"))
+
+    @property
+    def state_changed(self):
+        return wall_clock(self.properties.get("StateChangeTimestampMonotonic"))
+
+    def describe(self):
+        return "%s (%s)" % (self.properties.get("ActiveState", "inactive"), self.properties.get("SubState", "dead"))
+
+
+class Systemd:
+    def __init__(self, run=run_command):
+        self.run = run
+
+    def call(self, *arguments):
+        code, output = self.run(["systemctl", *arguments])
+        if code != 0:
+            raise SystemdError("systemctl %s failed (%d): %s" % (" ".join(arguments), code, output.strip()))
+        return output
+
+    def unit(self, name):
+        code, output = self.run(["systemctl", "show", name, "--property", ",".join(PROPERTIES)])
+        pairs = (line.partition("=") for line in output.splitlines()) if code == 0 else ()
+        return Unit(name, {key: value for key, separator, value in pairs if separator})
+
+    def journal(self, name, lines=20):
+        code, output = self.run(
+            ["journalctl", "--unit", name, "--lines", str(lines), "--no-pager", "--output", "cat", "--quiet"]
+        )
+        return output.strip().splitlines() if code == 0 else []
+
+
+def process_environment(pid, proc="/proc"):
+    """A running process's own environment: what it was really started with."""
+    try:
+        with open(os.path.join(proc, str(pid), "environ"), "rb") as handle:
+            entries = handle.read().decode("utf-8", "replace").split("\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return {}
+    return {key: value for key, separator, value in (entry.partition("=") for entry in entries) if separator}

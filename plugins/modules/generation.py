@@ -1,0 +1,87 @@
+#!/usr/bin/python
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Close a generation."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: generation
+short_description: Close the generation that a deploy opened, and tidy up
+version_added: 0.1.0
+description:
+  - Does nothing on a host where the deploy changed nothing.
+  - Else it marks the generation complete, deletes the oldest releases beyond O(keep) and the artifacts that nothing names.
+author:
+  - lab.ai_backend contributors (@lab)
+attributes:
+  check_mode:
+    description: Says what it would change, exactly, and changes nothing.
+    support: full
+  diff_mode:
+    description: Shows what changes.
+    support: none
+options:
+  number:
+    description: Number of the generation.
+    type: int
+    required: true
+  registry:
+    description: Hash of the registry.
+    type: str
+    default: ""
+  keep:
+    description: Releases kept of each service.
+    type: int
+    default: 10
+"""
+
+EXAMPLES = r"""
+- name: Close the generation
+  lab.ai_backend.generation:
+    number: 7
+"""
+
+RETURN = r"""
+pruned:
+  description: Releases and artifacts that were deleted.
+  type: list
+  elements: str
+  returned: success
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+import os
+
+from ansible_collections.lab.ai_backend.plugins.module_utils.generations import protected_releases, read, record
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
+from ansible_collections.lab.ai_backend.plugins.module_utils.releases import prune, prune_artifacts
+
+ARGUMENTS = {
+    "number": {"type": "int", "required": True},
+    "registry": {"type": "str", "default": ""},
+    "keep": {"type": "int", "default": 10},
+}
+
+
+def tidy(layout, keep):
+    protected = protected_releases(layout, keep)
+    pruned = []
+    for service in sorted(os.listdir(layout.releases)):
+        gone = prune(layout, service, keep, protected.get(service, set()))
+        pruned.extend("release %s/%s" % (service, name) for name in gone)
+    return pruned + ["artifact %s" % name for name in prune_artifacts(layout)]
+
+
+def main():
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    layout, params = Layout(), module.params
+    opened = read(layout, params["number"])
+    if not opened or opened["complete"] or module.check_mode:
+        module.exit_json(changed=False, pruned=[])
+    record(layout, params["number"], params["registry"], complete=True)
+    module.exit_json(changed=True, pruned=tidy(layout, params["keep"]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+#!/usr/bin/python
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Describe and prepare a host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host
+short_description: Describe a host and make the folders and users that services need
+version_added: 0.1.0
+description:
+  - One call in place of fact gathering: what the preflight and the roles need to know of the host.
+  - Names the processes that are not ours and listen on ports that the plan gives to our services.
+author:
+  - lab.ai_backend contributors (@lab)
+attributes:
+  check_mode:
+    description: Says what it would change, exactly, and changes nothing.
+    support: full
+  diff_mode:
+    description: Shows what changes.
+    support: full
+options:
+  instances:
+    description: The instances that this host will run; each service has a user of its own.
+    type: list
+    elements: str
+    required: true
+  ports:
+    description: Port of each instance.
+    type: dict
+    default: {}
+  python:
+    description: Interpreter that virtual environments on the host are made from.
+    type: str
+    default: /usr/bin/python3
+"""
+
+EXAMPLES = r"""
+- name: Prepare the host
+  lab.ai_backend.host:
+    instances: [redis]
+    ports: {redis: 6379}
+"""
+
+RETURN = r"""
+facts:
+  description: Architecture, distribution, version, codename, systemd, apt, python, free_bytes, generation.
+  type: dict
+  returned: always
+foreign:
+  description: Listeners on our ports that are not ours; port, instance, pid, command, unit.
+  type: list
+  elements: dict
+  returned: always
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.lab.ai_backend.plugins.module_utils.host_state import (
+    describe,
+    foreign_listeners,
+    make_folders,
+    make_users,
+    missing_folders,
+    missing_users,
+)
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
+
+ARGUMENTS = {
+    "instances": {"type": "list", "elements": "str", "required": True},
+    "ports": {"type": "dict", "default": {}},
+    "python": {"type": "str", "default": "/usr/bin/python3"},
+}
+
+
+def main():
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    layout, params = Layout(), module.params
+    facts = describe(layout, params["python"])
+    foreign = foreign_listeners(layout, {name: int(port) for name, port in params["ports"].items()})
+    # A host that fails the preflight stays as it is.
+    usable = facts["systemd"] and facts["apt"] and not foreign
+    folders, users = missing_folders(layout), missing_users(params["instances"])
+    if usable and not module.check_mode:
+        make_folders(layout, folders)
+        failures = make_users(users)
+        if failures:
+            module.fail_json(msg="; ".join(failures))
+    lines = ["folder %s\n" % path for path in folders] + ["user %s\n" % name for name in users]
+    module.exit_json(
+        changed=usable and bool(folders or users),
+        facts=facts,
+        foreign=foreign,
+        diff={"before": "", "after": "".join(lines)} if usable else {},
+    )
+
+
+if __name__ == "__main__":
+    main()

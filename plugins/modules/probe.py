@@ -1,0 +1,81 @@
+#!/usr/bin/python
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Prove that an instance works."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: probe
+short_description: Prove that an instance does its work, or say why not
+version_added: 0.1.0
+description:
+  - Runs the probes that stand in the instance's release until they pass, the deadline is reached or the unit dies.
+  - On failure it returns the last lines of the unit's journal.
+author:
+  - lab.ai_backend contributors (@lab)
+attributes:
+  check_mode:
+    description: Says what it would change, exactly, and changes nothing.
+    support: full
+  diff_mode:
+    description: Shows what changes.
+    support: none
+options:
+  instance:
+    description: The instance.
+    type: str
+    required: true
+  timeout:
+    description: Seconds until it gives up.
+    type: int
+    default: 180
+"""
+
+EXAMPLES = r"""
+- name: Verify | Prove Redis
+  lab.ai_backend.probe:
+    instance: redis
+    timeout: 30
+"""
+
+RETURN = r"""
+seconds:
+  description: How long it took.
+  type: float
+  returned: success
+journal:
+  description: The last lines of the unit's journal.
+  type: list
+  elements: str
+  returned: failure
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, unit_of
+from ansible_collections.lab.ai_backend.plugins.module_utils.probes import ProbeError, prove
+from ansible_collections.lab.ai_backend.plugins.module_utils.releases import manifest_of
+from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
+
+ARGUMENTS = {
+    "instance": {"type": "str", "required": True},
+    "timeout": {"type": "int", "default": 180},
+}
+
+
+def main():
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    layout, systemd, instance = Layout(), Systemd(), module.params["instance"]
+    if module.check_mode:
+        module.exit_json(changed=False, seconds=0.0)
+    manifest = manifest_of(layout, instance)
+    if manifest is None:
+        module.fail_json(msg="%s has no release on this host" % instance, journal=[])
+    try:
+        module.exit_json(changed=False, seconds=prove(layout, systemd, instance, manifest, module.params["timeout"]))
+    except ProbeError as error:
+        module.fail_json(msg=str(error), journal=systemd.journal(unit_of(instance)))
+
+
+if __name__ == "__main__":
+    main()

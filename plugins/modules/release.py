@@ -1,0 +1,177 @@
+#!/usr/bin/python
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Make a release."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: release
+short_description: Make an immutable release from a manifest
+version_added: 0.1.0
+description:
+  - Writes C(/opt/ai-backend/releases/<service>/<id>), where the id is the hash of everything given here.
+  - Says which of the paths it needs (an artifact's marker, a model) are not on the host yet.
+  - The diff is the text that changes against the release the instance runs now.
+author:
+  - lab.ai_backend contributors (@lab)
+attributes:
+  check_mode:
+    description: Says what it would change, exactly, and changes nothing.
+    support: full
+  diff_mode:
+    description: Shows what changes.
+    support: full
+options:
+  service:
+    description: The service; its releases lie together.
+    type: str
+    required: true
+  instance:
+    description: The instance that the diff compares with. For a slotted service the active slot is taken.
+    type: str
+    required: true
+  files:
+    description: Rendered files by name. C(@RELEASE@) in a text becomes the release's folder.
+    type: dict
+    default: {}
+  units:
+    description: Unit files by name, the same for every release of a version of this collection.
+    type: dict
+    required: true
+  dropin:
+    description: Text of the instances' drop-in; a C([Service]) section is already open.
+    type: str
+    required: true
+  enable:
+    description: Units that start at boot.
+    type: list
+    elements: str
+    required: true
+  artifact:
+    description: Folder of the artifact that the release runs from. Empty for a distribution's package.
+    type: str
+    default: ""
+  package:
+    description: Distribution package that the release runs from.
+    type: str
+    default: ""
+  requires:
+    description: Paths that must exist before an instance is switched to the release.
+    type: list
+    elements: str
+    default: []
+  secrets:
+    description: Names of the secret files that the service reads.
+    type: list
+    elements: str
+    default: []
+  ports:
+    description: Port of each instance on loopback.
+    type: dict
+    default: {}
+  probes:
+    description: What proves that the service does its work; see M(lab.ai_backend.probe).
+    type: list
+    elements: dict
+    required: true
+  reload:
+    description: Whether a change is taken by C(systemctl reload) instead of a restart.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Configure | Make the release
+  lab.ai_backend.release:
+    service: redis
+    instance: redis
+    files: {redis.conf: "port 6379\n"}
+    units: {ai-backend-redis.service: "[Service]\nType=notify\n"}
+    dropin: "ExecStart=/usr/bin/redis-server @RELEASE@/files/redis.conf\n"
+    enable: [ai-backend-redis.service]
+    package: redis-server
+    requires: [/usr/bin/redis-server]
+    probes: [{kind: redis, key: {file: redis.conf, name: requirepass}}]
+"""
+
+RETURN = r"""
+id:
+  description: The release's id.
+  type: str
+  returned: always
+missing:
+  description: The required paths that do not exist yet.
+  type: list
+  elements: str
+  returned: always
+free_bytes:
+  description: Free space below /opt.
+  type: int
+  returned: always
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+import os
+
+from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot
+from ansible_collections.lab.ai_backend.plugins.module_utils.host_state import free_bytes
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, linked_release
+from ansible_collections.lab.ai_backend.plugins.module_utils.releases import current_texts, identifier, rendered, write
+
+ARGUMENTS = {
+    "service": {"type": "str", "required": True},
+    "instance": {"type": "str", "required": True},
+    "files": {"type": "dict", "default": {}},
+    "units": {"type": "dict", "required": True},
+    "dropin": {"type": "str", "required": True},
+    "enable": {"type": "list", "elements": "str", "required": True},
+    "artifact": {"type": "str", "default": ""},
+    "package": {"type": "str", "default": ""},
+    "requires": {"type": "list", "elements": "str", "default": []},
+    "secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "ports": {"type": "dict", "default": {}},
+    "probes": {"type": "list", "elements": "dict", "required": True},
+    "reload": {"type": "bool", "default": False},
+}
+
+
+def text_diff(before, after, old, new):
+    """One diff entry a file that differs; `manifest.json` is derived from the rest and left out."""
+    names = sorted((set(before) | set(after)) - {"manifest.json"})
+    return [
+        {
+            "before_header": "%s (release %s)" % (name, old or "none"),
+            "after_header": "%s (release %s)" % (name, new),
+            "before": before.get(name, "").replace(old, new) if old else "",
+            "after": after.get(name, ""),
+        }
+        for name in names
+        if before.get(name, "").replace(old or new, new) != after.get(name, "")
+    ]
+
+
+def main():
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    layout = Layout()
+    manifest = {key: value for key, value in module.params.items() if key != "instance"}
+    manifest["ports"] = {name: int(port) for name, port in manifest["ports"].items()}
+    service = manifest["service"]
+    release_id = identifier(manifest)
+    texts = rendered(layout, manifest, release_id)
+    changed = current_texts(layout, service, release_id) != texts
+    slot = active_slot(layout, service)
+    old = linked_release(layout, "%s@%s" % (service, slot) if slot else module.params["instance"])
+    if changed and not module.check_mode:
+        write(layout, service, release_id, texts)
+    module.exit_json(
+        changed=changed,
+        id=release_id,
+        missing=[path for path in manifest["requires"] if not os.path.exists(path)],
+        free_bytes=free_bytes(layout.opt),
+        diff=text_diff(current_texts(layout, service, old) if old else {}, texts, old, release_id) if old != release_id else [],
+    )
+
+
+if __name__ == "__main__":
+    main()

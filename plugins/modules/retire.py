@@ -1,0 +1,94 @@
+#!/usr/bin/python
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Withdraw what the plan no longer names."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: retire
+short_description: Stop and remove the instances that are no longer wanted
+version_added: 0.1.0
+description:
+  - Stops and disables every instance of ours that O(instances) does not name and removes its unit and link.
+  - Releases, artifacts, models and data stay.
+author:
+  - lab.ai_backend contributors (@lab)
+attributes:
+  check_mode:
+    description: Says what it would change, exactly, and changes nothing.
+    support: full
+  diff_mode:
+    description: Shows what changes.
+    support: full
+options:
+  instances:
+    description: The instances that may exist on this host.
+    type: list
+    elements: str
+    required: true
+  generation:
+    description: Number of the generation that the change belongs to.
+    type: int
+    default: 0
+  registry:
+    description: Hash of the registry that the change comes from.
+    type: str
+    default: ""
+"""
+
+EXAMPLES = r"""
+- name: Retire what the registry no longer names
+  lab.ai_backend.retire:
+    instances: [edge, redis]
+"""
+
+RETURN = r"""
+retired:
+  description: The instances that went.
+  type: list
+  elements: str
+  returned: success
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, list_instances
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching import retire
+from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd, SystemdError
+
+ARGUMENTS = {
+    "instances": {"type": "list", "elements": "str", "required": True},
+    "generation": {"type": "int", "default": 0},
+    "registry": {"type": "str", "default": ""},
+}
+
+
+def listing(names):
+    return "".join("%s\n" % name for name in names)
+
+
+def main():
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    layout, params = Layout(), module.params
+    before = list_instances(layout)
+    try:
+        gone = retire(
+            layout, Systemd(), params["instances"], params["generation"], params["registry"], module.check_mode
+        )
+    except SystemdError as error:
+        module.fail_json(msg=str(error))
+    after = [name for name in before if name not in gone]
+    module.exit_json(
+        changed=bool(gone),
+        retired=gone,
+        diff={
+            "before_header": "instances",
+            "after_header": "instances",
+            "before": listing(before),
+            "after": listing(after),
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()

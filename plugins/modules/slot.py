@@ -1,0 +1,120 @@
+#!/usr/bin/python
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Commit a slot."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: slot
+short_description: Send traffic to a proven slot, drain the other, stop it
+version_added: 0.1.0
+description:
+  - The commit is the atomic rename of one file; HAProxy's running map follows it.
+  - The other slot is drained (open answers finish, within O(drain_seconds)) and stopped.
+author:
+  - lab.ai_backend contributors (@lab)
+attributes:
+  check_mode:
+    description: Says what it would change, exactly, and changes nothing.
+    support: full
+  diff_mode:
+    description: Shows what changes.
+    support: none
+options:
+  service:
+    description: The slotted service.
+    type: str
+    required: true
+  slot:
+    description: The slot that serves from now on.
+    type: str
+    required: true
+  slots:
+    description: All slots.
+    type: list
+    elements: str
+    required: true
+  admin_socket:
+    description: HAProxy's admin socket.
+    type: str
+    required: true
+  drain_seconds:
+    description: How long open answers of the other slot may take.
+    type: int
+    default: 600
+  generation:
+    description: Number of the generation that the change belongs to.
+    type: int
+    default: 0
+  registry:
+    description: Hash of the registry that the change comes from.
+    type: str
+    default: ""
+"""
+
+EXAMPLES = r"""
+- name: Run | Commit the candidate
+  lab.ai_backend.slot:
+    service: litellm
+    slot: green
+    slots: [blue, green]
+    admin_socket: /run/ai-backend-edge/admin.sock
+"""
+
+RETURN = r"""
+previous:
+  description: The slot that served before, or an empty string.
+  type: str
+  returned: success
+slot:
+  description: The slot that serves now.
+  type: str
+  returned: success
+open_at_stop:
+  description: Requests that were still open when the other slot was told to stop.
+  type: int
+  returned: success
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError, AdminSocket
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
+from ansible_collections.lab.ai_backend.plugins.module_utils.slots import SlotError, promote
+from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd, SystemdError
+
+ARGUMENTS = {
+    "service": {"type": "str", "required": True},
+    "slot": {"type": "str", "required": True},
+    "slots": {"type": "list", "elements": "str", "required": True},
+    "admin_socket": {"type": "str", "required": True},
+    "drain_seconds": {"type": "int", "default": 600},
+    "generation": {"type": "int", "default": 0},
+    "registry": {"type": "str", "default": ""},
+}
+
+
+def main():
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    params = module.params
+    if module.check_mode:
+        module.exit_json(changed=True, slot=params["slot"], previous="", open_at_stop=0)
+    try:
+        result = promote(
+            Layout(),
+            Systemd(),
+            AdminSocket(params["admin_socket"]),
+            params["service"],
+            params["slots"],
+            params["slot"],
+            params["drain_seconds"],
+            params["generation"],
+            params["registry"],
+        )
+    except (SlotError, AdminError, SystemdError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+#!/usr/bin/python
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Switch an instance to a release."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: switch
+short_description: Put an instance on a release, or take it away
+version_added: 0.1.0
+description:
+  - Compares what runs (the process's own release, unit, drop-in, age of its secrets) with what should, and mends only the difference.
+  - With O(slots) it boots the idle slot and leaves the active one alone; M(lab.ai_backend.slot) commits it.
+author:
+  - lab.ai_backend contributors (@lab)
+attributes:
+  check_mode:
+    description: Says what it would change, exactly, and changes nothing.
+    support: full
+  diff_mode:
+    description: Shows what changes.
+    support: partial
+options:
+  instance:
+    description: The instance, for example C(redis) or C(llama-cpp@fast). For a slotted service its name.
+    type: str
+    required: true
+  release:
+    description: The release's id. Not needed to withdraw.
+    type: str
+    default: ""
+  slots:
+    description: Slots of a slotted service.
+    type: list
+    elements: str
+    default: []
+  admin_socket:
+    description: HAProxy's admin socket, for a slotted service.
+    type: str
+    default: ""
+  state:
+    description: V(withdrawn) stops the instance and removes its unit and link; release and data stay.
+    type: str
+    choices: [present, withdrawn]
+    default: present
+  generation:
+    description: Number of the generation that a change belongs to.
+    type: int
+    default: 0
+  registry:
+    description: Hash of the registry that the change comes from.
+    type: str
+    default: ""
+"""
+
+EXAMPLES = r"""
+- name: Run | Switch Redis
+  lab.ai_backend.switch:
+    instance: redis
+    release: 1a2b3c4d5e6f
+    generation: 7
+"""
+
+RETURN = r"""
+instance:
+  description: The instance that was switched; for a slotted service the slot.
+  type: str
+  returned: always
+unit:
+  description: Its unit.
+  type: str
+  returned: always
+previous:
+  description: The release before, or an empty string.
+  type: str
+  returned: when present
+reasons:
+  description: Why something had to change.
+  type: list
+  elements: str
+  returned: when present
+candidate:
+  description: Whether the instance is a slot that waits for its commit.
+  type: bool
+  returned: when present
+action:
+  description: What systemd was asked.
+  type: str
+  returned: when present
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError, AdminSocket
+from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, linked_release, unit_of
+from ansible_collections.lab.ai_backend.plugins.module_utils.slots import follow
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching import SwitchError, switch, switch_slot, withdraw
+from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd, SystemdError
+
+ARGUMENTS = {
+    "instance": {"type": "str", "required": True},
+    "release": {"type": "str", "default": ""},
+    "slots": {"type": "list", "elements": "str", "default": []},
+    "admin_socket": {"type": "str", "default": ""},
+    "state": {"type": "str", "choices": ["present", "withdrawn"], "default": "present"},
+    "generation": {"type": "int", "default": 0},
+    "registry": {"type": "str", "default": ""},
+}
+
+
+def take_away(layout, systemd, instance, check):
+    changed = bool(linked_release(layout, instance))
+    if changed and not check:
+        withdraw(layout, systemd, instance)
+    return {"changed": changed, "instance": instance, "unit": unit_of(instance)}
+
+
+def put_slot(layout, systemd, params, check):
+    service = params["instance"]
+    result = switch_slot(
+        layout, systemd, service, params["slots"], params["release"], params["generation"], params["registry"], check
+    )
+    admin = AdminSocket(params["admin_socket"])
+    strayed = follow(layout, admin, service)
+    if strayed:
+        result.update(changed=True, reasons=result["reasons"] + [strayed])
+        if not check:
+            admin.set_map(layout.active_slot(service), "active", active_slot(layout, service))
+    return result
+
+
+def main():
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    layout, systemd, params = Layout(), Systemd(), module.params
+    try:
+        if params["state"] == "withdrawn":
+            result = take_away(layout, systemd, params["instance"], module.check_mode)
+        elif params["slots"]:
+            result = put_slot(layout, systemd, params, module.check_mode)
+        else:
+            result = switch(
+                layout,
+                systemd,
+                params["instance"],
+                params["release"],
+                params["generation"],
+                params["registry"],
+                module.check_mode,
+            )
+    except (SwitchError, SystemdError, AdminError) as error:
+        module.fail_json(msg=str(error))
+    if result["changed"] and result.get("reasons"):
+        result["diff"] = {"prepared": "%s: %s\n" % (result["unit"], "; ".join(result["reasons"]))}
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
