@@ -5,7 +5,7 @@
 A probe is a dict of a release's manifest:
   {kind: http, path, status}                 a GET answers with this status
   {kind: models, path, models, key}          GET /v1/models lists exactly these names
-  {kind: chat | stream, path, model, key}    one real answer from this model, not from a cache
+  {kind: chat | stream, path, models, times, key}  so many real answers from each model, never from a cache
   {kind: redis, key}                         PING, authenticated
   {kind: haproxy, socket, release}           the running worker answers on its admin socket
 `key` names a secret: {file, name} below /etc/ai-backend/secrets; its value never appears in a message.
@@ -86,30 +86,33 @@ def check_models(layout, probe, port):
     expect(not foreign, "GET %s lists %s, which the plan does not name" % (probe["path"], ", ".join(foreign)))
 
 
-def chat_body(probe):
+def ask(layout, probe, port, model):
+    """The text of one answer with status 200."""
     # The nonce makes every probe a question nobody asked before: a cached answer proves nothing.
     nonce = "%d-%d" % (os.getpid(), time.monotonic_ns())
-    return {
-        "model": probe["model"],
+    body = {
+        "model": model,
         "messages": [{"role": "user", "content": "probe %s" % nonce}],
         "max_tokens": 4,
         "stream": probe["kind"] == "stream",
     }
+    status, text = request(layout, probe, port, body, timeout=probe.get("timeout", 120))
+    expect(status == 200, "model %s answered %d: %s" % (model, status, shorten(text)))
+    return text
 
 
 def check_chat(layout, probe, port):
-    status, text = request(layout, probe, port, chat_body(probe), timeout=probe.get("timeout", 120))
-    expect(status == 200, "model %s answered %d: %s" % (probe["model"], status, shorten(text)))
-    answer = json.loads(text)
-    expect(answer.get("choices"), "model %s answered without a choice: %s" % (probe["model"], shorten(text)))
-    name = answer.get("model", "")
-    expect(name == probe["model"], "asked for model %s, %s answered" % (probe["model"], name or "nobody"))
+    for model in probe["models"] * probe.get("times", 1):
+        answer = json.loads(ask(layout, probe, port, model))
+        expect(answer.get("choices"), "model %s answered without a choice" % model)
+        name = answer.get("model", "")
+        expect(name == model, "asked for model %s, %s answered" % (model, name or "nobody"))
 
 
 def check_stream(layout, probe, port):
-    status, text = request(layout, probe, port, chat_body(probe), timeout=probe.get("timeout", 120))
-    expect(status == 200, "model %s answered %d: %s" % (probe["model"], status, shorten(text)))
-    expect(text.rstrip().endswith("data: [DONE]"), "the stream of model %s did not end with [DONE]" % probe["model"])
+    for model in probe["models"] * probe.get("times", 1):
+        text = ask(layout, probe, port, model)
+        expect(text.rstrip().endswith("data: [DONE]"), "the stream of model %s did not end with [DONE]" % model)
 
 
 def check_redis(layout, probe, port):

@@ -40,11 +40,10 @@ def rendered(layout, manifest, release_id):
     texts = {"release.conf": head + manifest["dropin"]}
     texts.update(("files/" + name, text) for name, text in manifest["files"].items())
     texts.update(("units/" + name, text) for name, text in manifest["units"].items())
-    texts = {name: text.replace(RELEASE_TOKEN, folder) for name, text in texts.items()}
     kept = {key: value for key, value in manifest.items() if key not in ("files", "units", "dropin")}
     kept.update(id=release_id, units=sorted(manifest["units"]))
     texts["manifest.json"] = json.dumps(kept, indent=2, sort_keys=True) + "\n"
-    return texts
+    return {name: text.replace(RELEASE_TOKEN, folder) for name, text in texts.items()}
 
 
 def current_texts(layout, service, release_id):

@@ -1,0 +1,18 @@
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Filter: where an artifact lies on a host."""
+
+from __future__ import annotations
+
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.artifacts import artifact_path
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import to_plain
+
+
+def path_of(name, *inputs):
+    """Plain inputs in, one str out."""
+    return artifact_path(str(name), *(to_plain(value) for value in inputs))
+
+
+class FilterModule:
+    def filters(self):
+        return {"artifact_path": path_of}
