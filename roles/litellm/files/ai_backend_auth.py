@@ -12,9 +12,9 @@ from fastapi import HTTPException, Request
 from litellm.proxy._types import LitellmUserRoles, UserAPIKeyAuth
 
 
-async def authenticate(request: Request, api_key: str) -> UserAPIKeyAuth:
+async def authenticate(request: Request, api_key: str | None) -> UserAPIKeyAuth:
     """The caller's identity, or 401. A missing environment variable stops every call, not the check."""
-    given = api_key.removeprefix("Bearer ").encode()
+    given = (api_key or "").removeprefix("Bearer ").encode()
     if not hmac.compare_digest(given, os.environ["LITELLM_MASTER_KEY"].encode()):
         raise HTTPException(status_code=401, detail="missing or wrong API key")
     return UserAPIKeyAuth(

@@ -1,0 +1,59 @@
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Take everything of ours off a host, except what belongs to its user: models and data."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import list_instances
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching import withdraw
+
+USER_PREFIX = "ai-backend-"
+
+
+def our_users():
+    return sorted(entry.pw_name for entry in pwd.getpwall() if entry.pw_name.startswith(USER_PREFIX))
+
+
+def held_back(layout):
+    """The distribution's units that an install of ours kept from starting."""
+    try:
+        return sorted(os.listdir(os.path.join(layout.etc, "masked")))
+    except FileNotFoundError:
+        return []
+
+
+def folders(layout, data):
+    """The folders that go: ours always, and of the data only what was named."""
+    ours = [layout.opt, layout.etc, layout.generations, layout.path("var/log/ai-backend")]
+    return [path for path in ours + [os.path.join(layout.state, name) for name in data] if os.path.isdir(path)]
+
+
+def inventory(layout, data):
+    """What a removal would take, in words, in its order."""
+    lines = ["instance %s" % name for name in list_instances(layout)]
+    lines += ["hold on %s" % name for name in held_back(layout)]
+    lines += ["folder %s" % path for path in folders(layout, data)]
+    return lines + ["user %s" % name for name in our_users()]
+
+
+def remove(layout, systemd, data):
+    """Raises SystemdError where a unit can't be stopped, before any file is gone."""
+    for name in list_instances(layout):
+        withdraw(layout, systemd, name)
+    for name in held_back(layout):
+        if os.path.islink(layout.unit(name)):
+            os.unlink(layout.unit(name))
+            systemd.call("daemon-reload")
+            # Its package came with us: it stays installed, and off.
+            systemd.run(["systemctl", "disable", "--quiet", name])
+    for path in folders(layout, data):
+        shutil.rmtree(path)
+    for name in our_users():
+        systemd.run(["userdel", name])
+    if os.path.isdir(layout.state) and not os.listdir(layout.state):
+        os.rmdir(layout.state)

@@ -1,0 +1,52 @@
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""What runs on a host, read from its own files and asked of its own services; no registry needed."""
+
+from __future__ import annotations
+
+from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot, numbers, read
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import linked_release, list_instances, service_of, unit_of
+from ansible_collections.lab.ai_backend.plugins.module_utils.probes import ProbeError, run_once
+from ansible_collections.lab.ai_backend.plugins.module_utils.releases import manifest_of
+
+# Asking an engine for an answer costs it a slot; a report only looks.
+LOOKING = ("http", "models", "redis", "haproxy")
+
+
+def health(layout, manifest, instance):
+    """`ok`, or why not."""
+    for probe in manifest["probes"]:
+        if probe["kind"] not in LOOKING:
+            continue
+        try:
+            run_once(layout, probe, manifest["ports"].get(instance, 0))
+        except ProbeError as error:
+            return str(error)
+    return "ok"
+
+
+def row(layout, systemd, instance):
+    """One line of the report: what runs, on which release, whether it answers, which models it serves."""
+    manifest = manifest_of(layout, instance) or {"probes": [], "ports": {}}
+    unit = systemd.unit(unit_of(instance))
+    slot = active_slot(layout, service_of(instance))
+    idle = bool(slot) and instance != "%s@%s" % (service_of(instance), slot)
+    models = sorted({name for probe in manifest["probes"] for name in probe.get("models", [])})
+    return {
+        "service": instance,
+        "unit": "idle slot" if idle and unit.stopped else unit.describe(),
+        "release": linked_release(layout, instance),
+        "health": "-" if unit.stopped and idle else health(layout, manifest, instance) if unit.active else "down",
+        "models": [] if idle else models,
+    }
+
+
+def report(layout, systemd):
+    """{generation, complete, rows}; generation 0 where nothing of ours was ever deployed."""
+    number = max(numbers(layout), default=0)
+    return {
+        "generation": number,
+        "complete": bool((read(layout, number) or {}).get("complete", False)),
+        "rows": [row(layout, systemd, instance) for instance in list_instances(layout)],
+    }

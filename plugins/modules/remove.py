@@ -1,0 +1,71 @@
+#!/usr/bin/python
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Remove the collection's things from a host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: remove
+short_description: Take everything of ours off a host, except models and data
+version_added: 0.1.0
+description:
+  - Stops and removes our units, releases, artifacts, secret files, generations and users.
+  - Models and data below C(/var/lib/ai-backend) stay, unless they are named.
+author:
+  - lab.ai_backend contributors (@lab)
+attributes:
+  check_mode:
+    description: Says what it would change, exactly, and changes nothing.
+    support: full
+  diff_mode:
+    description: Shows what goes.
+    support: full
+options:
+  data:
+    description: Folders below C(/var/lib/ai-backend) that go too, for example C(models).
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Remove everything but models and data
+  lab.ai_backend.remove:
+"""
+
+RETURN = r"""
+removed:
+  description: What went.
+  type: list
+  elements: str
+  returned: success
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
+from ansible_collections.lab.ai_backend.plugins.module_utils.removal import inventory, remove
+from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd, SystemdError
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={"data": {"type": "list", "elements": "str", "default": []}}, supports_check_mode=True
+    )
+    layout, data = Layout(), module.params["data"]
+    wrong = [name for name in data if "/" in name or name in ("", ".", "..")]
+    if wrong:
+        module.fail_json(msg="data names folders below /var/lib/ai-backend, not paths: %s" % ", ".join(wrong))
+    before = inventory(layout, data)
+    if before and not module.check_mode:
+        try:
+            remove(layout, Systemd(), data)
+        except SystemdError as error:
+            module.fail_json(msg=str(error))
+    listing = "".join("%s\n" % line for line in before)
+    module.exit_json(changed=bool(before), removed=before, diff={"before": listing, "after": ""})
+
+
+if __name__ == "__main__":
+    main()

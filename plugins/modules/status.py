@@ -1,0 +1,59 @@
+#!/usr/bin/python
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Report what runs."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: status
+short_description: Report what runs on a host, from its own files
+version_added: 0.1.0
+description:
+  - Reads releases, instances and generations on the host and asks the services for their health. It needs no registry.
+author:
+  - lab.ai_backend contributors (@lab)
+attributes:
+  check_mode:
+    description: It only reads.
+    support: full
+  diff_mode:
+    description: It changes nothing.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Report what runs
+  lab.ai_backend.status:
+"""
+
+RETURN = r"""
+generation:
+  description: The newest generation on this host; 0 where nothing was deployed.
+  type: int
+  returned: always
+complete:
+  description: Whether that generation went through.
+  type: bool
+  returned: always
+rows:
+  description: One entry an instance; service, unit, release, health, models.
+  type: list
+  elements: dict
+  returned: always
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
+from ansible_collections.lab.ai_backend.plugins.module_utils.reporting import report
+from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
+
+
+def main():
+    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
+    module.exit_json(changed=False, **report(Layout(), Systemd()))
+
+
+if __name__ == "__main__":
+    main()
