@@ -1,0 +1,58 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""`ai_backend_cache` and `ai_backend_monitoring`: what stands beside the gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, field_validator
+
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import Seconds, Strict
+
+# Redis' own default; one belongs to the cache, another to the router of several gateway workers.
+DATABASES = 16
+
+
+class Cache(Strict):
+    """Answers kept in Redis. LiteLLM's key holds no API key: keys share answers."""
+
+    REFUSED: ClassVar[Mapping[str, str]] = {
+        "type": "the cache is Redis; remove it",
+        "host": "Redis runs on the inventory group `redis`",
+        "port": "write it in ai_backend_ports.services.redis",
+        "password": "the deployment makes it (REDIS_PASSWORD in ai_backend_secrets overrides it)",
+        "semantic": "it needs RediSearch, which Debian's Redis has not; the cache is by exact request",
+        "similarity_threshold": "it needs RediSearch, which Debian's Redis has not; the cache is by exact request",
+        "ttl_seconds": "write `ttl`",
+    }
+    enabled: bool = True
+    ttl: Seconds = 3600
+    namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")] = "litellm"
+    database: Annotated[int, Field(ge=0, lt=DATABASES)] = 1
+    maxmemory: Annotated[str, Field(pattern=r"^[1-9][0-9]*(kb|mb|gb)$")] = "256mb"
+
+    @field_validator("namespace", mode="before")
+    @classmethod
+    def _no_colon(cls, value: Any) -> Any:
+        """LiteLLM adds the colon itself: `litellm:` would give `litellm::key`."""
+        return value.removesuffix(":") if isinstance(value, str) else value
+
+    @property
+    def router_database(self) -> int:
+        """Where LiteLLM's router keeps its keys, which no namespace separates from the cache's."""
+        return (self.database + 1) % DATABASES
+
+
+class Monitoring(Strict):
+    """Nothing to set yet: this version installs no monitoring and says so."""
+
+    enabled: bool = False
+
+    @field_validator("enabled")
+    @classmethod
+    def _not_yet(cls, value: bool) -> bool:
+        if value:
+            raise ValueError("is true, but this version installs no monitoring → write `enabled: false`")
+        return value

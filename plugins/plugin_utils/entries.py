@@ -1,0 +1,33 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What each filter does, as a function of plain arguments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import to_plain
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import litellm_text, make_plan
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import load
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.table import table
+
+
+def registry(raw: object) -> dict[str, Any]:
+    """The checked registry with every default written out; secrets by name only, as present or not."""
+    loaded = load(raw)
+    return {**loaded.dump(), "secrets": dict(sorted(loaded.secrets.items())), "warnings": list(loaded.routes.warnings)}
+
+
+def plan(raw: object, groups: object, addresses: object) -> dict[str, Any]:
+    """The plan of a registry for an inventory."""
+    return make_plan(load(raw), groups, addresses)
+
+
+def litellm_config(raw: object, groups: object, addresses: object, host: object) -> str:
+    """LiteLLM's config for one gateway host, as YAML text."""
+    return litellm_text(load(raw), groups, addresses, str(host))
+
+
+def status_table(rows: object, columns: object) -> str:
+    """Rows (a list of mappings) as an aligned text table."""
+    return table(to_plain(rows), to_plain(columns))

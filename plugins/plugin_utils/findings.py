@@ -1,0 +1,154 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is wrong with a registry, as lines a person can act on: `path: what is wrong → what to write`.
+
+A line never holds a value of the registry, only its paths and the names things are referred to by: a value can
+be a secret in the wrong place, and pydantic's own text would print it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import types
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ValidationError
+
+# In our own ValueErrors this separates the problem from the remedy.
+ARROW = " → "
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_SECRET_WORDS = frozenset({"api_key", "apikey", "key", "token", "password", "secret", "master_key", "auth_token"})
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """One thing that is wrong. `path` is like `ai_backend_providers.ollama.models[0].name`."""
+
+    path: str
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}{ARROW}{self.remedy}"
+
+
+class RegistryError(ValueError):
+    """The registry cannot be used. `findings` holds every reason at once, sorted by path."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings: tuple[Finding, ...] = tuple(sorted(set(findings)))
+        super().__init__(self.text())
+
+    def text(self) -> str:
+        """All findings, one a line, under a line that counts them."""
+        count = len(self.findings)
+        noun = "problem" if count == 1 else "problems"
+        return "\n".join([f"The registry has {count} {noun}:", *(f"  {finding}" for finding in self.findings)])
+
+
+def join(root: str, *parts: str | int) -> str:
+    """Extend a path: a list index becomes `[0]`, a key that is no plain word `["llama3.1:8b"]`."""
+    path = root
+    for part in parts:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        elif _PLAIN_KEY.fullmatch(part):
+            path += f".{part}" if path else part
+        else:
+            path += f'["{part}"]'
+    return path
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """Return `did you mean 'x'?`, or the first known words, or an empty string when there are none."""
+    names = sorted(set(known))
+    tail = word.rsplit("/", 1)[-1]
+    same_tail = [name for name in names if name.rsplit("/", 1)[-1].lower() == tail.lower()]
+    close = same_tail or difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean '{close[0]}'?"
+    if not names:
+        return ""
+    shown = ", ".join(names[:12])
+    return f"known: {shown}{', …' if len(names) > 12 else ''}"
+
+
+def from_pydantic(error: ValidationError, root: str, model: type[BaseModel]) -> list[Finding]:
+    """Turn a ValidationError of `model`, read from the variable or key `root`, into findings."""
+    rows = error.errors(include_input=False, include_url=False, include_context=False)
+    return [_finding(root, model, row["loc"], row["type"], row["msg"]) for row in rows]
+
+
+def _finding(root: str, model: type[BaseModel], loc: Sequence[str | int], kind: str, message: str) -> Finding:
+    # pydantic marks a bad mapping key with a trailing '[key]'.
+    parts = [part for part in loc if part != "[key]"]
+    path = join(root, *parts)
+    if kind == "missing":
+        return Finding(path, "is missing", f"write `{parts[-1]}: …`")
+    if kind == "extra_forbidden":
+        return _unknown_key(path, str(parts[-1]), owner_of(model, parts))
+    if kind == "value_error":
+        problem, _, remedy = message.removeprefix("Value error, ").partition(ARROW)
+        return Finding(path, problem, remedy or "correct it")
+    if kind in ("model_type", "dict_type", "model_attributes_type"):
+        return Finding(path, "is not a mapping", "write `key: value` lines below it")
+    if kind in ("list_type", "tuple_type"):
+        return Finding(path, "is not a list", "write one `- item` line each below it")
+    if kind == "string_type":
+        return Finding(path, "is not a text", 'put it in quotes ("…")')
+    problem = message[:1].lower() + message[1:]
+    return Finding(path, f"is not accepted: {problem}", "correct the value")
+
+
+def _unknown_key(path: str, word: str, owner: type[BaseModel] | None) -> Finding:
+    if owner is None:
+        return Finding(path, "unknown key", "remove it")
+    refused: Mapping[str, str] = getattr(owner, "REFUSED", {})
+    if word in refused:
+        return Finding(path, "is not supported", refused[word])
+    if word.lower() in _SECRET_WORDS:
+        remedy = "a secret is given by name: write `env_var: SOME_NAME` and put SOME_NAME into ai_backend_secrets"
+        return Finding(path, "a secret does not belong here", remedy)
+    hint = suggest(word, owner.model_fields)
+    return Finding(path, "unknown key", f"{hint} else remove it" if hint.startswith("did") else f"remove it ({hint})")
+
+
+def owner_of(model: type[BaseModel], loc: Sequence[str | int]) -> type[BaseModel] | None:
+    """The model that owns the last key of `loc`, found by walking the annotations of `model`."""
+    current: object = model
+    for part in loc[:-1]:
+        current = _step(current, part)
+    return _as_model(current)
+
+
+def _step(current: object, part: str | int) -> object:
+    owner = _as_model(current)
+    if owner is not None:
+        field = owner.model_fields.get(str(part))
+        return field.annotation if field is not None else None
+    for option in _options(current):
+        origin, arguments = typing.get_origin(option), typing.get_args(option)
+        if origin in (dict, Mapping) and isinstance(part, str):
+            return arguments[1]
+        if origin in (list, tuple) and isinstance(part, int):
+            return arguments[0]
+    return None
+
+
+def _as_model(current: object) -> type[BaseModel] | None:
+    for option in _options(current):
+        if isinstance(option, type) and issubclass(option, BaseModel):
+            return option
+    return None
+
+
+def _options(annotation: object) -> list[object]:
+    """Strip Annotated and Optional: the types an annotation stands for."""
+    if typing.get_origin(annotation) is typing.Annotated:
+        return _options(typing.get_args(annotation)[0])
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return [option for argument in typing.get_args(annotation) for option in _options(argument)]
+    return [annotation]

@@ -1,0 +1,94 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""`ai_backend_gateway`: the one endpoint clients talk to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, field_validator, model_validator
+
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import Address, Seconds, Strict
+
+# Sections of a LiteLLM config that `extra` may add to; the model list is the registry's.
+EXTRA_SECTIONS = ("environment_variables", "general_settings", "litellm_settings", "mcp_servers", "router_settings")
+
+
+class Breaker(Strict):
+    """When a deployment is taken out. LiteLLM counts failures by the minute."""
+
+    REFUSED: ClassVar[Mapping[str, str]] = {
+        "recovery": "LiteLLM sends all traffic again after `cooldown_seconds`; it has no gradual recovery",
+        "half_open": "LiteLLM sends all traffic again after `cooldown_seconds`; it has no half-open state",
+        "window_seconds": "LiteLLM's window is one minute; write `failures`",
+    }
+    failures: Annotated[int, Field(ge=1, le=1000)] = 3
+    cooldown_seconds: Seconds = 300
+
+
+class Timeouts(Strict):
+    """How long one engine may take. `stream_gap_seconds` is the longest silence in a stream, prefill included."""
+
+    request_seconds: Seconds = 600
+    stream_gap_seconds: Seconds = 300
+
+
+class LiteLLM(Strict):
+    """`extra` is merged last into LiteLLM's config and not checked: LiteLLM ignores keys it does not know."""
+
+    extra: dict[str, dict[str, Any]] = {}
+
+    @field_validator("extra")
+    @classmethod
+    def _sections(cls, value: dict[str, Any]) -> dict[str, Any]:
+        unknown = sorted(set(value) - set(EXTRA_SECTIONS))
+        if unknown:
+            known = ", ".join(EXTRA_SECTIONS)
+            raise ValueError(f"extra has a section that is not LiteLLM's or not yours to set → use one of {known}")
+        return value
+
+
+class Gateway(Strict):
+    """Address, limits and timeouts of the gateway. Its port is ai_backend_ports.services.litellm_gateway."""
+
+    REFUSED: ClassVar[Mapping[str, str]] = {
+        "port": "write it in ai_backend_ports.services.litellm_gateway",
+        "master_key": "secrets are given by name: put LITELLM_MASTER_KEY into ai_backend_secrets, or leave it out",
+        "num_retries": "retries in a group of one only sleep; write a `fallback_chain` in ai_backend_routing",
+        "allowed_ips": "LiteLLM wants a licence for it; set `bind` and your firewall",
+        "cors_origins": "LiteLLM reads them from its environment only; not offered yet",
+    }
+    bind: Address = "0.0.0.0"  # noqa: S104  # a gateway for other machines
+    host_header: str = "127.0.0.1"
+    requests_per_minute: Annotated[int, Field(ge=1)] = 600
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 10485760
+    stream_timeout_seconds: Seconds = 610
+    tls_certificate: str = ""
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    breaker: Breaker = Breaker()
+    timeouts: Timeouts = Timeouts()
+    litellm: LiteLLM = LiteLLM()
+
+    @field_validator("host_header")
+    @classmethod
+    def _host(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9.-]+(:[0-9]+)?", value):
+            raise ValueError("is not a host name → write one such as ai.example.com")
+        return value
+
+    @field_validator("tls_certificate")
+    @classmethod
+    def _certificate(cls, value: str) -> str:
+        if value and not re.fullmatch(r"/[A-Za-z0-9._/-]+", value):
+            raise ValueError("is not an absolute path → write where the PEM file is on the host, or leave it empty")
+        return value
+
+    @model_validator(mode="after")
+    def _check(self) -> Gateway:
+        for name in ("request_seconds", "stream_gap_seconds"):
+            if getattr(self.timeouts, name) > self.stream_timeout_seconds:
+                remedy = f"raise stream_timeout_seconds or lower timeouts.{name}"
+                raise ValueError(f"timeouts.{name} is longer than the edge waits (stream_timeout_seconds) → {remedy}")
+        return self

@@ -1,0 +1,137 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Options of llama-server, and their environment variables.
+
+Nearly every flag of llama-server has a LLAMA_ARG_* variable (`llama-server --help` names it beside the flag), so
+a unit needs no argument list that changes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import Strict
+
+Count = Annotated[int, Field(ge=1)]
+CacheType = Literal["f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1"]
+
+# Other words for the same option: what other front ends and older documents call it.
+_SYNONYMS = {
+    "ctx_size": "context_length",
+    "n_ctx": "context_length",
+    "n_gpu_layers": "gpu_layers",
+    "n_threads": "threads",
+    "n_batch": "batch_size",
+    "flash_attn": "flash_attention",
+    "type_k": "cache_type_k",
+    "type_v": "cache_type_v",
+    "n_parallel": "parallel",
+}
+_VARIABLES = {
+    "context_length": "LLAMA_ARG_CTX_SIZE",
+    "gpu_layers": "LLAMA_ARG_N_GPU_LAYERS",
+    "parallel": "LLAMA_ARG_N_PARALLEL",
+    "threads": "LLAMA_ARG_THREADS",
+    "batch_size": "LLAMA_ARG_BATCH",
+    "ubatch_size": "LLAMA_ARG_UBATCH",
+    "flash_attention": "LLAMA_ARG_FLASH_ATTN",
+    "cache_type_k": "LLAMA_ARG_CACHE_TYPE_K",
+    "cache_type_v": "LLAMA_ARG_CACHE_TYPE_V",
+    "main_gpu": "LLAMA_ARG_MAIN_GPU",
+    "split_mode": "LLAMA_ARG_SPLIT_MODE",
+    "tensor_split": "LLAMA_ARG_TENSOR_SPLIT",
+    "embeddings": "LLAMA_ARG_EMBEDDINGS",
+    "mlock": "LLAMA_ARG_MLOCK",
+}
+# The role sets these from the plan, so a second value would win or lose by accident.
+_OURS = {
+    "LLAMA_ARG_HOST": "engines listen on loopback; the edge publishes them",
+    "LLAMA_ARG_PORT": "ports stand in ai_backend_ports (or in base_url)",
+    "LLAMA_ARG_MODEL": "write `path`, `url` + `sha256` or `source` of the model",
+    "LLAMA_ARG_MODEL_URL": "write `url` + `sha256` of the model",
+    "LLAMA_ARG_HF_REPO": "write `url` + `sha256` of the model",
+    "LLAMA_ARG_HF_FILE": "write `url` + `sha256` of the model",
+    "LLAMA_ARG_ALIAS": "the model's `name` is its alias",
+    "LLAMA_ARG_API_KEY": "the deployment makes the engine's key",
+    "LLAMA_ARG_API_KEY_FILE": "the deployment makes the engine's key",
+    "LLAMA_ARG_ENDPOINT_METRICS": "it is always on",
+    "LLAMA_ARG_MODELS_DIR": "one provider runs one model; add a provider for the other",
+    "LLAMA_ARG_MODELS_PRESET": "one provider runs one model; add a provider for the other",
+}
+_VARIABLE = re.compile(r"LLAMA_ARG_[A-Z0-9_]+")
+
+
+class LlamaCppOptions(Strict):
+    """Options of one llama-server process. Lengths are tokens; what is not given is llama-server's default."""
+
+    REFUSED: ClassVar[Mapping[str, str]] = {
+        "seed": "llama-server has no variable for it; send `seed` with the request",
+        "lora": "llama-server has no variable for it; merge the adapter into the GGUF file",
+        "grammar": "llama-server has no variable for it; send `grammar` with the request",
+        "port": "ports stand in ai_backend_ports (or in base_url)",
+        "host": "engines listen on loopback; the edge publishes them",
+        "api_key": "the deployment makes the engine's key",
+        "temperature": "llama-server takes it from the request",
+    }
+    context_length: Count | None = None
+    gpu_layers: Annotated[int, Field(ge=-1)] | Literal["auto", "all"] | None = None
+    parallel: Count | None = None
+    threads: Count | None = None
+    batch_size: Count | None = None
+    ubatch_size: Count | None = None
+    flash_attention: Literal["on", "off", "auto"] | None = None
+    cache_type_k: CacheType | None = None
+    cache_type_v: CacheType | None = None
+    main_gpu: Annotated[int, Field(ge=0)] | None = None
+    split_mode: Literal["none", "layer", "row"] | None = None
+    tensor_split: Annotated[str, Field(pattern=r"^[0-9.]+(,[0-9.]+)*$")] | None = None
+    embeddings: bool | None = None
+    mlock: bool | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_form(cls, data: Any) -> Any:
+        return one_form(data)
+
+
+def one_form(data: Any) -> Any:
+    """Read the other words for an option; two words for one option must agree."""
+    if not isinstance(data, dict):
+        return data
+    result: dict[str, Any] = {}
+    for word, given in data.items():
+        name = str(_SYNONYMS.get(word, word))
+        value = ("on" if given else "off") if name == "flash_attention" and isinstance(given, bool) else given
+        if name in result and result[name] != value:
+            raise ValueError(f"{word} and {name} say different things → keep {name}")
+        result[name] = value
+    return result
+
+
+def check_environment(environment: Mapping[str, str]) -> None:
+    """Raise ValueError unless every name is a LLAMA_ARG_* variable that is the user's to set."""
+    for name in sorted(environment):
+        if name in _OURS:
+            raise ValueError(f"environment.{name} is set by the deployment → {_OURS[name]}")
+        if not _VARIABLE.fullmatch(name):
+            raise ValueError("environment has a name that is not LLAMA_ARG_… → `llama-server --help` lists the names")
+        if name in _VARIABLES.values():
+            option = next(key for key, variable in _VARIABLES.items() if variable == name)
+            raise ValueError(f"environment.{name} has an option of its own → write options.{option}")
+
+
+def environment_of(
+    options: LlamaCppOptions, environment: Mapping[str, str], context_length: int | None
+) -> dict[str, str]:
+    """LLAMA_ARG_* variables, sorted by name. `context_length` is the model's own word for the same option."""
+    values = {**options.model_dump(exclude_none=True)}
+    if context_length is not None:
+        values.setdefault("context_length", context_length)
+    result = dict(environment)
+    for name, value in values.items():
+        result[_VARIABLES[name]] = ("true" if value else "false") if isinstance(value, bool) else str(value)
+    return dict(sorted(result.items()))

@@ -1,0 +1,165 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The models a provider serves: `models:` entries, one class per kind of engine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import (
+    AlsoSpelled,
+    Described,
+    ModelName,
+    Strict,
+    Text,
+    Words,
+)
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.llama_cpp import LlamaCppOptions, check_environment
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_FILE_URL = re.compile(r"https?://\S+")
+
+
+class Cost(Strict):
+    """Price of 1000 tokens, in the currency the reports are read in (LiteLLM says USD)."""
+
+    input: Annotated[float, Field(ge=0)]
+    output: Annotated[float, Field(ge=0)]
+
+
+class RateLimits(Strict):
+    """Limits of one deployment; the gateway answers 429 above them."""
+
+    REFUSED: ClassVar[Mapping[str, str]] = {
+        "concurrent_requests": "LiteLLM has no such limit for one model; write `requests_per_minute`",
+        "requests_per_day": "LiteLLM counts by the minute; write `requests_per_minute`",
+    }
+    requests_per_minute: Annotated[int, Field(ge=1)] | None = None
+    tokens_per_minute: Annotated[int, Field(ge=1)] | None = None
+
+
+class RequestOptions(Strict):
+    """Defaults the gateway adds to a request that does not set them."""
+
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    seed: int | None = None
+
+
+class OllamaOptions(RequestOptions):
+    """Ollama's own request options (https://docs.ollama.com/modelfile), sent with each request."""
+
+    num_ctx: Annotated[int, Field(ge=1)] | None = None
+    num_gpu: Annotated[int, Field(ge=0)] | None = None
+    num_thread: Annotated[int, Field(ge=1)] | None = None
+    top_k: Annotated[int, Field(ge=1)] | None = None
+    repeat_penalty: Annotated[float, Field(ge=0)] | None = None
+    keep_alive: str | int | None = None
+
+
+def _one_price(value: object) -> object:
+    """`0.002` means the same price in both directions."""
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        return {"input": value, "output": value}
+    return value
+
+
+class BaseModelEntry(Described):
+    """What is known of a model whoever serves it."""
+
+    REFUSED: ClassVar[Mapping[str, str]] = {
+        "provider": "a model belongs to the provider it stands under; move it there",
+        "fallback": "chains are routing: write them in ai_backend_routing.fallback_chains",
+        "fallback_chain": "chains are routing: write them in ai_backend_routing.fallback_chains",
+        "capabilities": "write them in ai_backend_routing.capability_routing",
+        "max_budget": "budgets need LiteLLM's database, which this collection does not run; write `rate_limits`",
+    }
+    name: ModelName
+    size: Text | None = None
+    quantization: Text | None = None
+    specialty: Text | None = None
+    context_length: Annotated[int, Field(ge=1)] | None = None
+    tags: Words = ()
+    cost_per_1k_tokens: Annotated[Cost, BeforeValidator(_one_price), AlsoSpelled({"type": "number"})] | None = None
+    rate_limits: RateLimits | None = None
+
+
+class RemoteModel(BaseModelEntry):
+    """A model of vLLM, a cloud or any OpenAI-compatible server."""
+
+    options: RequestOptions = RequestOptions()
+
+
+class OllamaModel(BaseModelEntry):
+    """A model of an Ollama server; `name` is its tag, such as `llama3.1:8b`."""
+
+    options: OllamaOptions = OllamaOptions()
+
+
+class LlamaCppModel(BaseModelEntry):
+    """A model of one llama.cpp server: where its GGUF file comes from and how it is run.
+
+    The file is one of: `path` (already on the host), `url` + `sha256` (fetched and checked), `source: tiny`
+    (a tiny random model made on the spot, for trying things out). Without any of them it is expected in the
+    models directory under its name.
+    """
+
+    path: str | None = None
+    url: str | None = None
+    sha256: str | None = None
+    source: Literal["tiny"] | None = None
+    options: LlamaCppOptions = LlamaCppOptions()
+    environment: dict[str, str] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _texts(cls, data: Any) -> Any:
+        """YAML reads `LLAMA_ARG_X: 1` as a number; an environment holds texts."""
+        if isinstance(data, dict) and isinstance(data.get("environment"), dict):
+            return {**data, "environment": environment_texts(data["environment"])}
+        return data
+
+    @model_validator(mode="after")
+    def _check(self) -> LlamaCppModel:
+        given = [name for name in ("path", "url", "source") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"has {' and '.join(given)} → keep one of path, url, source")
+        if (self.url is None) != (self.sha256 is None):
+            raise ValueError("url and sha256 go together → write both")
+        if self.sha256 is not None and not _SHA256.fullmatch(self.sha256):
+            raise ValueError("sha256 is not 64 lowercase hex digits → write the file's sha256sum")
+        if self.url is not None and not _FILE_URL.fullmatch(self.url):
+            raise ValueError("url is not a URL → write https://…/model.gguf")
+        if self.path is not None and (not self.path.startswith("/") or ".." in self.path.split("/")):
+            raise ValueError("path is not absolute → start it with '/'")
+        check_environment(self.environment)
+        lengths = {n for n in (self.context_length, self.options.context_length) if n is not None}
+        if len(lengths) > 1:
+            raise ValueError("context_length and options.context_length differ → keep one")
+        return self
+
+
+def environment_texts(environment: dict[str, Any]) -> dict[str, Any]:
+    """Numbers and booleans of an environment as llama-server reads them."""
+
+    def text(value: object) -> object:
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        return str(value) if isinstance(value, int | float) else value
+
+    return {name: text(value) for name, value in environment.items()}
+
+
+def by_name(value: object) -> object:
+    """A model may be written as its bare name."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+OneRemote = Annotated[RemoteModel, BeforeValidator(by_name), AlsoSpelled({"type": "string"})]
+OneOllama = Annotated[OllamaModel, BeforeValidator(by_name), AlsoSpelled({"type": "string"})]
+OneLlamaCpp = Annotated[LlamaCppModel, BeforeValidator(by_name), AlsoSpelled({"type": "string"})]

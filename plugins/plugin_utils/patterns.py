@@ -1,0 +1,90 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Globs as LiteLLM's gateway reads them.
+
+Seen in litellm/router_utils/pattern_match_deployments.py (1.106.2): a `*` becomes `(.*)`, the rest is escaped,
+`re.match` anchors the start and nothing anchors the end, and the pattern with the longest escaped regex wins,
+then the one with more special characters, then the one that stands first.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+_SPECIAL = ("*", "+", "?", "\\", "^", "$", "|", "(", ")")
+_ESCAPED = re.compile(r"\\([^A-Za-z0-9])")
+
+
+def glob_of(text: str) -> str:
+    """Turn a regex of the list form into a glob, as `re.match` would use it; plain globs stay as they are.
+
+    LiteLLM knows only `*`. `^` is what it does anyway; an open end (`^qwen`) is `qwen*`.
+
+    Raises ValueError for a regex that needs more than that.
+    """
+    if re.fullmatch(r"[^\\^$+?|()\[\]{}]*", text) and ".*" not in text and "*" in text:
+        return text
+    body = text.removeprefix("^")
+    anchored = body.endswith("$") and not body.endswith("\\$")
+    if anchored:
+        body = body[:-1]
+    marked = _ESCAPED.sub(lambda found: f"\x00{ord(found[1]):04x}", body).replace(".*", "\x01").replace(".+", "\x01")
+    # A bare dot stands for itself in most hand-written patterns (llama3.1), and LiteLLM can only take it so.
+    if re.search(r"[\\^$*+?|()\[\]{}]", marked):
+        raise ValueError(
+            "pattern is a regex that LiteLLM cannot match, it knows only `*` → write one glob for each alternative"
+        )
+    glob = re.sub("\x00([0-9a-f]{4})", lambda found: chr(int(found[1], 16)), marked.replace("\x01", "*"))
+    return glob if anchored or glob.endswith("*") else glob + "*"
+
+
+def regex_of(glob: str) -> str:
+    """LiteLLM's regex of a glob."""
+    return re.escape(glob).replace(r"\*", "(.*)")
+
+
+def specificity(glob: str) -> tuple[int, int]:
+    """LiteLLM's rank of a glob: the higher is asked first."""
+    regex = regex_of(glob)
+    return len(regex), sum(regex.count(char) for char in _SPECIAL)
+
+
+def ranked(globs: list[str]) -> list[str]:
+    """Globs in the order LiteLLM asks them."""
+    return sorted(globs, key=specificity, reverse=True)
+
+
+def matches(glob: str, name: str) -> bool:
+    """Whether LiteLLM's gateway sends `name` to this glob: there is no anchor at the end."""
+    return re.match(regex_of(glob), name) is not None
+
+
+def overlap(first: str, second: str) -> bool:
+    """Whether some name matches both globs, read with an anchored end."""
+    return _overlap(first, second)
+
+
+@lru_cache(maxsize=65536)
+def _overlap(first: str, second: str) -> bool:
+    """Table over both texts, from their ends: reachable[i][j] = the rests first[i:] and second[j:] can meet."""
+    rows, columns = len(first), len(second)
+    below = [False] * (columns + 1)
+    for row in range(rows, -1, -1):
+        current = [False] * (columns + 1)
+        for column in range(columns, -1, -1):
+            if row == rows and column == columns:
+                current[column] = True
+            elif row < rows and first[row] == "*":
+                current[column] = below[column] or (column < columns and current[column + 1])
+            elif column < columns and second[column] == "*":
+                current[column] = current[column + 1] or (row < rows and below[column])
+            elif row < rows and column < columns and first[row] == second[column]:
+                current[column] = below[column + 1]
+        below = current
+    return below[0]
+
+
+def overlap_open(first: str, second: str) -> bool:
+    """Whether some name matches both as LiteLLM reads them, with open ends."""
+    return _overlap(first.rstrip("*") + "*", second.rstrip("*") + "*")

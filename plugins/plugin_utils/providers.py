@@ -1,0 +1,279 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""`ai_backend_providers`: who answers, one class per `type`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from urllib.parse import urlsplit
+
+from pydantic import Field, model_validator
+
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import (
+    Described,
+    ModelName,
+    Seconds,
+    SecretName,
+    Url,
+    UrlPath,
+    is_loopback,
+)
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.llama_cpp import LlamaCppOptions, one_form
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.models import (
+    BaseModelEntry,
+    OneLlamaCpp,
+    OneOllama,
+    OneRemote,
+    by_name,
+    environment_texts,
+)
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.secrets import GENERATED
+
+Status = Literal["active", "inactive", "disabled", "deprecated", "template"]
+
+
+class BaseProvider(Described):
+    """What every provider has."""
+
+    REFUSED: ClassVar[Mapping[str, str]] = {
+        "port": "write it in `base_url`, or in ai_backend_ports.services under the provider's name with `hosts:`",
+        "priority": "order is routing: write a `fallback_chain` in ai_backend_routing",
+        "weight": "weights are routing: write them in ai_backend_routing.load_balancing",
+        "max_retries": "the gateway fails over instead of retrying: write a `fallback_chain` in ai_backend_routing",
+        "retries": "the gateway fails over instead of retrying: write a `fallback_chain` in ai_backend_routing",
+        "health_check_interval": "nothing polls engines; the breaker (ai_backend_gateway.breaker) sees each call",
+        "timeout": "write `timeout_seconds`",
+        "enabled": "write `status: active` or `status: inactive`",
+        "cost_limit": "budgets need LiteLLM's database, which this collection does not run; write `rate_limits`",
+        "rate_limits": "limits stand at a model: write them in the `models:` entry",
+    }
+    # Whether the engine answers to any of its models by name, or serves the one it was started with.
+    MANY_MODELS: ClassVar[bool] = True
+    LOCAL: ClassVar[bool] = False
+
+    status: Status = "active"
+    base_url: Url | None = None
+    hosts: str | None = None
+    managed: bool | None = None
+    default_model: ModelName | None = None
+    health_endpoint: UrlPath | None = None
+    requires_api_key: bool | None = None
+    env_var: SecretName | None = None
+    timeout_seconds: Seconds | None = None
+
+    @property
+    def entries(self) -> tuple[BaseModelEntry, ...]:
+        """The models, whatever class they have."""
+        entries: tuple[BaseModelEntry, ...] = getattr(self, "models", ())
+        return entries
+
+    @property
+    def active(self) -> bool:
+        """Whether requests may go there. A deprecated provider still answers."""
+        return self.status in ("active", "deprecated")
+
+    @property
+    def is_managed(self) -> bool:
+        """Whether this collection installs and runs it."""
+        if not self.LOCAL:
+            return False
+        if self.managed is not None:
+            return self.managed
+        return self.hosts is not None or is_loopback(urlsplit(self.base_url or "").hostname or "")
+
+    def entry(self, name: str) -> BaseModelEntry | None:
+        """The model of that name."""
+        return next((entry for entry in self.entries if entry.name == name), None)
+
+    @model_validator(mode="after")
+    def _check(self) -> BaseProvider:
+        names = [entry.name for entry in self.entries]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"models has '{name}' twice → keep one of them")
+        if self.default_model is not None and self.default_model not in names:
+            raise ValueError(f"default_model '{self.default_model}' is not among its models → add it to `models:`")
+        if self.hosts is not None and not self.LOCAL:
+            raise ValueError("hosts is for engines on our own hosts → write `base_url: https://…`")
+        if (self.hosts is None) == (self.base_url is None):
+            both = "has both base_url and hosts" if self.hosts else "has neither base_url nor hosts"
+            raise ValueError(f"{both} → write one: `base_url: http://host:port`, or `hosts: <inventory group>`")
+        self._check_managed()
+        self._check_key()
+        return self
+
+    def _check_managed(self) -> None:
+        if self.managed and not self.LOCAL:
+            raise ValueError("managed is true, but nothing of it is ours to run → remove `managed`")
+        if not self.is_managed:
+            return
+        if self.base_url is not None:
+            parts = urlsplit(self.base_url)
+            if not is_loopback(parts.hostname or ""):
+                remedy = "write `hosts: <inventory group>` instead of base_url, or `managed: false`"
+                raise ValueError(f"managed is true, but base_url is not this machine → {remedy}")
+            if parts.port is None or parts.path or parts.scheme != "http":
+                raise ValueError("base_url of a managed engine is not http://127.0.0.1:port → write it so")
+        if self.env_var is not None or self.requires_api_key:
+            remedy = "remove env_var and requires_api_key, or write `managed: false`"
+            raise ValueError(f"a managed engine gets its key from the deployment → {remedy}")
+
+    def _check_key(self) -> None:
+        if self.env_var in GENERATED:
+            remedy = "name the provider's own key, such as OPENAI_API_KEY"
+            raise ValueError(f"env_var is a secret of the deployment itself, not to be sent to a provider → {remedy}")
+        if self.requires_api_key and self.env_var is None:
+            raise ValueError("requires_api_key is true without env_var → write `env_var: SOME_API_KEY`")
+        if self.requires_api_key is False and self.env_var is not None:
+            raise ValueError("requires_api_key is false, but env_var is given → remove one of them")
+
+
+def _cloud_defaults(data: Any, base_url: str, env_var: str) -> Any:
+    """Fill in the address and key name of a well-known cloud."""
+    if not isinstance(data, dict):
+        return data
+    return {"base_url": base_url, "requires_api_key": True, "env_var": env_var, **data}
+
+
+def _cloud_check(provider: BaseProvider) -> None:
+    if not provider.requires_api_key:
+        raise ValueError("requires_api_key is false, but this cloud answers nobody without a key → remove it")
+
+
+class Ollama(BaseProvider):
+    """An Ollama server. `name` of a model is its tag."""
+
+    LOCAL: ClassVar[bool] = True
+    type: Literal["ollama"]
+    models: tuple[OneOllama, ...] = ()
+
+
+class OllamaCloud(BaseProvider):
+    """Ollama's cloud."""
+
+    type: Literal["ollama_cloud"]
+    models: tuple[OneOllama, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults(cls, data: Any) -> Any:
+        return _cloud_defaults(data, "https://ollama.com", "OLLAMA_API_KEY")
+
+    @model_validator(mode="after")
+    def _cloud(self) -> OllamaCloud:
+        _cloud_check(self)
+        return self
+
+
+class LlamaCpp(BaseProvider):
+    """A llama.cpp server with one model; `server: python` is llama-cpp-python's server."""
+
+    MANY_MODELS: ClassVar[bool] = False
+    LOCAL: ClassVar[bool] = True
+    type: Literal["llama_cpp"]
+    server: Literal["native", "python"] = "native"
+    models: tuple[OneLlamaCpp, ...] = ()
+    options: LlamaCppOptions = LlamaCppOptions()
+    environment: dict[str, str] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _into_models(cls, data: Any) -> Any:
+        """Options may stand at the provider or at its model: they are moved to the models, and must agree."""
+        if not isinstance(data, dict) or not isinstance(data.get("models"), list):
+            return data
+        options, environment = data.get("options") or {}, data.get("environment") or {}
+        if not isinstance(options, dict) or not isinstance(environment, dict) or not (options or environment):
+            return data
+        models = []
+        for entry in map(by_name, data["models"]):
+            if isinstance(entry, dict):
+                own_options, own_environment = entry.get("options") or {}, entry.get("environment") or {}
+                if isinstance(own_options, dict) and isinstance(own_environment, dict):
+                    entry = {
+                        **entry,
+                        "options": _agree(one_form(options), one_form(own_options), "options"),
+                        "environment": _agree(
+                            environment_texts(environment), environment_texts(own_environment), "environment"
+                        ),
+                    }
+            models.append(entry)
+        return {**{k: v for k, v in data.items() if k not in ("options", "environment")}, "models": models}
+
+    @model_validator(mode="after")
+    def _one_model(self) -> LlamaCpp:
+        if self.is_managed and self.active and len(self.models) != 1:
+            remedy = "a managed llama.cpp runs exactly one: keep one, and add a provider for each other"
+            raise ValueError(f"models has {len(self.models)} entries → {remedy}")
+        return self
+
+
+def _agree(common: dict[str, Any], own: dict[str, Any], where: str) -> dict[str, Any]:
+    for name in sorted(set(common) & set(own)):
+        if common[name] != own[name]:
+            raise ValueError(f"{where}.{name} differs between the provider and its model → keep one of them")
+    return {**common, **own}
+
+
+class Vllm(BaseProvider):
+    """A vLLM server. It serves the model it was started with."""
+
+    MANY_MODELS: ClassVar[bool] = False
+    LOCAL: ClassVar[bool] = True
+    type: Literal["vllm"]
+    models: tuple[OneRemote, ...] = ()
+
+
+class OpenAI(BaseProvider):
+    """OpenAI's own API."""
+
+    type: Literal["openai"]
+    models: tuple[OneRemote, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults(cls, data: Any) -> Any:
+        return _cloud_defaults(data, "https://api.openai.com/v1", "OPENAI_API_KEY")
+
+    @model_validator(mode="after")
+    def _cloud(self) -> OpenAI:
+        _cloud_check(self)
+        return self
+
+
+class Anthropic(BaseProvider):
+    """Anthropic's API."""
+
+    type: Literal["anthropic"]
+    models: tuple[OneRemote, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults(cls, data: Any) -> Any:
+        return _cloud_defaults(data, "https://api.anthropic.com/v1", "ANTHROPIC_API_KEY")
+
+    @model_validator(mode="after")
+    def _cloud(self) -> Anthropic:
+        _cloud_check(self)
+        return self
+
+
+class OpenAICompatible(BaseProvider):
+    """Any other server that speaks OpenAI's API. `base_url` ends where `/chat/completions` begins."""
+
+    type: Literal["openai_compatible"]
+    models: tuple[OneRemote, ...] = ()
+
+
+Provider: TypeAlias = Ollama | OllamaCloud | LlamaCpp | Vllm | OpenAI | Anthropic | OpenAICompatible
+AnyProvider = Annotated[Provider, Field(discriminator="type")]
+PROVIDER_TYPES: dict[str, type[Provider]] = {
+    "anthropic": Anthropic,
+    "llama_cpp": LlamaCpp,
+    "ollama": Ollama,
+    "ollama_cloud": OllamaCloud,
+    "openai": OpenAI,
+    "openai_compatible": OpenAICompatible,
+    "vllm": Vllm,
+}
