@@ -116,13 +116,16 @@ def collect(tree: pathlib.Path) -> dict[str, bytes]:
 
 def pack(files: dict[str, bytes], folder: str, archive: pathlib.Path) -> None:
     """Write the same bytes for the same content: sorted, no dates, no owners."""
-    with archive.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as zipped:
-        with tarfile.open(fileobj=zipped, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-            for name in sorted(files):
-                info = tarfile.TarInfo(f"{folder}/{name}")
-                info.size = len(files[name])
-                info.mode = 0o755
-                tar.addfile(info, io.BytesIO(files[name]))
+    with (
+        archive.open("wb") as raw,
+        gzip.GzipFile("", "wb", 6, raw, mtime=0) as zipped,
+        tarfile.open(fileobj=zipped, mode="w", format=tarfile.USTAR_FORMAT) as tar,
+    ):
+        for name in sorted(files):
+            info = tarfile.TarInfo(f"{folder}/{name}")
+            info.size = len(files[name])
+            info.mode = 0o755
+            tar.addfile(info, io.BytesIO(files[name]))
 
 
 def main() -> None:

@@ -1,0 +1,87 @@
+# Everything from the checkout. `make help` lists the targets; PYTHON=… chooses the interpreter of .venv, and with it
+# ansible-core (3.11: 2.19, 3.12 and newer: 2.21).
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# Expanded anew in each recipe: .venv is a link that the first one makes.
+MACHINE_PATH := $(PATH)
+export PATH = $(realpath .venv)/bin:$(MACHINE_PATH)
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+# Absolute, for tools that do not run in this folder.
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.cache/collections
+export ANSIBLE_NOCOLOR := 1
+export NO_COLOR := 1
+export PY_COLORS := 0
+
+SCENARIO ?= default
+UV_COMPILE := uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --custom-compile-command "make lock"
+
+.PHONY: help venv test lint unit sanity molecule demo demo-clean bench-cold bench-noop bench-render lock docs build clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: ## make .venv and .cache/collections (PYTHON=…)
+	@PYTHON="$(PYTHON)" tests/tools/bootstrap venv
+
+test: ## the whole suite: unit, lint, sanity, molecule
+	@tests/tools/run_stages unit lint sanity molecule
+
+unit: venv ## house rules and unit tests (ARGS=… goes to pytest)
+	python -m pytest tests/house tests/unit --cov --cov-report= $(ARGS)
+
+lint: venv ## ruff, mypy, yamllint, ansible-lint, changelog, secrets
+	@verdict=0; while read -r check; do echo "--- $$check"; bash -c "$$check" </dev/null || verdict=1; done <<< "$$CHECKS"; exit $$verdict
+
+define CHECKS
+ruff check
+ruff format --check --quiet
+mypy -p ansible_collections.lab.ai_backend.plugins.plugin_utils
+mypy tests/tools/*.py
+yamllint --strict .
+ansible-lint
+antsibull-changelog lint
+git ls-files -z | xargs -0 detect-secrets-hook --baseline .secrets.baseline
+endef
+export CHECKS
+
+sanity: venv ## ansible-test sanity on a copy of what git would commit
+	tests/tools/sanity
+
+molecule: venv ## one scenario on systemd hosts in Docker (SCENARIO=default)
+	tests/tools/bootstrap images
+	eval "$$(tests/tools/bootstrap env)" && molecule -c molecule/config.yml test -s $(SCENARIO)
+
+demo: venv ## bring up the whole stack in one container and leave it running
+	tests/tools/bootstrap images
+	eval "$$(tests/tools/bootstrap env)" && python tests/demo/demo.py up
+
+demo-clean: venv ## remove what `make demo` made
+	python tests/demo/demo.py down
+
+bench-cold: venv ## seconds from an empty host to the first answer
+	tests/tools/bootstrap images
+	eval "$$(tests/tools/bootstrap env)" && python tests/bench/bench_cold.py
+
+bench-noop: venv ## seconds of a run that changes nothing
+	tests/tools/bootstrap images
+	eval "$$(tests/tools/bootstrap env)" && python tests/bench/bench_noop.py
+
+bench-render: venv ## seconds from registry to plan
+	python tests/bench/bench_render.py
+
+lock: venv ## write the hash locks anew (UPGRADE=--upgrade for newer versions)
+	$(UV_COMPILE) $(UPGRADE) requirements/dev.in -o requirements/dev.txt
+	$(UV_COMPILE) $(UPGRADE) requirements/litellm.in -o roles/litellm/files/litellm.lock
+
+docs: venv ## write the generated parts of the documentation anew
+	python tests/tools/generate_role_readmes.py
+	python tests/tools/generate_docs.py
+
+build: venv ## the collection artefact, in build/
+	mkdir -p build
+	ansible-galaxy collection build --force --output-path build
+
+clean: ## remove what was made in the checkout; the cache stays
+	rm -rf .venv .cache build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .ansible
