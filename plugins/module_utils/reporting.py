@@ -26,6 +26,9 @@ def health(layout, manifest, instance):
     return "ok"
 
 
+NOTHING = {"service": "(nothing of ours)", "unit": "-", "release": "-", "health": "-", "models": []}
+
+
 def row(layout, systemd, instance):
     """One line of the report: what runs, on which release, whether it answers, which models it serves."""
     manifest = manifest_of(layout, instance) or {"probes": [], "ports": {}}
@@ -42,11 +45,12 @@ def row(layout, systemd, instance):
     }
 
 
-def report(layout, systemd):
-    """{generation, complete, rows}; generation 0 where nothing of ours was ever deployed."""
+def report(layout, systemd, host):
+    """{generation, complete, rows}; generation 0 where nothing of ours was ever deployed. `host` heads every row."""
     number = max(numbers(layout), default=0)
+    rows = [row(layout, systemd, instance) for instance in list_instances(layout)] or [NOTHING]
     return {
         "generation": number,
         "complete": bool((read(layout, number) or {}).get("complete", False)),
-        "rows": [row(layout, systemd, instance) for instance in list_instances(layout)],
+        "rows": [dict(entry, host=host, generation=number) for entry in rows],
     }

@@ -115,7 +115,7 @@ def weights(generator, name, shape):
     if "norm" in name:
         values = array.array("f", [1.0] * count)
     else:
-        values = array.array("f", [(generator.random() - 0.5) * 0.4 for _ in range(count)])
+        values = array.array("f", [(generator.random() - 0.5) * 0.4 for index in range(count)])
     if sys.byteorder == "big":
         values.byteswap()
     return values.tobytes()

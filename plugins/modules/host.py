@@ -10,7 +10,7 @@ module: host
 short_description: Describe a host and make the folders and users that services need
 version_added: 0.1.0
 description:
-  - One call in place of fact gathering: what the preflight and the roles need to know of the host.
+  - One call in place of fact gathering, with what the preflight and the roles need to know of the host.
   - Names the processes that are not ours and listen on ports that the plan gives to our services.
 author:
   - lab.ai_backend contributors (@lab)

@@ -21,11 +21,17 @@ attributes:
   diff_mode:
     description: It changes nothing.
     support: none
+options:
+  host:
+    description: Name of the host in the report.
+    type: str
+    required: true
 """
 
 EXAMPLES = r"""
 - name: Report what runs
   lab.ai_backend.status:
+    host: "{{ inventory_hostname }}"
 """
 
 RETURN = r"""
@@ -38,7 +44,7 @@ complete:
   type: bool
   returned: always
 rows:
-  description: One entry an instance; service, unit, release, health, models.
+  description: One entry an instance; host, service, unit, release, health, models, generation.
   type: list
   elements: dict
   returned: always
@@ -51,8 +57,8 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Syst
 
 
 def main():
-    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
-    module.exit_json(changed=False, **report(Layout(), Systemd()))
+    module = AnsibleModule(argument_spec={"host": {"type": "str", "required": True}}, supports_check_mode=True)
+    module.exit_json(changed=False, **report(Layout(), Systemd(), module.params["host"]))
 
 
 if __name__ == "__main__":

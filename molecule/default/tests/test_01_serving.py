@@ -1,0 +1,114 @@
+"""What a client gets from a host with the registry as it ships."""
+
+import json
+import re
+
+import httpx
+import pytest
+from openai import OpenAI
+
+
+def engine_tokens(machine):
+    key = machine.run("sed -n 's/LLAMA_API_KEY=\"\\(.*\\)\"/\\1/p' /etc/ai-backend/secrets/llama-cpp.env").strip()
+    metrics = httpx_in(machine, f"http://127.0.0.1:8080/metrics", key)
+    return float(re.search(r"^llamacpp:tokens_predicted_total (\S+)", metrics, re.MULTILINE)[1])
+
+
+def httpx_in(machine, url, key):
+    script = f"import urllib.request as r; print(r.urlopen(r.Request('{url}', headers={{'Authorization': 'Bearer {key}'}})).read().decode())"
+    return machine.run(f'python3 -c "{script}"')
+
+
+def test_everything_is_back_after_services_were_killed(client):
+    from conftest import wait
+
+    wait(client.answers, 60)
+
+
+def test_the_models_of_the_plan_are_listed_and_no_others(client):
+    assert client.models() == ["code_generation", "lab-tiny"]
+
+
+def test_a_plain_and_a_streamed_answer_through_the_openai_client(client):
+    openai = OpenAI(base_url=f"{client.base}/v1", api_key=client.key)
+    question = [{"role": "user", "content": "say something"}]
+    plain = openai.chat.completions.create(model="lab-tiny", messages=question, max_tokens=8)
+    assert plain.model == "lab-tiny"
+    assert plain.usage.completion_tokens > 0
+    chunks = list(openai.chat.completions.create(model="lab-tiny", messages=question, max_tokens=8, stream=True))
+    assert len(chunks) > 1
+    assert chunks[-1].choices[0].finish_reason in ("length", "stop")
+
+
+def test_the_engine_that_was_asked_for_did_the_work(client, gateway):
+    before = engine_tokens(gateway)
+    answer = client.ask(text="count me", max_tokens=7, extra_body={"ignore_eos": True})
+    assert answer.json()["model"] == "lab-tiny"
+    assert answer.headers["x-litellm-model-api-base"] == "http://127.0.0.1:8080/v1"
+    assert engine_tokens(gateway) - before >= answer.json()["usage"]["completion_tokens"] > 0
+
+
+def test_a_capability_is_a_model_that_answers(client):
+    answer = client.ask(model="code_generation")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["x-litellm-model-api-base"] == "http://127.0.0.1:8080/v1"
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/models", "/v1/chat/completions", "/model/info"])
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Bearer "}])
+def test_without_the_right_key_there_is_401(client, path, headers):
+    method = "POST" if "chat" in path else "GET"
+    body = {"model": "lab-tiny", "messages": [{"role": "user", "content": "x"}]} if method == "POST" else None
+    answer = httpx.request(method, client.base + path, headers=headers, json=body)
+    assert answer.status_code == 401, answer.text
+
+
+def test_a_repeated_question_is_answered_from_redis(client, gateway):
+    first = client.ask(text="remember this question")
+    again = client.ask(text="remember this question")
+    assert "x-litellm-cache-key" not in first.headers
+    key = again.headers["x-litellm-cache-key"]
+    assert key.startswith("litellm:")
+    assert again.json()["choices"] == first.json()["choices"]
+    password = gateway.run("sed -n 's/requirepass \"\\(.*\\)\"/\\1/p' /etc/ai-backend/secrets/redis.conf").strip()
+    life = gateway.run(f"REDISCLI_AUTH={password} redis-cli -n 1 ttl {key}")
+    assert 0 < int(life) <= 3600
+
+
+def test_a_body_larger_than_the_limit_or_of_unknown_length_is_refused_at_the_edge(client):
+    assert client.ask(text="x" * 10_500_000).status_code == 413
+    endless = client.http.post("/v1/chat/completions", content=iter([b"{}"]))
+    assert endless.status_code == 411
+
+
+def test_a_forged_host_never_reaches_the_gateway(client, gateway):
+    from conftest import wait  # noqa: F401
+
+    answer = client.http.get("/v1/models", headers={"Host": "evil.example"})
+    assert answer.status_code == 200
+    assert "http-request set-header Host" in gateway.run("cat /opt/ai-backend/instances/edge/files/haproxy.cfg")
+
+
+def test_only_the_edge_listens_off_loopback(gateway):
+    open_to_others = [
+        line.split() for line in gateway.run("ss -Hltnp").splitlines() if not line.split()[3].startswith(("127.", "[::1]"))
+    ]
+    assert [(words[3], "haproxy" in words[5]) for words in open_to_others] == [("0.0.0.0:4000", True)]
+
+
+def test_every_service_runs_as_its_own_user_in_a_hardened_unit(gateway):
+    for unit, pid in gateway.pids().items():
+        user = gateway.run(f"ps -o user:32= -p {pid}").strip()
+        assert unit.startswith(user), (unit, user)
+        exposure = gateway.run(f"systemd-analyze security --no-pager {unit} | tail -1")
+        assert float(re.search(r": (\d+\.\d+) ", exposure)[1]) <= 2.0, (unit, exposure)
+
+
+def test_the_generation_is_complete_and_names_what_runs(gateway):
+    numbers = sorted(int(name.partition(".")[0]) for name in gateway.run("ls /var/lib/ai-backend/generations").split())
+    generation = json.loads(gateway.run(f"cat /var/lib/ai-backend/generations/{numbers[-1]}.json"))
+    assert generation["complete"]
+    slot = gateway.slot()
+    assert generation["slots"] == {"litellm": slot}
+    for instance in ("redis", "edge", "llama-cpp@llama_cpp_native", f"litellm@{slot}"):
+        assert generation["instances"][instance]["release"] == gateway.release(instance)

@@ -1,0 +1,90 @@
+"""Faults a night brings: the cache goes, the host loses power at the worst moment."""
+
+import copy
+
+from conftest import play, registry, wait
+
+
+def test_without_redis_requests_go_on_and_the_cache_comes_back_with_it(gateway, client):
+    gateway.run("systemctl stop ai-backend-redis.service")
+    try:
+        assert all(client.answers() for _ in range(5))
+    finally:
+        gateway.run("systemctl start ai-backend-redis.service")
+
+    def cached():
+        client.ask(text="is the cache back?")
+        return "x-litellm-cache-key" in client.ask(text="is the cache back?").headers
+
+    wait(cached, 60)
+
+
+def test_after_a_reboot_the_active_slot_serves_and_no_other(gateway, client):
+    slot = gateway.slot()
+    gateway.reboot()
+    wait(client.answers, 90)
+    running = [unit for unit in gateway.pids() if "litellm" in unit]
+    assert running == [f"ai-backend-litellm@{slot}.service"]
+
+
+def test_a_reboot_before_the_commit_leaves_the_old_slot_serving(gateway, client):
+    """The candidate runs and was proven; power goes before the rename."""
+    slot = gateway.slot()
+    other = {"blue": "green", "green": "blue"}[slot]
+    link = gateway.run(f"readlink /opt/ai-backend/instances/litellm@{slot}").strip()
+    gateway.run(f"ln -sfn {link} /opt/ai-backend/instances/litellm@{other}")
+    gateway.run(f"mkdir -p /etc/systemd/system/ai-backend-litellm@{other}.service.d")
+    gateway.run(f"cp {link}/release.conf /etc/systemd/system/ai-backend-litellm@{other}.service.d/")
+    gateway.run(f"systemctl daemon-reload && systemctl start ai-backend-litellm@{other}.service")
+    gateway.reboot()
+    wait(client.answers, 90)
+    assert [unit for unit in gateway.pids() if "litellm" in unit] == [f"ai-backend-litellm@{slot}.service"]
+
+
+def test_a_reboot_between_commit_and_drain_brings_up_the_new_slot_alone(gateway, client):
+    """The rename has happened; power goes before HAProxy was told and the old slot stopped."""
+    slot = gateway.slot()
+    other = {"blue": "green", "green": "blue"}[slot]
+    gateway.run(f"systemctl start ai-backend-litellm@{other}.service")
+    gateway.run(f"printf 'active {other}\\n' > /etc/ai-backend/litellm/active-slot")
+    gateway.reboot()
+    wait(client.answers, 90)
+    assert [unit for unit in gateway.pids() if "litellm" in unit] == [f"ai-backend-litellm@{other}.service"]
+    run = play("deploy")
+    assert (run.code, run.changed) == (0, 0), run.output
+
+
+def test_a_candidate_left_running_by_a_dead_run_is_stopped_by_the_next(gateway, client):
+    slot = gateway.slot()
+    other = {"blue": "green", "green": "blue"}[slot]
+    gateway.run(f"systemctl start ai-backend-litellm@{other}.service")
+    run = play("deploy")
+    assert run.code == 0, run.output
+    assert [unit for unit in gateway.pids() if "litellm" in unit] == [f"ai-backend-litellm@{slot}.service"]
+    assert client.answers()
+
+
+def test_an_edge_that_routes_elsewhere_than_the_file_says_is_mended(gateway, client):
+    other = {"blue": "green", "green": "blue"}[gateway.slot()]
+    path = "/etc/ai-backend/litellm/active-slot"
+    script = (
+        "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/ai-backend-edge/admin.sock'); "
+        f"s.sendall(b'set map {path} active {other}\\n'); s.recv(100)"
+    )
+    gateway.run(f'python3 -c "{script}"')
+    assert not client.answers()
+    run = play("deploy")
+    assert (run.code, run.changed > 0) == (0, True), run.output
+    assert client.answers()
+
+
+def test_a_change_of_the_registry_is_committed_without_a_lost_request(gateway, client):
+    slot = gateway.slot()
+    changed = copy.deepcopy(registry("gateway"))
+    changed["breaker"] = {"failures": 4, "cooldown_seconds": 120}
+    run = play("deploy", extra={"ai_backend_gateway": changed})
+    assert run.code == 0, run.output
+    assert gateway.slot() != slot
+    assert client.answers()
+    assert play("deploy").code == 0
+    assert gateway.slot() == slot

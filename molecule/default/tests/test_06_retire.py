@@ -1,0 +1,76 @@
+"""What leaves the registry leaves the host; what belongs to the user stays."""
+
+import copy
+
+from conftest import play, registry
+
+
+def second_engine():
+    providers = copy.deepcopy(registry("providers"))
+    second = copy.deepcopy(providers["llama_cpp_native"])
+    second["models"] = [{"name": "lab-second", "source": "tiny", "context_length": 1024}]
+    providers["second"] = second
+    ports = copy.deepcopy(registry("ports"))
+    ports["services"]["second"] = {"port": 8082, "category": "engines"}
+    return {"ai_backend_providers": providers, "ai_backend_ports": ports}
+
+
+def tokens(gateway, port):
+    key = gateway.run("sed -n 's/LLAMA_API_KEY=\"\\(.*\\)\"/\\1/p' /etc/ai-backend/secrets/llama-cpp.env").strip()
+    script = (
+        "import urllib.request as r; "
+        f"print(r.urlopen(r.Request('http://127.0.0.1:{port}/metrics', headers={{'Authorization': 'Bearer {key}'}})).read().decode())"
+    )
+    metrics = gateway.run(f'python3 -c "{script}"')
+    (line,) = [line for line in metrics.splitlines() if line.startswith("llamacpp:tokens_predicted_total ")]
+    return float(line.split()[1])
+
+
+def test_of_two_engines_the_one_that_was_asked_answers(gateway, client):
+    run = play("deploy", extra=second_engine())
+    assert run.code == 0, run.output
+    before = tokens(gateway, 8080), tokens(gateway, 8082)
+    answer = client.ask(model="lab-second", text="second only")
+    assert answer.json()["model"] == "lab-second"
+    assert tokens(gateway, 8080) == before[0]
+    assert tokens(gateway, 8082) > before[1]
+
+
+def test_a_provider_taken_out_is_gone_after_the_next_deploy_and_its_model_kept(gateway, client):
+    shown = play("deploy", "--check", "--diff")
+    assert "-llama-cpp@second" in shown.output
+    run = play("deploy")
+    assert run.code == 0, run.output
+    unit = "ai-backend-llama-cpp@second.service"
+    assert unit not in gateway.pids()
+    assert gateway.host.run(f"systemctl is-enabled {unit}").rc != 0
+    assert not gateway.host.file(f"/etc/systemd/system/{unit}.d").exists
+    assert gateway.host.file("/var/lib/ai-backend/models/lab-second.gguf").exists
+    assert "lab-second" not in client.models()
+    assert client.answers()
+
+
+def test_remove_wants_a_confirmation(gateway):
+    run = play("remove")
+    assert run.code != 0
+    assert "ai_backend_confirm=true" in run.output
+    assert gateway.pids()
+
+
+def test_remove_leaves_nothing_of_ours_but_models_and_data(gateway):
+    run = play("remove", extra={"ai_backend_confirm": True})
+    assert run.code == 0, run.output
+    assert gateway.run("systemctl list-unit-files 'ai-backend*' --no-legend").strip() == ""
+    assert gateway.run("systemctl list-units --all 'ai-backend*' --no-legend --plain").strip() == ""
+    assert "ai-backend" not in gateway.run("cat /etc/passwd /etc/group")
+    left = gateway.run("find / -xdev -path '*ai-backend*' -not -path '/proc/*' -not -path '/sys/*' | sort").split()
+    assert all(path.startswith("/var/lib/ai-backend") for path in left), left
+    assert "/var/lib/ai-backend/models/lab-tiny.gguf" in left
+    assert gateway.host.run("systemctl is-active redis-server haproxy").stdout.split() == ["inactive", "inactive"]
+    assert play("remove", extra={"ai_backend_confirm": True}).changed == 0
+
+
+def test_a_removed_host_can_be_deployed_again(gateway, client):
+    run = play("deploy")
+    assert run.code == 0, run.output
+    assert client.answers()
