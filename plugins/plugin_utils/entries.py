@@ -15,7 +15,7 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.table import table
 def registry(raw: object) -> dict[str, Any]:
     """The checked registry with every default written out; secrets by name only, as present or not."""
     loaded = load(raw)
-    return {**loaded.dump(), "secrets": dict(sorted(loaded.secrets.items())), "warnings": list(loaded.routes.warnings)}
+    return {**loaded.dump(), "secrets": dict(sorted(loaded.secrets.items())), "warnings": list(loaded.warnings)}
 
 
 def plan(raw: object, groups: object, addresses: object) -> dict[str, Any]:

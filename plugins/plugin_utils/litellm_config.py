@@ -11,8 +11,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
+from urllib.parse import urlsplit
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.models import BaseModelEntry
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.providers import Provider
@@ -104,8 +106,7 @@ def split_chain(routes: Routes, group: Group) -> tuple[list[Level], list[str]]:
             break
         names.insert(0, name)
     in_orders = group.chain[: len(group.chain) - len(names)]
-    walk = Routes({**routes.groups, group.name: Group(group.name, group.kind, group.levels, chain=in_orders)}, ())
-    return walk.sequence(group.name), names
+    return routes.walk(replace(group, chain=in_orders)), names
 
 
 def _group_of(routes: Routes, group: Group, step: str | Target) -> str | None:
@@ -154,10 +155,13 @@ def _params(registry: Registry, group: Group, target: Target, base: str) -> dict
     provider = registry.providers[target.provider]
     timeouts = registry.gateway.timeouts
     request = provider.timeout_seconds or timeouts.request_seconds
+    prefix = _prefix(provider, target, group)
+    # LiteLLM puts what each `*` of the name matched into the `*` here, so the whole glob gives the name as asked.
+    name = target.model or (DEFAULT if group.kind == "default" else group.name)
     params: dict[str, Any] = {
-        "api_base": api_base(provider, base),
+        "api_base": api_base(prefix, base),
         "api_key": _api_key(provider),
-        "model": _model(provider, target, group),
+        "model": f"{prefix}/{name}",
         # A hang costs exactly this long before the next deployment is asked.
         "stream_timeout": min(timeouts.stream_gap_seconds, request),
         "timeout": request,
@@ -168,26 +172,24 @@ def _params(registry: Registry, group: Group, target: Target, base: str) -> dict
     return params
 
 
-def _model(provider: Provider, target: Target, group: Group) -> str:
+def _prefix(provider: Provider, target: Target, group: Group) -> str:
+    """The prefix that chooses LiteLLM's client for an engine."""
     prefix = _PREFIX[provider.type]
     if target.model is not None:
-        return f"{prefix}/{target.model}"
-    if prefix == "openai":
-        # An `openai/` wildcard adds some 170 names of OpenAI's to /v1/models; this prefix speaks the same API.
-        prefix = _PREFIX["vllm"]
-    # LiteLLM puts what each `*` of the name matched into the `*` here, so the whole glob gives the name as asked.
-    return f"{prefix}/{DEFAULT if group.kind == 'default' else group.name}"
+        return prefix
+    # For a wildcard LiteLLM lists the models it knows of the prefix in /v1/models: some 170 of OpenAI's, one of
+    # Ollama's. This prefix has none, and speaks the OpenAI API that both have.
+    listed = prefix == "openai" or (prefix == "ollama_chat" and (group.kind == "default" or "/" in group.name))
+    return _PREFIX["vllm"] if listed else prefix
 
 
-def api_base(provider: Provider, base: str) -> str:
-    """The address LiteLLM wants for an engine: with /v1 for OpenAI's API, without for the others."""
-    if provider.type in ("ollama", "ollama_cloud"):
+def api_base(prefix: str, base: str) -> str:
+    """The address LiteLLM's client wants: where OpenAI's API begins, or the bare server for Ollama and Anthropic."""
+    if prefix == "ollama_chat":
         return base.removesuffix("/v1").removesuffix("/api")
-    if provider.type == "anthropic":
+    if prefix == "anthropic":
         return base.removesuffix("/messages").removesuffix("/v1")
-    if provider.type in ("llama_cpp", "vllm") and not base.endswith("/v1"):
-        return f"{base}/v1"
-    return base
+    return f"{base.removesuffix('/api')}/v1" if urlsplit(base).path in ("", "/api") else base
 
 
 def _api_key(provider: Provider) -> str:

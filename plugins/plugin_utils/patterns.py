@@ -10,6 +10,7 @@ then the one with more special characters, then the one that stands first.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 _SPECIAL = ("*", "+", "?", "\\", "^", "$", "|", "(", ")")
@@ -88,3 +89,28 @@ def _overlap(first: str, second: str) -> bool:
 def overlap_open(first: str, second: str) -> bool:
     """Whether some name matches both as LiteLLM reads them, with open ends."""
     return _overlap(first.rstrip("*") + "*", second.rstrip("*") + "*")
+
+
+def conflicts(written: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield (glob, problem, remedy) for patterns LiteLLM would not decide as they are written.
+
+    Refused are overlapping patterns whose written order is not LiteLLM's, and patterns that take another's names
+    only because nothing anchors their end.
+    """
+    for index, earlier in enumerate(written):
+        for later in written[index + 1 :]:
+            if earlier == later:
+                yield later, "stands there twice", "keep one of them"
+            elif overlap_open(earlier, later):
+                yield from _conflict(earlier, later)
+
+
+def _conflict(earlier: str, later: str) -> Iterator[tuple[str, str, str]]:
+    first, second = (later, earlier) if specificity(later) > specificity(earlier) else (earlier, later)
+    if overlap(earlier, later):
+        if first == later:
+            problem = f"overlaps with '{earlier}' written before it, but LiteLLM asks the longer one first"
+            yield later, problem, f"write it before '{earlier}'"
+    elif overlap(first.rstrip("*") + "*", second):
+        problem = f"LiteLLM does not anchor the end, so '{first}' takes names of '{second}'"
+        yield later, problem, "make one of them end with `*`, or longer at its beginning"

@@ -18,7 +18,7 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.models import Llama
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import to_plain
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.providers import LlamaCpp, Provider
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import Registry
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.secrets import GENERATED, missing
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.secrets import missing
 
 SCHEMA = 1
 MODELS_DIRECTORY = "/var/lib/ai-backend/models"
@@ -184,7 +184,7 @@ def make_plan(registry: Registry, groups: object, addresses: object) -> dict[str
     return {
         "schema": SCHEMA,
         "registry_hash": registry.hash,
-        "warnings": list(registry.routes.warnings),
+        "warnings": list(registry.warnings),
         "models": registry.routes.names,
         "members": place.members,
         "providers": [_provider_row(place, name, provider) for name, provider in registry.providers.items()],
@@ -225,7 +225,20 @@ def _host(place: Placement, host: str) -> dict[str, Any]:
         "edge": {"gateway": _gateway(registry) if gateway else None, "published": list(_published(place, host))},
         "secrets": _secrets(place, host),
         "instances": sorted(instances),
+        "ports": _ports(place, host),
     }
+
+
+def _ports(place: Placement, host: str) -> dict[str, int]:
+    """Instance -> the port that this host gives it; what a foreign listener on it would take away."""
+    registry = place.registry
+    ports = {f"llama-cpp@{name}": place.port(name) or 0 for name in place.engines_on(host)}
+    if host in place.gateways:
+        ports["edge"] = registry.ports.port_of("litellm_gateway") or 0
+        ports |= {f"litellm@{slot}": port for slot, port in _slots(registry).items()}
+    if host == place.redis:
+        ports["redis"] = registry.ports.port_of("redis") or 0
+    return dict(sorted(ports.items()))
 
 
 def _engine(place: Placement, name: str) -> dict[str, Any]:
@@ -384,6 +397,3 @@ def _addresses(raw: object) -> dict[str, str]:
         remedy = "write `addresses={host: address}`"
         raise RegistryError([Finding("addresses", "is not a mapping of hosts to addresses", remedy)])
     return {host: "" if address is None else str(address).strip() for host, address in plain.items()}
-
-
-__all__ = ["GENERATED", "Placement", "litellm_text", "make_plan", "model_file"]

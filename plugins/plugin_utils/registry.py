@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -23,14 +24,16 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import (
     suggest,
 )
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.gateway import Gateway
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.llama_cpp import LlamaCppOptions
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import Plain, to_plain
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.ports import Ports, check_ports
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.providers import PROVIDER_TYPES, Provider
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.routes import Routes, resolve
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.providers import PROVIDER_TYPES, LlamaCpp, Provider
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.resolver import resolve
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.routes import Routes
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.routing import Routing, unwrap
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.secrets import missing, redact, take_secrets
 
-PROVIDER_NAME = r"^[a-z][a-z0-9_]*$"
+PROVIDER_NAME = re.compile(r"[a-z][a-z0-9_]*")
 VARIABLES = ("providers", "routing", "ports", "gateway", "cache", "monitoring", "secrets")
 _INIT = "run `ansible-playbook lab.ai_backend.init`, which copies an example registry"
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -48,6 +51,7 @@ class Registry:
     monitoring: Monitoring
     secrets: Mapping[str, bool]
     routes: Routes
+    warnings: tuple[str, ...] = ()
 
     def dump(self) -> dict[str, Any]:
         """The registry as plain data with every default written out, secrets excluded, keys sorted."""
@@ -90,9 +94,11 @@ def load(raw: object) -> Registry:
     data: dict[str, Plain] = {}
     for name in VARIABLES[:-1]:
         data[name] = redact(plain.get(name), f"ai_backend_{name}", values, findings)
+    literal = [finding for finding in findings if "literal secret" in finding.problem]
     providers, complete = _providers(data["providers"], findings)
     below, root = unwrap(data["routing"], "ai_backend_routing")
     routing = _parse(Routing, below, root, findings)
+    findings = _by_glob(findings, below, root)
     ports = _parse(Ports, data["ports"], "ai_backend_ports", findings)
     gateway = _parse(Gateway, data["gateway"], "ai_backend_gateway", findings)
     cache = _parse(Cache, data["cache"], "ai_backend_cache", findings)
@@ -107,8 +113,10 @@ def load(raw: object) -> Registry:
         routes, found = resolve(providers, routing)
         findings += found
     if findings or not (routing and ports and gateway and cache and monitoring):
-        raise RegistryError(findings)
-    return Registry(providers, routing, ports, gateway, cache, monitoring, present, routes)
+        # What a redacted value looks like to a model is no second problem.
+        raise RegistryError(f for f in findings if f in literal or f.path not in {secret.path for secret in literal})
+    warnings = tuple(sorted({*routes.warnings, *_unused(providers)}))
+    return Registry(providers, routing, ports, gateway, cache, monitoring, present, routes, warnings)
 
 
 def _parse(model: type[_Model], data: object, root: str, findings: list[Finding]) -> _Model | None:
@@ -128,7 +136,7 @@ def _providers(data: Plain, findings: list[Finding]) -> tuple[dict[str, Provider
     providers: dict[str, Provider] = {}
     for name in sorted(data):
         entry, path = data[name], join(root, name)
-        if not (name.isascii() and name.replace("_", "a").isalnum() and name[:1].isalpha() and name == name.lower()):
+        if not PROVIDER_NAME.fullmatch(name):
             remedy = "use a-z, 0-9 and _, starting with a letter (it becomes part of unit and file names)"
             findings.append(Finding(path, "is not a provider name", remedy))
             continue
@@ -144,6 +152,33 @@ def _providers(data: Plain, findings: list[Finding]) -> tuple[dict[str, Provider
         if provider is not None:
             providers[name] = provider
     return providers, len(providers) == len(data)
+
+
+def _by_glob(findings: list[Finding], routing: object, root: str) -> list[Finding]:
+    """In the mapping form a pattern has a key, not a number: say the key."""
+    patterns = routing.get("patterns") if isinstance(routing, dict) else None
+    if not isinstance(patterns, dict):
+        return findings
+    paths = {join(root, "patterns", i): join(root, "patterns", glob) for i, glob in enumerate(patterns)}
+    result = []
+    for finding in findings:
+        found = re.match(re.escape(f"{root}.patterns") + r"\[\d+\]", finding.path)
+        path = paths[found[0]] + finding.path[found.end() :] if found else finding.path
+        result.append(replace(finding, path=path))
+    return result
+
+
+def _unused(providers: Mapping[str, Provider]) -> Iterator[str]:
+    """Words that count only where this collection runs the engine."""
+    for name, provider in providers.items():
+        if not isinstance(provider, LlamaCpp) or not provider.active or provider.is_managed:
+            continue
+        for index, model in enumerate(provider.models):
+            words = [word for word in ("environment", "path", "source", "url") if getattr(model, word)]
+            words += ["options"] if model.options != LlamaCppOptions() else []
+            if words:
+                path = join("ai_backend_providers", name, "models", index)
+                yield f"{path}: {', '.join(sorted(words))} count only where `managed` is true"
 
 
 def _check_provider_ports(providers: Mapping[str, Provider], ports: Ports) -> list[Finding]:
@@ -163,6 +198,10 @@ def _check_provider_ports(providers: Mapping[str, Provider], ports: Ports) -> li
             problem = f"says port {parts.port}, ai_backend_ports.services.{name} says {entry.port}"
             findings.append(Finding(f"{path}.base_url", problem, "make them agree"))
         owner = next((other for other, port in ports.all_ports().items() if port == parts.port and other != name), None)
+        reserved = next((other for other, held in sorted(ports.reserved.items()) if held.port == parts.port), None)
+        if provider.is_managed and provider.active and reserved is not None:
+            problem = f"port {parts.port} is reserved for '{reserved}' in ai_backend_ports"
+            findings.append(Finding(f"{path}.base_url", problem, "take another port"))
         if provider.is_managed and provider.active and entry is None and owner is not None:
             problem = f"port {parts.port} belongs to '{owner}' in ai_backend_ports"
             findings.append(Finding(f"{path}.base_url", problem, "take another port, or give the entry its name"))

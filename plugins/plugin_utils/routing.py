@@ -112,12 +112,27 @@ class Exact(Rule):
 
 
 class Pattern(Rule):
-    """Names that match a glob (`*` only: LiteLLM has nothing else), in the mapping form or the list form."""
+    """Names that match a glob (`*` only: LiteLLM has nothing else).
+
+    The list form has `pattern:`, a regex that is read as a glob, or `glob:`. Inside, `pattern` is the glob.
+    """
 
     REFUSED: ClassVar[Mapping[str, str]] = {**Rule.REFUSED, "regex": "write `pattern`"}
     pattern: str
     provider: str
     backend_model: ModelName | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_form(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        if "glob" in data:
+            if "pattern" in data:
+                raise ValueError("has both glob and pattern → keep one of them")
+            return {**{key: value for key, value in data.items() if key != "glob"}, "pattern": data["glob"]}
+        pattern = data.get("pattern")
+        return {**data, "pattern": glob_of(pattern)} if isinstance(pattern, str) else data
 
     @field_validator("pattern")
     @classmethod
@@ -238,20 +253,13 @@ class Chain(Rule):
 
 
 def _pattern_list(value: object) -> object:
-    """The mapping form (glob: rule) and the list form (`pattern:` a regex) become one list of globs."""
+    """The mapping form (glob: rule) becomes the list form."""
     if isinstance(value, dict):
         items = []
         for glob, rule in value.items():
             entry = _bare_provider(rule)
-            items.append({**entry, "pattern": glob} if isinstance(entry, dict) else entry)
+            items.append({**entry, "glob": glob} if isinstance(entry, dict) else entry)
         return items
-    if isinstance(value, list):
-        return [
-            {**rule, "pattern": glob_of(rule["pattern"])}
-            if isinstance(rule, dict) and isinstance(rule.get("pattern"), str)
-            else rule
-            for rule in value
-        ]
     return value
 
 
