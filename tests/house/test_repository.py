@@ -69,6 +69,13 @@ def test_links_are_relative_and_lead_into_the_checkout() -> None:
             assert path.resolve(strict=True).is_relative_to(ROOT.resolve()), short(path)
 
 
+@pytest.mark.parametrize("inventory", ["cluster", "demo"])
+def test_other_inventories_see_the_whole_registry(inventory: str) -> None:
+    registry = {path.name for path in tracked("group_vars/all/*.yml")}
+    linked = {path.name for path in tracked(f"inventory/{inventory}/group_vars/all/*.yml") if path.is_symlink()}
+    assert linked == registry
+
+
 def test_executables_have_a_shebang_and_scripts_are_executable() -> None:
     for path in tracked():
         # What Ansible ships to hosts is started there, by Ansible's own rules.
