@@ -17,7 +17,7 @@ SCENARIO ?= default
 UV_COMPILE := uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help venv test lint unit sanity molecule demo demo-clean bench-cold bench-noop bench-render lock docs build clean
+.PHONY: help venv test unit lint sanity molecule demo demo-clean bench-cold bench-noop bench-render lock docs build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ test: ## the whole suite: unit, lint, sanity, molecule
 	@tests/tools/run_stages unit lint sanity molecule
 
 unit: venv ## house rules and unit tests (ARGS=… goes to pytest)
-	python -m pytest tests/house tests/unit --cov --cov-report= $(ARGS)
+	python -m pytest tests/house tests/unit --cov --cov-report=term:skip-covered $(ARGS)
 
 lint: venv ## ruff, mypy, yamllint, ansible-lint, changelog, secrets
 	@verdict=0; while read -r check; do echo "--- $$check"; bash -c "$$check" </dev/null || verdict=1; done <<< "$$CHECKS"; exit $$verdict
