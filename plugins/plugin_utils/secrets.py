@@ -17,7 +17,7 @@ REDACTED = "(redacted)"
 _KEY_SHAPES = re.compile(
     r"(?<![A-Za-z0-9])(?:"
     r"sk-[A-Za-z0-9_-]{8,}|(?:hf|gsk|ghp|gho|ghs|nvapi|xox[abp])[_-][A-Za-z0-9_-]{12,}|glpat-[A-Za-z0-9_-]{12,}"
-    r"|xai-[A-Za-z0-9]{16,}|AIza[A-Za-z0-9_-]{20,}|AKIA[A-Z0-9]{12,}|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"
+    r"|xai-[A-Za-z0-9]{16,}|AIza[A-Za-z0-9_-]{16,}|AKIA[A-Z0-9]{12,}|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"
     r"|(?i:bearer)\s+[A-Za-z0-9._~+/=-]{8,}|-----BEGIN [A-Z ]*PRIVATE KEY"
     r"|[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@)"
 )

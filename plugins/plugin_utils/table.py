@@ -30,7 +30,7 @@ def table(rows: Plain, columns: Plain = None) -> str:
     if not mappings or not keys:
         return "(none)"
     cells = [[_text(row.get(key)) for key in keys] for row in mappings]
-    right = [all(isinstance(row.get(key), int | float | None) for row in mappings) for key in keys]
+    right = [all(_number(row.get(key)) for row in mappings) for key in keys]
     head = [key.upper().replace("_", " ") for key in keys]
     widths = [max(map(_width, column)) for column in zip(head, *cells, strict=True)]
     lines = [
@@ -38,6 +38,10 @@ def table(rows: Plain, columns: Plain = None) -> str:
         for line in [head, *cells]
     ]
     return "\n".join(lines)
+
+
+def _number(value: Plain) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _text(value: Plain) -> str:

@@ -1,0 +1,151 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The filters inside Ansible: lazy containers in, plain data out, one kind of error."""
+
+from __future__ import annotations
+
+import builtins
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.lab.ai_backend.plugins.filter import litellm_config, plan, registry, status_table
+
+Raw = dict[str, Any]
+FILTERS = [litellm_config, plan, registry, status_table]
+COLLECTIONS = Path(plan.__file__).parents[5]
+SHIPPED = Path(plan.__file__).resolve().parents[2] / "group_vars" / "all"
+
+# Everything below is asked of one run: a start of Ansible costs more than all of it.
+PLAYBOOK = """
+- hosts: all
+  gather_facts: false
+  vars:
+    registry:
+      providers: "{{ ai_backend_providers }}"
+      routing: "{{ ai_backend_routing }}"
+      ports: "{{ ai_backend_ports }}"
+      gateway: "{{ ai_backend_gateway }}"
+      cache: "{{ ai_backend_cache }}"
+      monitoring: "{{ ai_backend_monitoring }}"
+      secrets: "{{ ai_backend_secrets }}"
+    opened: {openai: {type: openai, models: ["{{ wanted }}"]}}
+    wanted: gpt-4o
+  tasks:
+    - ansible.builtin.set_fact:
+        plan: "{{ registry | lab.ai_backend.plan(groups=groups) }}"
+    - ansible.builtin.set_fact:
+        wrong: "{{ registry | combine({'providers': opened}) | lab.ai_backend.plan(groups) }}"
+      register: failed
+      ignore_errors: true
+    - ansible.builtin.copy:
+        dest: "{{ playbook_dir }}/result.json"
+        mode: "0600"
+        content: "{{ result | to_json }}"
+      vars:
+        result:
+          plan: "{{ plan }}"
+          failed: "{{ failed.msg }}"
+          rendered: "{{ {'providers': opened, 'secrets': {'OPENAI_API_KEY': vaulted}} | lab.ai_backend.registry }}"
+          config: "{{ registry | lab.ai_backend.litellm_config(groups, 'one') }}"
+          table: "{{ plan.providers | lab.ai_backend.status_table(['name', 'status']) }}"
+        vaulted: "{{ 'given-' ~ 'openai' }}"
+"""
+INVENTORY = """
+all:
+  hosts: {one: {ansible_connection: local, ansible_python_interpreter: '{{ ansible_playbook_python }}'}}
+  children: {gateway: {hosts: {one: }}, redis: {hosts: {one: }}, llama_cpp: {hosts: {one: }}}
+"""
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> Raw:
+    folder = tmp_path_factory.mktemp("play")
+    (folder / "play.yml").write_text(PLAYBOOK)
+    (folder / "hosts.yml").write_text(INVENTORY)
+    (folder / "group_vars").mkdir()
+    (folder / "group_vars" / "all").symlink_to(SHIPPED)
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
+        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+        "ANSIBLE_HOME": str(folder / "home"),
+        "OPENAI_API_KEY": "",
+    }
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "hosts.yml", "play.yml"]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    loaded: Raw = json.loads((folder / "result.json").read_text())
+    return loaded
+
+
+def test_the_shipped_registry_is_planned_through_lazy_containers(result: Raw) -> None:
+    answers = ["code_generation", "lab-tiny", "llama3.1:8b", "qwen-coder-vllm"]
+    assert result["plan"]["hosts"]["one"]["litellm"]["answers"] == answers
+    assert len(result["plan"]["warnings"]) <= 3
+
+
+def test_templates_inside_the_registry_are_rendered(result: Raw) -> None:
+    assert result["rendered"]["providers"]["openai"]["models"][0]["name"] == "gpt-4o"
+    assert result["rendered"]["secrets"] == {"OPENAI_API_KEY": True}
+
+
+def test_findings_are_the_error(result: Raw) -> None:
+    assert "ai_backend_secrets.OPENAI_API_KEY: has no value, 'openai' needs it" in result["failed"]
+
+
+def test_the_config_and_the_table_are_texts(result: Raw) -> None:
+    assert result["config"] == result["plan"]["hosts"]["one"]["litellm"]["config"]
+    assert yaml.safe_load(result["config"])["general_settings"]["master_key"] == "os.environ/LITELLM_MASTER_KEY"
+    assert "llama_cpp_native  active" in result["table"]
+
+
+def test_an_error_has_nothing_behind_it() -> None:
+    with pytest.raises(AnsibleFilterError) as caught:
+        plan.plan({}, {})
+    assert "lab.ai_backend.init" in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
+def test_each_filter_says_what_is_wrong() -> None:
+    with pytest.raises(AnsibleFilterError, match="is not defined or empty"):
+        litellm_config.litellm_config(None, {}, "one")
+    with pytest.raises(AnsibleFilterError, match="is not a list of mappings"):
+        status_table.status_table("x")
+
+
+def test_a_missing_library_is_told_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = builtins.__import__
+
+    def without(name: str, *arguments: Any, **more: Any) -> Any:
+        if name.endswith("plugin_utils") and "entries" in (arguments[2] or ()):
+            raise ImportError("No module named 'pydantic'", name="pydantic")
+        return original(name, *arguments, **more)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(AnsibleFilterError, match="needs pydantic in the Python that runs Ansible: pip install"):
+        registry.registry({})
+
+
+@pytest.mark.parametrize("module", FILTERS)
+def test_each_file_holds_the_filter_it_is_named_after(module: Any) -> None:
+    filters: dict[str, Callable[..., Any]] = module.FilterModule().filters()
+    (name,) = filters
+    assert module.__name__.endswith(f".{name}")
+
+
+@pytest.mark.parametrize("module", FILTERS)
+def test_each_filter_is_documented(module: Any) -> None:
+    documents = yaml.safe_load(Path(module.__file__).with_suffix(".yml").read_text())
+    assert documents["DOCUMENTATION"]["name"] == module.__name__.rpartition(".")[2]
+    assert documents["EXAMPLES"]
+    assert documents["RETURN"]

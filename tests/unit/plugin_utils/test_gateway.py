@@ -1,0 +1,52 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The gateway, the cache and monitoring."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.cache import Cache, Monitoring
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.gateway import Gateway
+
+
+@pytest.mark.parametrize(
+    ("model", "keys", "message"),
+    [
+        (Gateway, {"bind": "localhost"}, "is not an IP address"),
+        (Gateway, {"bind": "10.1"}, "is not an IP address"),
+        (Gateway, {"host_header": "a b"}, "is not a host name"),
+        (Gateway, {"tls_certificate": "cert.pem"}, "is not an absolute path"),
+        (Gateway, {"timeouts": {"request_seconds": 700}}, "longer than the edge waits"),
+        (Gateway, {"litellm": {"extra": {"model_list": {}}}}, "not LiteLLM's or not yours"),
+        (Gateway, {"workers": 0}, "greater than or equal"),
+        (Cache, {"namespace": "a b"}, "should match pattern"),
+        (Cache, {"database": 16}, "less than 16"),
+        (Cache, {"maxmemory": "lots"}, "should match pattern"),
+        (Monitoring, {"enabled": True}, "installs no monitoring"),
+    ],
+)
+def test_values_that_cannot_work_are_refused(model: type[BaseModel], keys: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        model.model_validate(keys)
+
+
+def test_a_namespace_may_end_with_a_colon() -> None:
+    assert Cache(namespace="litellm:").namespace == "litellm"
+    with pytest.raises(ValidationError):
+        Cache.model_validate({"namespace": 7})
+
+
+def test_router_and_cache_have_their_own_databases() -> None:
+    assert Cache(database=15).router_database == 0
+
+
+def test_addresses_are_written_one_way() -> None:
+    assert Gateway(bind="::0", tls_certificate="/etc/ssl/gateway.pem").bind == "::"
+
+
+def test_monitoring_may_say_that_it_is_off() -> None:
+    assert Monitoring(enabled=False) == Monitoring()

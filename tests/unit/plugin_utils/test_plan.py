@@ -1,0 +1,250 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The plan: who runs what, where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ansible_collections.lab.ai_backend.plugins.plugin_utils import entries
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import RegistryError
+
+Raw = dict[str, Any]
+Plan = Callable[..., Raw]
+APART = {"gateway": ["gw1", "gw2"], "redis": ["cache"], "llama_cpp": ["gpu", "gw2"]}
+ADDRESSES = {"gw1": "10.0.0.1", "gw2": "10.0.0.2", "cache": "10.0.0.3", "gpu": "10.0.0.4"}
+
+
+def test_one_host_runs_all_and_publishes_nothing(lab: Callable[..., Raw], planned: Plan) -> None:
+    plan = planned(lab())
+    host = plan["hosts"]["one"]
+    assert plan["schema"] == 1
+    assert plan["members"] == ["one"]
+    assert host["address"] == ""
+    assert host["instances"] == ["edge", "litellm@blue", "litellm@green", "llama-cpp@native", "redis"]
+    assert host["redis"] == {"port": 6379, "maxmemory": "256mb", "databases": 16}
+    assert host["edge"] == {
+        "gateway": {
+            "bind": "0.0.0.0",  # noqa: S104
+            "port": 4000,
+            "host_header": "127.0.0.1",
+            "slots": {"blue": 4001, "green": 4002},
+            "max_body_bytes": 10485760,
+            "requests_per_minute": 600,
+            "stream_timeout_seconds": 610,
+            "tls_certificate": "",
+        },
+        "published": [],
+    }
+    assert host["secrets"]["llama-cpp.env"] == {"LLAMA_API_KEY": "AI_BACKEND_ENGINE_KEY"}
+    assert host["secrets"]["redis.conf"] == {"requirepass": "REDIS_PASSWORD"}
+    assert list(host["secrets"]["litellm.env"]) == [
+        "AI_BACKEND_ENGINE_KEY",
+        "ANTHROPIC_API_KEY",
+        "LITELLM_MASTER_KEY",
+        "OPENAI_API_KEY",
+        "REDIS_PASSWORD",
+    ]
+
+
+def test_the_gate_asks_only_engines_of_ours(lab: Callable[..., Raw], planned: Plan) -> None:
+    routing = {
+        "exact_matches": {"alias": {"provider": "native", "fallback": "openai"}},
+        "load_balancing": {"pool": {"providers": ["native", "python"]}},
+        "capability_routing": {"chat": ["lab-tiny", "gpt-4o"]},
+        "patterns": {"q*": "native"},
+        "default_provider": "native",
+    }
+    raw = lab(routing=routing)
+    raw["providers"]["openai"]["default_model"] = "gpt-4o"
+    plan = planned(raw)
+    litellm = plan["hosts"]["one"]["litellm"]
+    assert litellm["answers"] == ["alias", "chat", "lab-tiny"]
+    assert litellm["models"] == plan["models"] == sorted(plan["models"])
+    assert "q*" not in plan["models"]
+    assert "*" not in plan["models"]
+
+
+@pytest.mark.parametrize(
+    ("model", "file", "environment"),
+    [
+        (
+            {"name": "lab-tiny", "source": "tiny", "context_length": 2048},
+            {"path": "/var/lib/ai-backend/models/lab-tiny.gguf", "source": {"kind": "tiny"}},
+            {"LLAMA_ARG_CTX_SIZE": "2048"},
+        ),
+        (
+            {"name": "org/m:q4", "url": "https://x.example/m.gguf", "sha256": "ab" * 32},
+            {
+                "path": "/var/lib/ai-backend/models/org-m-q4.gguf",
+                "source": {"kind": "url", "url": "https://x.example/m.gguf", "sha256": "ab" * 32},
+            },
+            {},
+        ),
+        (
+            {
+                "name": "m",
+                "path": "/data/m.gguf",
+                "options": {"gpu_layers": "all", "mlock": True, "embeddings": False},
+                "environment": {"LLAMA_ARG_NO_REPACK": True, "LLAMA_ARG_N_PREDICT": 5},
+            },
+            {"path": "/data/m.gguf", "source": {"kind": "path"}},
+            {
+                "LLAMA_ARG_EMBEDDINGS": "false",
+                "LLAMA_ARG_MLOCK": "true",
+                "LLAMA_ARG_NO_REPACK": "true",
+                "LLAMA_ARG_N_GPU_LAYERS": "all",
+                "LLAMA_ARG_N_PREDICT": "5",
+            },
+        ),
+    ],
+)
+def test_an_engine_knows_its_file_and_its_environment(
+    lab: Callable[..., Raw], planned: Plan, model: Raw, file: Raw, environment: Raw
+) -> None:
+    raw = lab()
+    raw["providers"]["native"]["models"] = [model]
+    (engine,) = planned(raw)["hosts"]["one"]["llama_cpp"]
+    assert engine["model"] == {"name": model["name"], **file}
+    assert engine["environment"] == environment
+    assert (engine["provider"], engine["instance"], engine["port"]) == ("native", "llama-cpp@native", 8080)
+    assert list(engine["environment"]) == sorted(engine["environment"])
+
+
+def test_an_engine_beside_the_gateway_has_its_port_in_base_url(lab: Callable[..., Raw], planned: Plan) -> None:
+    raw = lab()
+    raw["providers"]["native"] |= {"hosts": None, "base_url": "http://127.0.0.1:8080"}
+    plan = planned(raw, APART, ADDRESSES)
+    assert [engine["port"] for host in ("gw1", "gw2") for engine in plan["hosts"][host]["llama_cpp"]] == [8080, 8080]
+    assert plan["hosts"]["gw1"]["edge"]["published"] == []
+
+
+def test_hosts_apart_are_let_in_by_address(lab: Callable[..., Raw], planned: Plan) -> None:
+    plan = planned(lab(), APART, ADDRESSES)
+    hosts = plan["hosts"]
+    assert plan["members"] == ["cache", "gpu", "gw1", "gw2"]
+    assert hosts["cache"]["edge"]["published"] == [
+        {"name": "redis", "mode": "tcp", "address": "10.0.0.3", "port": 6379, "allow": ["10.0.0.1", "10.0.0.2"]}
+    ]
+    assert hosts["gpu"]["edge"]["published"] == [
+        {"name": "native", "mode": "http", "address": "10.0.0.4", "port": 8080, "allow": ["10.0.0.1", "10.0.0.2"]}
+    ]
+    assert hosts["gw2"]["edge"]["published"][0]["allow"] == ["10.0.0.1"]
+    assert hosts["gw1"]["edge"]["published"] == []
+    assert hosts["cache"]["instances"] == ["edge", "redis"]
+    assert hosts["cache"]["litellm"] is None
+    assert hosts["cache"]["edge"]["gateway"] is None
+    assert hosts["gpu"]["secrets"] == {"llama-cpp.env": {"LLAMA_API_KEY": "AI_BACKEND_ENGINE_KEY"}}
+    assert 'host: "10.0.0.3"' in hosts["gw1"]["litellm"]["config"]
+    assert 'api_base: "http://127.0.0.1:8080/v1"' in hosts["gw2"]["litellm"]["config"]
+
+
+def test_ipv6_addresses_get_their_brackets(lab: Callable[..., Raw], planned: Plan) -> None:
+    plan = planned(lab(), APART, {**ADDRESSES, "gpu": "FD00::4"})
+    assert 'api_base: "http://[fd00::4]:8080/v1"' in plan["hosts"]["gw1"]["litellm"]["config"]
+    assert plan["hosts"]["gpu"]["edge"]["published"][0]["address"] == "fd00::4"
+
+
+def test_without_a_cache_there_is_no_redis(lab: Callable[..., Raw], planned: Plan) -> None:
+    host = planned(lab(cache={"enabled": False}), {"gateway": ["one"], "llama_cpp": ["one"]})["hosts"]["one"]
+    assert host["redis"] is None
+    assert "redis" not in host["instances"]
+    assert "REDIS_PASSWORD" not in host["secrets"]["litellm.env"]
+
+
+def test_an_engine_that_is_not_ours_needs_only_its_address(lab: Callable[..., Raw], planned: Plan) -> None:
+    raw = lab(ports={"services": {"native": 8080, "vllm": 8001}})
+    raw["providers"]["vllm"] |= {"base_url": None, "hosts": "gpu"}
+    groups = {"gateway": ["one"], "redis": ["one"], "llama_cpp": ["one"], "gpu": ["far"]}
+    plan = planned(raw, groups, {"far": "10.0.0.7"})
+    assert plan["members"] == ["one"]
+    assert 'api_base: "http://10.0.0.7:8001/v1"' in plan["hosts"]["one"]["litellm"]["config"]
+
+
+@pytest.mark.parametrize(
+    ("groups", "addresses", "line"),
+    [
+        ({}, {}, "the inventory group 'gateway' has no host, but the gateway runs on it"),
+        ({"gateway": ["a"]}, {}, "the inventory group 'redis' has no host"),
+        ({"gateway": ["a"], "redis": ["a"], "lama_cpp": ["a"]}, {}, "'llama_cpp' in the inventory (did you mean"),
+        ({"gateway": ["a"], "redis": ["a", "b"]}, {}, "the inventory group 'redis' has 2 hosts"),
+        ({"gateway": ["a"], "redis": ["b"], "llama_cpp": ["a"]}, {}, "inventory.b: has no address, but gateway 'a'"),
+        ({"gateway": ["a"], "redis": ["b"], "llama_cpp": ["a"]}, {"b": "name"}, "a name instead of an IP address"),
+        ({"gateway": ["a"], "redis": ["b"], "llama_cpp": ["a"]}, {"b": "127.0.1.1"}, "an address of its own only"),
+        ({"gateway": ["a"], "redis": ["a"], "llama_cpp": ["b"]}, {"b": "10.0.0.2"}, "inventory.a: has no address"),
+        ([], {}, "groups: is not a mapping"),
+        ({"gateway": ["a"]}, [], "addresses: is not a mapping"),
+    ],
+)
+def test_the_inventory_must_carry_the_registry(
+    lab: Callable[..., Raw], wrong: Callable[..., str], groups: object, addresses: object, line: str
+) -> None:
+    assert line in wrong(lab(), groups, addresses)
+
+
+@pytest.mark.parametrize(
+    ("name", "keys", "line"),
+    [
+        ("python", {"managed": True}, "this version does not install llama_cpp with `server: python` yet"),
+        ("ollama", {"managed": True}, "this version does not install ollama yet → write `managed: false`"),
+    ],
+)
+def test_engines_this_version_cannot_install_are_named(
+    lab: Callable[..., Raw], wrong: Callable[..., str], name: str, keys: Raw, line: str
+) -> None:
+    raw = lab()
+    raw["providers"][name] |= keys
+    assert f"ai_backend_providers.{name}: {line}" in wrong(raw)
+
+
+def test_two_engines_share_neither_port_nor_file(lab: Callable[..., Raw], wrong: Callable[..., str]) -> None:
+    raw = lab()
+    other = {"type": "llama_cpp", "base_url": "http://127.0.0.1:8080", "models": [{"name": "lab-tiny", "path": None}]}
+    raw["providers"]["zwei"] = other
+    raw["routing"] = {"load_balancing": {"lab-tiny": {"providers": ["native", "zwei"]}}}
+    raw["providers"]["native"] |= {"hosts": None, "base_url": "http://127.0.0.1:8080"}
+    raw["ports"] = {}
+    message = wrong(raw)
+    assert "port 8080 is also 'native' on host 'one'" in message
+    assert (
+        "ai_backend_providers.zwei.models[0]: its file on host 'one' is that of 'native', from another source"
+        in message
+    )
+
+
+def test_the_hash_is_that_of_the_meaning_not_of_the_spelling(lab: Callable[..., Raw], planned: Plan) -> None:
+    one = planned(lab(routing={"exact_matches": {"x": {"provider": "native", "fallback": "gguf"}}}))
+    other = planned(lab(routing={"routes": {"exact_matches": {"x": {"chain": ["gguf"], "provider": "native"}}}}))
+    third = planned(lab())
+    assert one["registry_hash"] == other["registry_hash"] != third["registry_hash"]
+    assert planned(lab(secrets={**lab()["secrets"], "MORE": "x"}))["registry_hash"] == third["registry_hash"]
+
+
+def test_tables_for_people_hold_every_provider_and_port(lab: Callable[..., Raw], planned: Plan) -> None:
+    plan = planned(lab(ports={"services": {"native": {"port": 8080, "health": "/health"}}, "reserved": {"x": 9}}))
+    assert [row["name"] for row in plan["providers"]] == sorted(lab()["providers"])
+    assert plan["ports"][0] == {
+        "port": 9,
+        "name": "x",
+        "category": "",
+        "health": "",
+        "description": "",
+        "reserved": True,
+    }
+    text = entries.status_table(plan["ports"], ["port", "name", "reserved"])
+    assert "8080  native           no" in text
+
+
+def test_entries_give_registry_plan_and_config(lab: Callable[..., Raw]) -> None:
+    groups = {"gateway": ["one"], "redis": ["one"], "llama_cpp": ["one"]}
+    registry = entries.registry(lab())
+    assert registry["secrets"] == {"ANTHROPIC_API_KEY": True, "OPENAI_API_KEY": True}
+    assert registry["gateway"]["breaker"] == {"failures": 3, "cooldown_seconds": 300}
+    config = entries.litellm_config(lab(), groups, None, "one")
+    assert config.startswith("# AUTO-GENERATED by lab.ai_backend")
+    assert entries.plan(lab(), groups, {})["hosts"]["one"]["litellm"]["config"] == config
+    with pytest.raises(RegistryError, match="'two' is not in the group 'gateway'"):
+        entries.litellm_config(lab(), groups, None, "two")
