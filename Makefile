@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 # Expanded anew in each recipe: .venv is a link that the first one makes.
 MACHINE_PATH := $(PATH)
-export PATH = $(realpath .venv)/bin:$(MACHINE_PATH)
+export PATH = $(addsuffix /bin:,$(realpath .venv))$(MACHINE_PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 # Absolute, for tools that do not run in this folder.
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.cache/collections
