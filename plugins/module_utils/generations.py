@@ -79,7 +79,8 @@ def record(layout, number, registry="", complete=False, summary=(), run=run_comm
         "complete": complete,
         "registry": registry or before.get("registry", ""),
         "created": before.get("created") or time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "summary": list(before.get("summary", [])) + [line for line in summary if line not in before.get("summary", [])],
+        "summary": list(before.get("summary", []))
+        + [line for line in summary if line not in before.get("summary", [])],
     }
     content.update(snapshot(layout, run))
     write_atomic(path_of(layout, number), json.dumps(content, indent=2, sort_keys=True) + "\n")

@@ -86,7 +86,17 @@ def make_users(names, run=run_command):
     failures = []
     for name in names:
         code, output = run(
-            ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", name]
+            [
+                "useradd",
+                "--system",
+                "--user-group",
+                "--no-create-home",
+                "--home-dir",
+                "/nonexistent",
+                "--shell",
+                "/usr/sbin/nologin",
+                name,
+            ]
         )
         if code != 0:
             failures.append("useradd %s: %s" % (name, output.strip()))
@@ -121,7 +131,7 @@ def process_of(layout, inodes):
 
 
 def foreign_listeners(layout, ports):
-    """[{port, instance, pid, command, unit}] of ports of ours that somebody else listens on. `ports` = {instance: port}."""
+    """[{port, instance, pid, command, unit}] where somebody else listens on `ports` = {instance: port}."""
     listening = listening_inodes(layout)
     found = []
     for instance, port in sorted(ports.items()):

@@ -52,7 +52,8 @@ def request(layout, probe, port, body=None, timeout=30):
     data = None if body is None else json.dumps(body).encode("utf-8")
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(urllib.request.Request(url, data=data, headers=headers), timeout=timeout) as answer:
+        question = urllib.request.Request(url, data=data, headers=headers)  # noqa: S310 - the scheme is ours
+        with opener.open(question, timeout=timeout) as answer:
             return answer.status, answer.read().decode("utf-8", "replace")
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode("utf-8", "replace")
@@ -72,7 +73,10 @@ def shorten(text, limit=300):
 
 def check_http(layout, probe, port):
     status, text = request(layout, probe, port)
-    expect(status == probe["status"], "GET %s answered %d, not %d: %s" % (probe["path"], status, probe["status"], shorten(text)))
+    expect(
+        status == probe["status"],
+        "GET %s answered %d, not %d: %s" % (probe["path"], status, probe["status"], shorten(text)),
+    )
 
 
 def check_models(layout, probe, port):
@@ -131,7 +135,10 @@ def check_redis(layout, probe, port):
     except OSError as error:
         raise ProbeError("redis on port %d: %s" % (port, error)) from error
     expect(answer.startswith(b"+OK"), "redis on port %d refuses the password" % port)
-    expect(b"+PONG" in answer, "redis on port %d answered PING with %s" % (port, shorten(answer.decode("utf-8", "replace"))))
+    expect(
+        b"+PONG" in answer,
+        "redis on port %d answered PING with %s" % (port, shorten(answer.decode("utf-8", "replace"))),
+    )
 
 
 def check_haproxy(_layout, probe, _port):
@@ -158,7 +165,9 @@ def run_once(layout, probe, port):
     try:
         CHECKS[probe["kind"]](layout, probe, port)
     except (ValueError, KeyError, TypeError) as error:
-        raise ProbeError("%s %s: unreadable answer (%s)" % (probe["kind"], probe.get("path", ""), type(error).__name__)) from error
+        raise ProbeError(
+            "%s %s: unreadable answer (%s)" % (probe["kind"], probe.get("path", ""), type(error).__name__)
+        ) from error
 
 
 def prove(layout, systemd, instance, manifest, timeout, interval=0.25, sleep=time.sleep):
@@ -174,7 +183,9 @@ def prove(layout, systemd, instance, manifest, timeout, interval=0.25, sleep=tim
         while True:
             unit = systemd.unit(unit_name)
             if unit.properties.get("ActiveState") == "failed" or unit.restarts - base >= RESTARTS_TO_GIVE_UP:
-                raise ProbeError("%s does not stay up: %s, %d restarts" % (unit_name, unit.describe(), unit.restarts - base))
+                raise ProbeError(
+                    "%s does not stay up: %s, %d restarts" % (unit_name, unit.describe(), unit.restarts - base)
+                )
             try:
                 if not unit.active:
                     raise ProbeError("%s is %s" % (unit_name, unit.describe()))

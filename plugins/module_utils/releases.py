@@ -24,7 +24,7 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.layout import (
 )
 
 # A release's own folder, known only after its hash: replaced when it is written.
-RELEASE_TOKEN = "@RELEASE@"
+RELEASE_MARK = "@RELEASE@"
 
 
 def identifier(manifest):
@@ -43,7 +43,7 @@ def rendered(layout, manifest, release_id):
     kept = {key: value for key, value in manifest.items() if key not in ("files", "units", "dropin")}
     kept.update(id=release_id, units=sorted(manifest["units"]))
     texts["manifest.json"] = json.dumps(kept, indent=2, sort_keys=True) + "\n"
-    return {name: text.replace(RELEASE_TOKEN, folder) for name, text in texts.items()}
+    return {name: text.replace(RELEASE_MARK, folder) for name, text in texts.items()}
 
 
 def current_texts(layout, service, release_id):
@@ -63,7 +63,7 @@ def write(layout, service, release_id, texts):
     parent = os.path.dirname(target)
     os.makedirs(parent, mode=0o755, exist_ok=True)
     folder = tempfile.mkdtemp(dir=parent, prefix=".new-")
-    os.chmod(folder, 0o755)
+    os.chmod(folder, 0o755)  # noqa: S103 - services read it; it holds no secret
     for name, text in sorted(texts.items()):
         path = os.path.join(folder, name)
         os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
@@ -82,7 +82,11 @@ def write(layout, service, release_id, texts):
 def manifest_of(layout, instance):
     """The manifest of the release an instance is linked to, or None."""
     release_id = linked_release(layout, instance)
-    return read_json(os.path.join(layout.release(service_of(instance), release_id), "manifest.json")) if release_id else None
+    return (
+        read_json(os.path.join(layout.release(service_of(instance), release_id), "manifest.json"))
+        if release_id
+        else None
+    )
 
 
 def named_by_instances(layout, service):

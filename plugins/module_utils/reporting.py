@@ -6,7 +6,12 @@
 from __future__ import annotations
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot, numbers, read
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import linked_release, list_instances, service_of, unit_of
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import (
+    linked_release,
+    list_instances,
+    service_of,
+    unit_of,
+)
 from ansible_collections.lab.ai_backend.plugins.module_utils.probes import ProbeError, run_once
 from ansible_collections.lab.ai_backend.plugins.module_utils.releases import manifest_of
 

@@ -1,6 +1,6 @@
 # Copyright: lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Put an instance on a release, and take instances away: compare what runs with what should, then mend the difference."""
+"""Put instances on releases and take them away: compare what runs with what should, mend the difference."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def running_release(layout, instance, manifest, unit):
 
 
 def differences(layout, systemd, instance, release_id):
-    """Why `instance` isn't yet what it should be, in words; an empty list when it is. Also the unit as systemd sees it."""
+    """Why `instance` isn't yet what it should be, in words (none when it is), and the unit as systemd sees it."""
     manifest, dropin, units = release_files(layout, service_of(instance), release_id)
     unit = systemd.unit(unit_of(instance))
     if manifest is None:
@@ -82,7 +82,9 @@ def differences(layout, systemd, instance, release_id):
         runs = running_release(layout, instance, manifest, unit)
         if current == release_id and runs != release_id:
             reasons.append("the process runs release %s" % runs)
-        reasons.extend("secret file %s is newer than the process" % name for name in secrets_newer(layout, manifest, unit))
+        reasons.extend(
+            "secret file %s is newer than the process" % name for name in secrets_newer(layout, manifest, unit)
+        )
     for name in manifest["enable"]:
         if not systemd.unit(name).enabled:
             reasons.append("%s is not enabled" % name)
@@ -96,7 +98,9 @@ def install(layout, systemd, instance, release_id):
         raise SwitchError("release %s of %s isn't on this host" % (release_id, service_of(instance)))
     lacking = [path for path in manifest["requires"] if not os.path.exists(path)]
     if lacking:
-        raise SwitchError("release %s of %s needs %s, which isn't there" % (release_id, service_of(instance), lacking[0]))
+        raise SwitchError(
+            "release %s of %s needs %s, which isn't there" % (release_id, service_of(instance), lacking[0])
+        )
     for name, text in units.items():
         if read_text(layout.unit(name)) != text:
             write_atomic(layout.unit(name), text)
@@ -171,7 +175,11 @@ def switch_slot(layout, systemd, service, slots, release_id, generation=0, regis
         same = linked_release(layout, instance) == release_id
         if not reasons or (same and not unit.active):
             result = switch(layout, systemd, instance, release_id, generation, registry, check)
-            left = [slot for slot in slots if slot != active and not systemd.unit(unit_of("%s@%s" % (service, slot))).stopped]
+            left = [
+                slot
+                for slot in slots
+                if slot != active and not systemd.unit(unit_of("%s@%s" % (service, slot))).stopped
+            ]
             for slot in left:
                 result["changed"] = True
                 result["reasons"] = result["reasons"] + ["slot %s ran although %s is active" % (slot, active)]

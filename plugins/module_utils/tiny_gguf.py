@@ -103,7 +103,10 @@ def shapes():
     found = [("token_embd.weight", (WIDTH, words)), ("output_norm.weight", (WIDTH,)), ("output.weight", (WIDTH, words))]
     for layer in range(LAYERS):
         block = "blk.%d." % layer
-        found.extend((block + name, (WIDTH, WIDTH)) for name in ("attn_q.weight", "attn_k.weight", "attn_v.weight", "attn_output.weight"))
+        found.extend(
+            (block + name, (WIDTH, WIDTH))
+            for name in ("attn_q.weight", "attn_k.weight", "attn_v.weight", "attn_output.weight")
+        )
         found.extend((block + name, (WIDTH,)) for name in ("attn_norm.weight", "ffn_norm.weight"))
         found.extend((block + name, (WIDTH, HIDDEN)) for name in ("ffn_gate.weight", "ffn_up.weight"))
         found.append((block + "ffn_down.weight", (HIDDEN, WIDTH)))
@@ -127,7 +130,7 @@ def padded(data):
 
 def build(name="lab-tiny", seed=7):
     """The whole file as bytes; the same name and seed give the same bytes."""
-    generator = random.Random(seed)
+    generator = random.Random(seed)  # noqa: S311 - weights, not secrets
     pairs = metadata(name)
     infos, data = [], b""
     for tensor, shape in shapes():

@@ -11,7 +11,7 @@ short_description: Close the generation that a deploy opened, and tidy up
 version_added: 0.1.0
 description:
   - Does nothing on a host where the deploy changed nothing.
-  - Else it marks the generation complete, deletes the oldest releases beyond O(keep) and the artifacts that nothing names.
+  - Else it marks the generation complete and deletes old releases beyond O(keep) and artifacts that nothing names.
 author:
   - lab.ai_backend contributors (@lab)
 attributes:
@@ -50,8 +50,9 @@ pruned:
   returned: success
 """
 
-from ansible.module_utils.basic import AnsibleModule
 import os
+
+from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.generations import protected_releases, read, record
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout

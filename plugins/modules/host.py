@@ -57,6 +57,7 @@ foreign:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.lab.ai_backend.plugins.module_utils.host_state import (
     describe,
     foreign_listeners,

@@ -52,6 +52,7 @@ journal:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, unit_of
 from ansible_collections.lab.ai_backend.plugins.module_utils.probes import ProbeError, prove
 from ansible_collections.lab.ai_backend.plugins.module_utils.releases import manifest_of

@@ -111,8 +111,9 @@ free_bytes:
   returned: always
 """
 
-from ansible.module_utils.basic import AnsibleModule
 import os
+
+from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot
 from ansible_collections.lab.ai_backend.plugins.module_utils.host_state import free_bytes
@@ -169,7 +170,9 @@ def main():
         id=release_id,
         missing=[path for path in manifest["requires"] if not os.path.exists(path)],
         free_bytes=free_bytes(layout.opt),
-        diff=text_diff(current_texts(layout, service, old) if old else {}, texts, old, release_id) if old != release_id else [],
+        diff=text_diff(current_texts(layout, service, old) if old else {}, texts, old, release_id)
+        if old != release_id
+        else [],
     )
 
 

@@ -44,6 +44,7 @@ removed:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
 from ansible_collections.lab.ai_backend.plugins.module_utils.removal import inventory, remove
 from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd, SystemdError

@@ -52,6 +52,7 @@ retired:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, list_instances
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching import retire
 from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd, SystemdError

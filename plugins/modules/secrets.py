@@ -46,8 +46,9 @@ written:
   returned: success
 """
 
-from ansible.module_utils.basic import AnsibleModule
 import os
+
+from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
 from ansible_collections.lab.ai_backend.plugins.module_utils.secret_files import SecretError, stale, write
@@ -69,7 +70,9 @@ def main():
         write(layout, wrong)
         for name in surplus:
             os.unlink(os.path.join(layout.secrets, name))
-    lines = ["secret file %s written\n" % name for name in wrong] + ["secret file %s removed\n" % name for name in surplus]
+    lines = ["secret file %s written\n" % name for name in wrong] + [
+        "secret file %s removed\n" % name for name in surplus
+    ]
     module.exit_json(
         changed=bool(wrong or surplus),
         written=sorted(wrong),

@@ -78,6 +78,7 @@ open_at_stop:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError, AdminSocket
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
 from ansible_collections.lab.ai_backend.plugins.module_utils.slots import SlotError, promote

@@ -51,6 +51,7 @@ rows:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
 from ansible_collections.lab.ai_backend.plugins.module_utils.reporting import report
 from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd

@@ -10,7 +10,8 @@ module: switch
 short_description: Put an instance on a release, or take it away
 version_added: 0.1.0
 description:
-  - Compares what runs (the process's own release, unit, drop-in, age of its secrets) with what should, and mends only the difference.
+  - Compares what runs (the process's own release, unit, drop-in, age of its secrets) with what should.
+  - Mends only the difference.
   - With O(slots) it boots the idle slot and leaves the active one alone; M(lab.ai_backend.slot) commits it.
 author:
   - lab.ai_backend contributors (@lab)
@@ -91,8 +92,9 @@ action:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError, AdminSocket
+
 from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot
+from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError, AdminSocket
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, linked_release, unit_of
 from ansible_collections.lab.ai_backend.plugins.module_utils.slots import follow
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching import SwitchError, switch, switch_slot, withdraw

@@ -10,7 +10,8 @@ module: tiny_model
 short_description: Make a tiny GGUF model that speaks noise
 version_added: 0.1.0
 description:
-  - Writes a complete GGUF model of about 460 KB with random weights, so that a new installation can be proven end to end without a model hub.
+  - Writes a complete GGUF model of about 460 KB with random weights.
+  - With it a new installation can be proven end to end without a model hub.
   - An existing file is left alone.
 author:
   - lab.ai_backend contributors (@lab)
@@ -45,6 +46,7 @@ import os
 import zlib
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.lab.ai_backend.plugins.module_utils.tiny_gguf import build
 
 ARGUMENTS = {"path": {"type": "path", "required": True}, "name": {"type": "str", "default": "lab-tiny"}}

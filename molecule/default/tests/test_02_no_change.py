@@ -4,7 +4,7 @@ import json
 import subprocess
 from collections import Counter
 
-from conftest import HOSTS, play
+from fleet import HOSTS, play
 
 # What runs on the controller alone, or only includes something.
 LOCAL = {"assert", "debug", "fail", "group_by", "include_role", "include_tasks", "set_fact", "validate_argument_spec"}
@@ -43,7 +43,9 @@ def test_a_run_without_change_costs_at_most_three_remote_tasks_a_service(tmp_pat
         for result in task["hosts"].values()
         if not result.get("skipped") and result["action"].rpartition(".")[2] not in LOCAL
     )
-    per_service = {name: count for name, count in remote.items() if name in ("lab.ai_backend.release", "lab.ai_backend.switch")}
+    per_service = {
+        name: count for name, count in remote.items() if name in ("lab.ai_backend.release", "lab.ai_backend.switch")
+    }
     assert per_service == {"lab.ai_backend.release": SERVICES, "lab.ai_backend.switch": SERVICES}
     a_host = {name: count for name, count in remote.items() if name not in per_service}
     assert a_host == {

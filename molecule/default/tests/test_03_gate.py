@@ -3,7 +3,7 @@
 import copy
 
 import pytest
-from conftest import play, registry, wait
+from fleet import play, registry, wait
 
 
 def with_model(**model):

@@ -2,7 +2,7 @@
 
 import copy
 
-from conftest import play, registry, wait
+from fleet import play, registry, wait
 
 
 def test_without_redis_requests_go_on_and_the_cache_comes_back_with_it(gateway, client):

@@ -2,7 +2,7 @@
 
 import shlex
 
-from conftest import play, wait
+from fleet import play, wait
 
 SENTINELS = {
     "LITELLM_MASTER_KEY": "sk-sentinel-master-5f0c7a",
@@ -24,7 +24,7 @@ def test_given_secrets_appear_nowhere_but_in_their_files(gateway, client, tmp_pa
         where = "/etc /opt/ai-backend /var/lib/ai-backend /var/log /tmp /run /root"
         readable = gateway.run(f"grep -rlsF {pattern} --exclude-dir=credentials {where} || true").split()
         assert all(path.startswith("/etc/ai-backend/secrets/") for path in readable), readable
-        assert gateway.run(f"find /etc/ai-backend/secrets -type f ! -perm 600").strip() == ""
+        assert gateway.run("find /etc/ai-backend/secrets -type f ! -perm 600").strip() == ""
         shown = gateway.run("systemctl show 'ai-backend-*' --property=Environment,ExecStart")
         assert value not in shown, name
     client.http.headers["Authorization"] = f"Bearer {SENTINELS['LITELLM_MASTER_KEY']}"

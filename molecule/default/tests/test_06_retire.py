@@ -2,7 +2,7 @@
 
 import copy
 
-from conftest import play, registry
+from fleet import play, registry
 
 
 def second_engine():
@@ -15,25 +15,14 @@ def second_engine():
     return {"ai_backend_providers": providers, "ai_backend_ports": ports}
 
 
-def tokens(gateway, port):
-    key = gateway.run("sed -n 's/LLAMA_API_KEY=\"\\(.*\\)\"/\\1/p' /etc/ai-backend/secrets/llama-cpp.env").strip()
-    script = (
-        "import urllib.request as r; "
-        f"print(r.urlopen(r.Request('http://127.0.0.1:{port}/metrics', headers={{'Authorization': 'Bearer {key}'}})).read().decode())"
-    )
-    metrics = gateway.run(f'python3 -c "{script}"')
-    (line,) = [line for line in metrics.splitlines() if line.startswith("llamacpp:tokens_predicted_total ")]
-    return float(line.split()[1])
-
-
 def test_of_two_engines_the_one_that_was_asked_answers(gateway, client):
     run = play("deploy", extra=second_engine())
     assert run.code == 0, run.output
-    before = tokens(gateway, 8080), tokens(gateway, 8082)
+    before = gateway.tokens(8080), gateway.tokens(8082)
     answer = client.ask(model="lab-second", text="second only")
     assert answer.json()["model"] == "lab-second"
-    assert tokens(gateway, 8080) == before[0]
-    assert tokens(gateway, 8082) > before[1]
+    assert gateway.tokens(8080) == before[0]
+    assert gateway.tokens(8082) > before[1]
 
 
 def test_a_provider_taken_out_is_gone_after_the_next_deploy_and_its_model_kept(gateway, client):
@@ -60,7 +49,7 @@ def test_remove_wants_a_confirmation(gateway):
 def test_remove_leaves_nothing_of_ours_but_models_and_data(gateway):
     run = play("remove", extra={"ai_backend_confirm": True})
     assert run.code == 0, run.output
-    assert gateway.run("systemctl list-unit-files 'ai-backend*' --no-legend").strip() == ""
+    assert gateway.host.run("systemctl list-unit-files 'ai-backend*' --no-legend").stdout.strip() == ""
     assert gateway.run("systemctl list-units --all 'ai-backend*' --no-legend --plain").strip() == ""
     assert "ai-backend" not in gateway.run("cat /etc/passwd /etc/group")
     left = gateway.run("find / -xdev -path '*ai-backend*' -not -path '/proc/*' -not -path '/sys/*' | sort").split()

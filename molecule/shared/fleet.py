@@ -1,0 +1,156 @@
+"""What every scenario's checks stand on: the playbooks as an operator runs them, the endpoint as a client sees it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import testinfra
+import yaml
+
+PROJECT = Path(__file__).resolve().parents[2]
+SCENARIO = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"])
+INVENTORY = SCENARIO / "inventory"
+HOSTS = yaml.safe_load((INVENTORY / "hosts.yml").read_text())["all"]
+REGISTRY = PROJECT / "group_vars" / "all"
+RECAP = re.compile(r"^(\S+) +: ok=(\d+) +changed=(\d+) +unreachable=(\d+) +failed=(\d+)", re.MULTILINE)
+
+
+@dataclass
+class Run:
+    """One run of a playbook."""
+
+    code: int
+    output: str
+
+    @property
+    def changed(self) -> int:
+        """Changed tasks over all hosts, from the recap."""
+        recap = RECAP.findall(self.output)
+        assert recap, f"no recap in: {self.output}"
+        return sum(int(found[2]) for found in recap)
+
+
+def play(playbook: str, *arguments: str, extra: dict[str, Any] | None = None, **environment: str) -> Run:
+    """Run a playbook of this checkout against the scenario's hosts; `extra` are extra variables."""
+    command = ["ansible-playbook", "-i", str(INVENTORY), str(PROJECT / "playbooks" / f"{playbook}.yml"), *arguments]
+    if extra:
+        command += ["-e", json.dumps(extra)]
+    done = subprocess.run(
+        command,
+        cwd=PROJECT,
+        env={**os.environ, "ANSIBLE_FORCE_COLOR": "0", **environment},
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    return Run(done.returncode, done.stdout + done.stderr)
+
+
+def registry(part: str) -> dict[str, Any]:
+    """One variable of the registry as it ships, by the name of its file."""
+    content: dict[str, Any] = yaml.safe_load((REGISTRY / f"{part}.yml").read_text())[f"ai_backend_{part}"]
+    return content
+
+
+class Machine:
+    """A host, looked at from inside."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.container = HOSTS["hosts"][name]["ansible_host"]
+        self.address = HOSTS["hosts"][name]["container_address"]
+        self.host = testinfra.get_host(f"docker://{self.container}")
+
+    def run(self, command: str) -> str:
+        """Standard output of a shell command that must succeed."""
+        done = self.host.run(command)
+        assert done.rc == 0, f"{command}: {done.stdout}{done.stderr}"
+        return str(done.stdout)
+
+    def pids(self) -> dict[str, str]:
+        """Main process of every running unit of ours."""
+        units = self.run(
+            "systemctl list-units 'ai-backend-*' --state=running --plain --no-legend | cut -d' ' -f1"
+        ).split()
+        return {unit: self.run(f"systemctl show -p MainPID --value {unit}").strip() for unit in units}
+
+    def slot(self) -> str:
+        """The slot that the commit point names."""
+        return self.run("cat /etc/ai-backend/litellm/active-slot").split()[1]
+
+    def release(self, instance: str) -> str:
+        """The release an instance is linked to."""
+        return self.run(f"basename $(readlink /opt/ai-backend/instances/{instance})").strip()
+
+    def secret(self, file: str, name: str) -> str:
+        """A value of one of the host's secret files."""
+        (line,) = [
+            line for line in self.run(f"cat /etc/ai-backend/secrets/{file}").splitlines() if line.startswith(name)
+        ]
+        return line[len(name) + 1 :].strip('"')
+
+    def fetch(self, url: str, key: str) -> testinfra.backend.base.CommandResult:
+        """A GET from this host, as one of its own processes would do it."""
+        script = (
+            "import sys, urllib.request as r; "
+            "q = r.Request(sys.argv[1], headers={'Authorization': 'Bearer ' + sys.argv[2]}); "
+            "print(r.urlopen(q, timeout=5).read().decode())"
+        )
+        return self.host.run("python3 -c %s %s %s", script, url, key)
+
+    def tokens(self, port: int = 8080) -> float:
+        """Tokens that the engine on a port says it has produced."""
+        metrics = self.fetch(f"http://127.0.0.1:{port}/metrics", self.secret("llama-cpp.env", "LLAMA_API_KEY")).stdout
+        return float(re.search(r"^llamacpp:tokens_predicted_total (\S+)", metrics, re.MULTILINE)[1])
+
+    def reboot(self) -> None:
+        """Power off hard and on again."""
+        subprocess.run(["docker", "kill", self.container], check=True, capture_output=True)
+        subprocess.run(["docker", "start", self.container], check=True, capture_output=True)
+        wait(lambda: self.host.run("systemctl is-system-running").stdout.strip() in ("running", "degraded"), 60)
+
+
+def wait(condition: Callable[[], Any], seconds: float) -> None:
+    """Poll until something holds; fail with its last value after `seconds`."""
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < end, f"not within {seconds} s: {value!r}"
+        time.sleep(0.3)
+
+
+class Client:
+    """A user of the endpoint."""
+
+    def __init__(self, address: str) -> None:
+        folder = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "secrets"
+        self.key = (folder / "LITELLM_MASTER_KEY").read_text().strip()
+        self.base = f"http://{address}:4000"
+        self.http = httpx.Client(base_url=self.base, timeout=60, headers={"Authorization": f"Bearer {self.key}"})
+
+    def models(self) -> list[str]:
+        """Names that the endpoint lists."""
+        answer = self.http.get("/v1/models")
+        assert answer.status_code == 200, answer.text
+        return sorted(entry["id"] for entry in answer.json()["data"])
+
+    def ask(self, model: str = "lab-tiny", text: str = "hello", **more: Any) -> httpx.Response:
+        """One chat request."""
+        body = {"model": model, "max_tokens": 5, "messages": [{"role": "user", "content": text}], **more}
+        return self.http.post("/v1/chat/completions", json=body)
+
+    def answers(self, **more: Any) -> bool:
+        """Whether a fresh question gets an answer now."""
+        try:
+            return self.ask(text=os.urandom(8).hex(), **more).status_code == 200
+        except httpx.TransportError:
+            return False
