@@ -19,7 +19,7 @@ SECRET_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 class Strict(BaseModel):
     """A registry model: unknown keys are errors, instances do not change, error texts hold no input."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True)
 
     # Words users write that nothing here can do: word -> what to write instead.
     REFUSED: ClassVar[Mapping[str, str]] = {}
@@ -120,7 +120,12 @@ class Described(Strict):
     """Keys for people. They are checked, kept in the registry and its documents, and change nothing else."""
 
     description: str | None = None
+    """What it is, for people."""
     docs: str | None = None
+    """Where to read more, for people."""
     features: Words = ()
+    """What it can do, for people."""
     notes: Words = ()
+    """Anything else, for people."""
     location: str | None = None
+    """Where it stands, for people."""

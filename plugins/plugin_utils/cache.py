@@ -28,10 +28,15 @@ class Cache(Strict):
         "ttl_seconds": "write `ttl`",
     }
     enabled: bool = True
+    """Whether answers are kept; without it no Redis is installed."""
     ttl: Seconds = 3600
+    """Seconds an answer is kept."""
     namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")] = "litellm"
+    """Prefix of the keys."""
     database: Annotated[int, Field(ge=0, lt=DATABASES)] = 1
+    """Redis database; the one after it is the router's."""
     maxmemory: Annotated[str, Field(pattern=r"^[1-9][0-9]*(kb|mb|gb)$")] = "256mb"
+    """Memory of Redis; the oldest answers go first."""
 
     @field_validator("namespace", mode="before")
     @classmethod
@@ -49,6 +54,7 @@ class Monitoring(Strict):
     """Nothing to set yet: this version installs no monitoring and says so."""
 
     enabled: bool = False
+    """Only false in this version."""
 
     @field_validator("enabled")
     @classmethod

@@ -25,20 +25,25 @@ class Breaker(Strict):
         "window_seconds": "LiteLLM's window is one minute; write `failures`",
     }
     failures: Annotated[int, Field(ge=1, le=1000)] = 3
+    """Failures in a minute that take a deployment out."""
     cooldown_seconds: Seconds = 300
+    """How long it stays out."""
 
 
 class Timeouts(Strict):
     """How long one engine may take. `stream_gap_seconds` is the longest silence in a stream, prefill included."""
 
     request_seconds: Seconds = 600
+    """Longest time for one answer."""
     stream_gap_seconds: Seconds = 300
+    """Longest silence in a stream."""
 
 
 class LiteLLM(Strict):
     """`extra` is merged last into LiteLLM's config and not checked: LiteLLM ignores keys it does not know."""
 
     extra: dict[str, dict[str, Any]] = {}
+    """Sections of LiteLLM's config, merged last and not checked."""
 
     @field_validator("extra")
     @classmethod
@@ -61,15 +66,25 @@ class Gateway(Strict):
         "cors_origins": "LiteLLM reads them from its environment only; not offered yet",
     }
     bind: Address = "0.0.0.0"  # noqa: S104  # a gateway for other machines
+    """Address the gateway listens on."""
     host_header: str = "127.0.0.1"
+    """Host that LiteLLM sees, whatever the client sent."""
     requests_per_minute: Annotated[int, Field(ge=1)] = 600
+    """Requests a minute of one client address."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 10485760
+    """Largest request."""
     stream_timeout_seconds: Seconds = 610
+    """Longest answer the edge waits for."""
     tls_certificate: str = ""
+    """PEM file on the host with certificate, chain and key; empty: no TLS."""
     workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """LiteLLM processes of a slot."""
     breaker: Breaker = Breaker()
+    """When a deployment is taken out."""
     timeouts: Timeouts = Timeouts()
+    """How long one engine may take."""
     litellm: LiteLLM = LiteLLM()
+    """What goes into LiteLLM's config as it stands."""
 
     @field_validator("host_header")
     @classmethod

@@ -14,13 +14,13 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import Strict
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import AlsoSpelled, Strict
 
 Count = Annotated[int, Field(ge=1)]
 CacheType = Literal["f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1"]
 
 # Other words for the same option: what other front ends and older documents call it.
-_SYNONYMS = {
+SYNONYMS = {
     "ctx_size": "context_length",
     "n_ctx": "context_length",
     "n_gpu_layers": "gpu_layers",
@@ -45,7 +45,7 @@ _VARIABLES = {
     "split_mode": "LLAMA_ARG_SPLIT_MODE",
     "tensor_split": "LLAMA_ARG_TENSOR_SPLIT",
     "embeddings": "LLAMA_ARG_EMBEDDINGS",
-    "mlock": "LLAMA_ARG_MLOCK",
+    "load_mode": "LLAMA_ARG_LOAD_MODE",
 }
 # The role sets these from the plan, so a second value would win or lose by accident.
 _OURS = {
@@ -58,7 +58,11 @@ _OURS = {
     "LLAMA_ARG_ALIAS": "the model's `name` is its alias",
     "LLAMA_ARG_API_KEY": "the deployment makes the engine's key",
     "LLAMA_ARG_API_KEY_FILE": "the deployment makes the engine's key",
+    "LLAMA_ARG_API_PREFIX": "the gateway asks for /v1",
+    "LLAMA_ARG_DOCKER_REPO": "write `url` + `sha256` of the model",
     "LLAMA_ARG_ENDPOINT_METRICS": "it is always on",
+    "LLAMA_ARG_SSL_CERT_FILE": "engines listen on loopback; the edge publishes them",
+    "LLAMA_ARG_SSL_KEY_FILE": "engines listen on loopback; the edge publishes them",
     "LLAMA_ARG_MODELS_DIR": "one provider runs one model; add a provider for the other",
     "LLAMA_ARG_MODELS_PRESET": "one provider runs one model; add a provider for the other",
 }
@@ -76,21 +80,37 @@ class LlamaCppOptions(Strict):
         "host": "engines listen on loopback; the edge publishes them",
         "api_key": "the deployment makes the engine's key",
         "temperature": "llama-server takes it from the request",
+        "mlock": "write `load_mode: mlock`",
+        "mmap": "write `load_mode: mmap`",
     }
     context_length: Count | None = None
+    """Tokens of context (also `ctx_size`, `n_ctx`)."""
     gpu_layers: Annotated[int, Field(ge=-1)] | Literal["auto", "all"] | None = None
+    """Layers on the GPU: a number, `auto` or `all` (also `n_gpu_layers`)."""
     parallel: Count | None = None
+    """Requests at a time (also `n_parallel`)."""
     threads: Count | None = None
+    """Threads (also `n_threads`)."""
     batch_size: Count | None = None
+    """Logical batch, in tokens (also `n_batch`)."""
     ubatch_size: Count | None = None
-    flash_attention: Literal["on", "off", "auto"] | None = None
+    """Physical batch, in tokens."""
+    flash_attention: Annotated[Literal["on", "off", "auto"] | None, AlsoSpelled({"type": "boolean"})] = None
+    """true, false or `auto` (also `flash_attn`)."""
     cache_type_k: CacheType | None = None
+    """Type of the K cache (also `type_k`)."""
     cache_type_v: CacheType | None = None
+    """Type of the V cache (also `type_v`)."""
     main_gpu: Annotated[int, Field(ge=0)] | None = None
-    split_mode: Literal["none", "layer", "row"] | None = None
+    """GPU that holds what is not split."""
+    split_mode: Literal["none", "layer", "row", "tensor"] | None = None
+    """How the model is split over GPUs."""
     tensor_split: Annotated[str, Field(pattern=r"^[0-9.]+(,[0-9.]+)*$")] | None = None
+    """Shares of the GPUs, such as 3,1."""
     embeddings: bool | None = None
-    mlock: bool | None = None
+    """Serve embeddings only."""
+    load_mode: Literal["auto", "none", "mmap", "mlock", "mmap+mlock", "dio"] | None = None
+    """How the file is read."""
 
     @model_validator(mode="before")
     @classmethod
@@ -104,7 +124,7 @@ def one_form(data: Any) -> Any:
         return data
     result: dict[str, Any] = {}
     for word, given in data.items():
-        name = str(_SYNONYMS.get(word, word))
+        name = str(SYNONYMS.get(word, word))
         value = ("on" if given else "off") if name == "flash_attention" and isinstance(given, bool) else given
         if name in result and result[name] != value:
             raise ValueError(f"{word} and {name} say different things → keep {name}")

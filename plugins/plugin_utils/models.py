@@ -28,7 +28,9 @@ class Cost(Strict):
     """Price of 1000 tokens, in the currency the reports are read in (LiteLLM says USD)."""
 
     input: Annotated[float, Field(ge=0)]
+    """Price of 1000 tokens of the prompt."""
     output: Annotated[float, Field(ge=0)]
+    """Price of 1000 tokens of the answer."""
 
 
 class RateLimits(Strict):
@@ -39,27 +41,39 @@ class RateLimits(Strict):
         "requests_per_day": "LiteLLM counts by the minute; write `requests_per_minute`",
     }
     requests_per_minute: Annotated[int, Field(ge=1)] | None = None
+    """Requests a minute."""
     tokens_per_minute: Annotated[int, Field(ge=1)] | None = None
+    """Tokens a minute, prompt and answer."""
 
 
 class RequestOptions(Strict):
     """Defaults the gateway adds to a request that does not set them."""
 
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    """Sampling temperature."""
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Share of the probability mass to sample from."""
     max_tokens: Annotated[int, Field(ge=1)] | None = None
+    """Longest answer, in tokens."""
     seed: int | None = None
+    """Seed of the sampling."""
 
 
 class OllamaOptions(RequestOptions):
     """Ollama's own request options (https://docs.ollama.com/modelfile), sent with each request."""
 
     num_ctx: Annotated[int, Field(ge=1)] | None = None
+    """Context, in tokens."""
     num_gpu: Annotated[int, Field(ge=0)] | None = None
+    """Layers on the GPU."""
     num_thread: Annotated[int, Field(ge=1)] | None = None
+    """Threads."""
     top_k: Annotated[int, Field(ge=1)] | None = None
+    """Candidates to sample from."""
     repeat_penalty: Annotated[float, Field(ge=0)] | None = None
+    """Penalty for repeating."""
     keep_alive: str | int | None = None
+    """How long the model stays loaded (`5m`, -1 for ever)."""
 
 
 def _one_price(value: object) -> object:
@@ -80,25 +94,35 @@ class BaseModelEntry(Described):
         "max_budget": "budgets need LiteLLM's database, which this collection does not run; write `rate_limits`",
     }
     name: ModelName
+    """The name a client asks for, and the provider's own name for the model."""
     size: Text | None = None
+    """Parameters, such as 8B; for people and GET /model/info."""
     quantization: Text | None = None
+    """Such as Q4_K_M; for people and GET /model/info."""
     specialty: Text | None = None
+    """What it is good at; for people and GET /model/info."""
     context_length: Annotated[int, Field(ge=1)] | None = None
+    """Tokens of context; a managed llama.cpp is started with it."""
     tags: Words = ()
+    """Words for people and GET /model/info."""
     cost_per_1k_tokens: Annotated[Cost, BeforeValidator(_one_price), AlsoSpelled({"type": "number"})] | None = None
+    """One price, or `input` and `output`; LiteLLM counts with it."""
     rate_limits: RateLimits | None = None
+    """Limits of this model at this provider."""
 
 
 class RemoteModel(BaseModelEntry):
     """A model of vLLM, a cloud or any OpenAI-compatible server."""
 
     options: RequestOptions = RequestOptions()
+    """Defaults for requests that do not set them."""
 
 
 class OllamaModel(BaseModelEntry):
     """A model of an Ollama server; `name` is its tag, such as `llama3.1:8b`."""
 
     options: OllamaOptions = OllamaOptions()
+    """Defaults for requests that do not set them."""
 
 
 class LlamaCppModel(BaseModelEntry):
@@ -110,11 +134,17 @@ class LlamaCppModel(BaseModelEntry):
     """
 
     path: str | None = None
+    """A GGUF file that is on the host already."""
     url: str | None = None
+    """Where to fetch the GGUF file."""
     sha256: str | None = None
+    """The file's SHA-256."""
     source: Literal["tiny"] | None = None
+    """`tiny`: a tiny random model, made on the spot."""
     options: LlamaCppOptions = LlamaCppOptions()
-    environment: dict[str, str] = {}
+    """Options of llama-server."""
+    environment: Annotated[dict[str, str], AlsoSpelled({"type": "object"})] = {}
+    """Further LLAMA_ARG_* variables of llama-server."""
 
     @model_validator(mode="before")
     @classmethod

@@ -30,17 +30,24 @@ class Service(Strict):
         "protocol": "all ports are TCP",
     }
     port: Port
+    """The port."""
     description: str | None = None
+    """Whose it is, for people."""
     category: str | None = None
+    """The range it has to be in."""
     health: UrlPath | None = None
+    """Path that shows whether the service is well; for status tables."""
 
 
 class PortRange(Strict):
     """Ports from `start` to `end`, both included."""
 
     start: Port
+    """First port."""
     end: Port
+    """Last port."""
     description: str | None = None
+    """What it is for, for people."""
 
     @model_validator(mode="after")
     def _check(self) -> PortRange:
@@ -67,8 +74,11 @@ class Ports(Strict):
     """Ports by service, ports nobody may take, and the range of each category."""
 
     services: dict[str, ServiceEntry] = {}
+    """Service to port, or to a mapping."""
     reserved: dict[str, ServiceEntry] = {}
+    """Ports nobody may take."""
     ranges: dict[str, RangeEntry] = {}
+    """Category to range: `8000-8199`, or start and end."""
 
     @field_validator("services", "reserved", "ranges")
     @classmethod

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, model_validator
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import (
+    AlsoSpelled,
     Described,
     ModelName,
     Seconds,
@@ -53,14 +54,23 @@ class BaseProvider(Described):
     LOCAL: ClassVar[bool] = False
 
     status: Status = "active"
+    """`active` and `deprecated` answer; `inactive`, `disabled` and `template` are left out with a warning."""
     base_url: Url | None = None
+    """Where it answers: `http://host:port`. Clouds have a default."""
     hosts: str | None = None
+    """Inventory group it runs on, one deployment for each host; its port stands in ai_backend_ports under its name."""
     managed: bool | None = None
+    """Whether we install and run it. Default: yes with `hosts` or a loopback base_url, no for clouds."""
     default_model: ModelName | None = None
+    """The model that stands for names it does not have."""
     health_endpoint: UrlPath | None = None
+    """Path that shows whether it is well; for status tables."""
     requires_api_key: bool | None = None
+    """Whether it answers nobody without a key."""
     env_var: SecretName | None = None
+    """Name of its key in ai_backend_secrets."""
     timeout_seconds: Seconds | None = None
+    """Longest time for one answer. Default: ai_backend_gateway.timeouts.request_seconds."""
 
     @property
     def entries(self) -> tuple[BaseModelEntry, ...]:
@@ -146,14 +156,18 @@ class Ollama(BaseProvider):
 
     LOCAL: ClassVar[bool] = True
     type: Literal["ollama"]
+    """The kind of provider."""
     models: tuple[OneOllama, ...] = ()
+    """Models, each a name or a mapping."""
 
 
 class OllamaCloud(BaseProvider):
     """Ollama's cloud."""
 
     type: Literal["ollama_cloud"]
+    """The kind of provider."""
     models: tuple[OneOllama, ...] = ()
+    """Models, each a name or a mapping."""
 
     @model_validator(mode="before")
     @classmethod
@@ -172,10 +186,15 @@ class LlamaCpp(BaseProvider):
     MANY_MODELS: ClassVar[bool] = False
     LOCAL: ClassVar[bool] = True
     type: Literal["llama_cpp"]
+    """The kind of provider."""
     server: Literal["native", "python"] = "native"
+    """`native` is llama-server; `python` is llama-cpp-python's server."""
     models: tuple[OneLlamaCpp, ...] = ()
+    """Models, each a name or a mapping; a managed one has exactly one."""
     options: LlamaCppOptions = LlamaCppOptions()
-    environment: dict[str, str] = {}
+    """Options of llama-server; the same as at the model."""
+    environment: Annotated[dict[str, str], AlsoSpelled({"type": "object"})] = {}
+    """LLAMA_ARG_* variables; the same as at the model."""
 
     @model_validator(mode="before")
     @classmethod
@@ -222,14 +241,18 @@ class Vllm(BaseProvider):
     MANY_MODELS: ClassVar[bool] = False
     LOCAL: ClassVar[bool] = True
     type: Literal["vllm"]
+    """The kind of provider."""
     models: tuple[OneRemote, ...] = ()
+    """Models, each a name or a mapping."""
 
 
 class OpenAI(BaseProvider):
     """OpenAI's own API."""
 
     type: Literal["openai"]
+    """The kind of provider."""
     models: tuple[OneRemote, ...] = ()
+    """Models, each a name or a mapping."""
 
     @model_validator(mode="before")
     @classmethod
@@ -246,7 +269,9 @@ class Anthropic(BaseProvider):
     """Anthropic's API."""
 
     type: Literal["anthropic"]
+    """The kind of provider."""
     models: tuple[OneRemote, ...] = ()
+    """Models, each a name or a mapping."""
 
     @model_validator(mode="before")
     @classmethod
@@ -263,7 +288,9 @@ class OpenAICompatible(BaseProvider):
     """Any other server that speaks OpenAI's API. `base_url` ends where `/chat/completions` begins."""
 
     type: Literal["openai_compatible"]
+    """The kind of provider."""
     models: tuple[OneRemote, ...] = ()
+    """Models, each a name or a mapping."""
 
 
 Provider: TypeAlias = Ollama | OllamaCloud | LlamaCpp | Vllm | OpenAI | Anthropic | OpenAICompatible

@@ -93,6 +93,7 @@ class Rule(Described):
         "model": "write `backend_model`: the provider's name for the model",
     }
     chain: Annotated[tuple[str, ...], AlsoSpelled({"type": "string"})] = ()
+    """What is tried next, in order: providers or models (also `fallback`, `fallbacks`, `fallback_chain`)."""
 
     @model_validator(mode="before")
     @classmethod
@@ -108,7 +109,9 @@ class Exact(Rule):
     """One name, one provider; `backend_model` is the provider's own name for the model when it differs."""
 
     provider: str
+    """Who answers."""
     backend_model: ModelName | None = None
+    """The provider's name for the model, where it differs."""
 
 
 class Pattern(Rule):
@@ -119,8 +122,11 @@ class Pattern(Rule):
 
     REFUSED: ClassVar[Mapping[str, str]] = {**Rule.REFUSED, "regex": "write `pattern`"}
     pattern: str
+    """Regex of the list form; `glob` is the plain form, and the key of the mapping form."""
     provider: str
+    """Who answers."""
     backend_model: ModelName | None = None
+    """One model for all names; without it Ollama and clouds get the name as asked."""
 
     @model_validator(mode="before")
     @classmethod
@@ -148,8 +154,11 @@ class PoolTarget(Described):
     """One member of a pool or capability. Without `model` it is the provider's model of the pool's name."""
 
     provider: str | None = None
+    """Who answers; without it the owner of `model`."""
     model: ModelName | None = None
+    """The model; without it the provider's model of the pool's name, else its default."""
     weight: Annotated[float, Field(gt=0, le=10000)] | None = None
+    """Share of the traffic, against the other weights."""
 
     @model_validator(mode="after")
     def _check(self) -> PoolTarget:
@@ -187,7 +196,14 @@ class Pool(Rule):
         "sticky": "LiteLLM has no sessions here; remove it",
     }
     strategy: StrategyWord = "simple-shuffle"
-    providers: Annotated[tuple[PoolMember, ...], BeforeValidator(_pool_members), Field(min_length=1)]
+    """How the traffic is shared."""
+    providers: Annotated[
+        tuple[PoolMember, ...],
+        BeforeValidator(_pool_members),
+        Field(min_length=1),
+        AlsoSpelled({"type": "object", "additionalProperties": {"type": "number"}}),
+    ]
+    """Members: a list, or a mapping of providers to weights."""
 
     @model_validator(mode="after")
     def _check(self) -> Pool:
@@ -200,7 +216,9 @@ class Capability(Rule):
 
     REFUSED: ClassVar[Mapping[str, str]] = {**Pool.REFUSED, "model": "write `preferred_models`"}
     strategy: StrategyWord = "priority"
+    """`priority`: one after the other; else how the traffic is shared."""
     preferred_models: Annotated[tuple[CapabilityMember, ...], Field(min_length=1)]
+    """Members, each a model or a mapping (also `models`); a capability may be the bare list."""
 
     @model_validator(mode="before")
     @classmethod
@@ -282,11 +300,17 @@ class Routing(Described):
         "aliases": "write them in `exact_matches`",
     }
     exact_matches: dict[ModelName, ExactEntry] = {}
+    """Name to provider."""
     patterns: Patterns = ()
+    """Globs (a mapping) or regexes (a list); LiteLLM asks the longest first and does not anchor the end."""
     capability_routing: dict[ModelName, CapabilityEntry] = {}
+    """Name of a capability to models (also `capabilities`)."""
     load_balancing: dict[ModelName, Pool] = {}
+    """Name to a pool of providers."""
     fallback_chains: dict[str, ChainEntry] = {}
+    """Name to what is tried next."""
     default_provider: str | None = None
+    """Who answers to names nobody knows; without it they are refused."""
 
     @model_validator(mode="before")
     @classmethod

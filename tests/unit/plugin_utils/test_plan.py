@@ -88,13 +88,13 @@ def test_the_gate_asks_only_engines_of_ours(lab: Callable[..., Raw], planned: Pl
             {
                 "name": "m",
                 "path": "/data/m.gguf",
-                "options": {"gpu_layers": "all", "mlock": True, "embeddings": False},
+                "options": {"gpu_layers": "all", "load_mode": "mlock", "embeddings": False},
                 "environment": {"LLAMA_ARG_NO_REPACK": True, "LLAMA_ARG_N_PREDICT": 5},
             },
             {"path": "/data/m.gguf", "source": {"kind": "path"}},
             {
                 "LLAMA_ARG_EMBEDDINGS": "false",
-                "LLAMA_ARG_MLOCK": "true",
+                "LLAMA_ARG_LOAD_MODE": "mlock",
                 "LLAMA_ARG_NO_REPACK": "true",
                 "LLAMA_ARG_N_GPU_LAYERS": "all",
                 "LLAMA_ARG_N_PREDICT": "5",

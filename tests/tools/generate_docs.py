@@ -1,0 +1,270 @@
+#!/usr/bin/env python3
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Write docs/registry.md (the tables between its markers) and docs/registry.schema.json from the registry's models.
+
+With --check nothing is written; the exit code is 1 when a file is not what would be written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+import types
+import typing
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+# The checkout as a collection; `make venv` makes it.
+sys.path.insert(0, str(ROOT / ".cache" / "collections"))
+
+from pydantic import BaseModel, TypeAdapter  # noqa: E402
+from pydantic_core import PydanticUndefined  # noqa: E402
+
+from ansible_collections.lab.ai_backend.plugins.plugin_utils import (  # noqa: E402
+    cache,
+    gateway,
+    llama_cpp,
+    models,
+    ports,
+    providers,
+    routing,
+)
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import SECRET_NAME, Described  # noqa: E402
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.secrets import GENERATED  # noqa: E402
+
+PAGE = ROOT / "docs" / "registry.md"
+SCHEMA = ROOT / "docs" / "registry.schema.json"
+BEGIN, END = "<!-- generated: begin -->", "<!-- generated: end -->"
+INTRODUCTION = """\
+# The registry
+
+Seven variables, one file each in `group_vars/all/`; `playbooks/init.yml` copies an example. Everything a deployment
+does follows from them, and `playbooks/validate.yml` checks them without contacting a host: each line it prints is
+`path: what is wrong → what to write`.
+
+What two spellings mean is read into one form, so files of today load as they stand: a model is a name or a mapping;
+`fallback`, `fallbacks`, `fallback_chain` and `chain` are one thing, and so are `capabilities` and
+`capability_routing`; patterns are a mapping of globs or a list with regexes; everything of the routing may stand below
+one `routing:` or `routes:`.
+
+## How a name finds its provider
+
+1. **Exact**: `exact_matches`, a pool of `load_balancing`, or a model that an active provider declares. A pool wins over
+   the exact match of its name, and must contain its provider.
+2. **Capability**: a client asks for its name as for a model.
+3. **Pattern**: LiteLLM takes the longest and does not anchor the end, so `*-mini` also takes `x-mini-large`. Patterns
+   that this decides otherwise than written are refused.
+4. **Default**: `default_provider`. Without it unknown names are refused.
+
+Then the balancing inside, then the chain. A provider in a chain is its model of that name, else its `default_model`,
+else its only model. A pattern gives Ollama and clouds the name as asked, an engine with one model its model. A model in
+a chain brings its own chain along.
+
+`status: inactive` is the night switch: the provider leaves chains and pools with a warning, and where it was the first
+choice the next active one takes its place. It is an error only where nobody active is left.
+
+## Secrets
+
+Secrets are given by name: `env_var: OPENAI_API_KEY` at the provider, and the value in `ai_backend_secrets`, from the
+environment or a vault. A value that looks like a key anywhere else is refused, and no error shows it.
+"""
+# heading, model, what stands above its table
+SECTIONS: list[tuple[str, type[BaseModel], str]] = [
+    ("ai_backend_providers", providers.BaseProvider, "A mapping of names to providers; this every provider has."),
+    ("Types of providers", providers.LlamaCpp, ""),
+    ("models", models.BaseModelEntry, "An entry of `models:` is a name or this."),
+    ("models of llama_cpp", models.LlamaCppModel, ""),
+    ("options of llama_cpp", llama_cpp.LlamaCppOptions, ""),
+    ("options of ollama and ollama_cloud", models.OllamaOptions, "Sent with each request that does not set them."),
+    ("options of other types", models.RequestOptions, "Sent with each request that does not set them."),
+    ("rate_limits", models.RateLimits, ""),
+    ("cost_per_1k_tokens", models.Cost, ""),
+    ("ai_backend_routing", routing.Routing, ""),
+    ("exact_matches", routing.Exact, "An entry is a provider, or this."),
+    ("patterns", routing.Pattern, ""),
+    ("load_balancing", routing.Pool, ""),
+    ("members of a pool or capability", routing.PoolTarget, ""),
+    ("capability_routing", routing.Capability, ""),
+    ("fallback_chains", routing.Chain, "An entry is a list of names, or this."),
+    ("ai_backend_ports", ports.Ports, ""),
+    ("services and reserved", ports.Service, "An entry is a port, or this."),
+    ("ai_backend_gateway", gateway.Gateway, ""),
+    ("breaker", gateway.Breaker, ""),
+    ("timeouts", gateway.Timeouts, ""),
+    ("litellm", gateway.LiteLLM, ""),
+    ("ai_backend_cache", cache.Cache, ""),
+    ("ai_backend_monitoring", cache.Monitoring, ""),
+]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 on drift")
+    check = parser.parse_args().check
+    drifted = False
+    for path, text in ((PAGE, page()), (SCHEMA, schema())):
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        drifted = True
+        if check:
+            print(f"{path.relative_to(ROOT)} is not what the models say: run tests/tools/generate_docs.py")
+        else:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            print(f"wrote {path.relative_to(ROOT)}")
+    return 1 if check and drifted else 0
+
+
+def page() -> str:
+    """docs/registry.md with new tables; what stands outside the markers is kept."""
+    generated = f"{BEGIN}\n\n{tables()}\n{END}\n"
+    if not PAGE.exists():
+        return f"{INTRODUCTION}\n{generated}"
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    return before + generated.rstrip("\n") + (after or "\n")
+
+
+def tables() -> str:
+    parts = []
+    for heading, model, above in SECTIONS:
+        level = "##" if heading.startswith("ai_backend_") else "###"
+        title = f"`{heading}`" if re.fullmatch(r"[a-z_]+", heading) else heading
+        described = above or first_line(model)
+        if model is providers.LlamaCpp:
+            parts.append(f"{level} {title}\n\n{types_table()}")
+            described = "Beside what every provider has, `llama_cpp` has:"
+            parts.append(f"{described}\n\n{table(model, skip=set(providers.BaseProvider.model_fields) | {'type'})}")
+            continue
+        skip = set(models.BaseModelEntry.model_fields) if model is models.LlamaCppModel else set()
+        parts.append("\n".join(filter(None, [f"{level} {title}\n\n{described}\n", table(model, skip), refused(model)])))
+    names = ", ".join(f"`{name}`" for name in GENERATED)
+    parts.append(
+        "## `ai_backend_secrets`\n\nA mapping of names to values, from the environment or a vault. "
+        f"Made once on the controller unless given: {names}.\n"
+    )
+    return "\n".join(parts)
+
+
+def first_line(model: type[BaseModel]) -> str:
+    return " ".join((model.__doc__ or "").strip().split("\n\n")[0].split())
+
+
+def types_table() -> str:
+    rows = ["| `type` | What | Models it answers to |", "| --- | --- | --- |"]
+    for name, model in sorted(providers.PROVIDER_TYPES.items()):
+        many = "any of its own by name" if model.MANY_MODELS else "the one it was started with"
+        rows.append(f"| `{name}` | {first_line(model)} | {many} |")
+    return "\n".join(rows) + "\n"
+
+
+def table(model: type[BaseModel], skip: set[str] | None = None) -> str:
+    """Fields of a model; the keys for people, which every description has, are one row at the end."""
+    people = set(Described.model_fields) if issubclass(model, Described) else set()
+    rows = ["| Key | Value | Default | Meaning |", "| --- | --- | --- | --- |"]
+    if model is providers.BaseProvider:
+        rows.append("| `type` | text | required | One of the types below. |")
+        rows.append("| `models` | list of text or mapping |  | The models it serves. |")
+    for name, field in model.model_fields.items():
+        if name in (skip or set()) | people:
+            continue
+        default = "required" if field.is_required() else shown(field.default)
+        rows.append(f"| `{name}` | {kind(field.annotation)} | {default} | {field.description or ''} |")
+    if people and not people <= (skip or set()):
+        rows.append("| `description`, `docs`, `features`, `notes`, `location` | text | | For people. |")
+    return "\n".join(rows) + "\n"
+
+
+def refused(model: type[BaseModel]) -> str:
+    """The words a model refuses beyond those of the model it extends."""
+    words: dict[str, str] = getattr(model, "REFUSED", {})
+    known: dict[str, str] = getattr(model.__mro__[1], "REFUSED", {})
+    lines = [f"- `{word}`: {remedy}" for word, remedy in sorted(words.items()) if known.get(word) != remedy]
+    return "Refused, with what to write instead:\n\n" + "\n".join(lines) + "\n" if lines else ""
+
+
+def shown(default: Any) -> str:
+    if default is PydanticUndefined or default is None or default in ((), {}, ""):
+        return ""
+    if isinstance(default, BaseModel):
+        return ""
+    return f"`{json.dumps(default)}`" if isinstance(default, bool) else f"`{default}`"
+
+
+def kind(annotation: Any) -> str:
+    """A type in the words of YAML."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return kind(arguments[0])
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(dict.fromkeys(kind(item) for item in arguments if item is not type(None)))
+    if origin is typing.Literal:
+        return ", ".join(f"`{item}`" for item in arguments)
+    if origin is tuple:
+        return f"list of {kind(arguments[0])}"
+    if origin is dict:
+        return f"mapping of {kind(arguments[1])}"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "mapping"
+    return {str: "text", int: "number", float: "number", bool: "true or false"}.get(annotation, "anything")
+
+
+def schema() -> str:
+    """One JSON schema for all files of the registry: each holds one of its properties."""
+    variables: dict[str, Any] = {
+        "ai_backend_providers": dict[str, providers.AnyProvider],
+        "ai_backend_routing": routing.Routing,
+        "ai_backend_ports": ports.Ports,
+        "ai_backend_gateway": gateway.Gateway,
+        "ai_backend_cache": cache.Cache,
+        "ai_backend_monitoring": cache.Monitoring,
+    }
+    inputs = [(name, "validation", TypeAdapter(kind)) for name, kind in variables.items()]
+    parts, common = TypeAdapter.json_schemas(inputs, ref_template="#/$defs/{model}")
+    properties: dict[str, Any] = {name: parts[(name, "validation")] for name in variables}
+    # Clouds fill in their address and key, so nothing but `type` has to be there.
+    properties["ai_backend_secrets"] = {
+        "type": "object",
+        "propertyNames": {"pattern": f"^{SECRET_NAME.pattern}$"},
+        "additionalProperties": {"type": "string"},
+    }
+    result = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "lab.ai_backend registry",
+        "type": "object",
+        "properties": properties,
+        **common,
+    }
+    return json.dumps(spelled(result), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def spelled(value: Any) -> Any:
+    """Add the other spellings that are read before a model: they are keys its schema does not know."""
+    if isinstance(value, list):
+        return [spelled(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    value = {key: spelled(item) for key, item in value.items()}
+    fields = value.get("properties")
+    if isinstance(fields, dict):
+        if "chain" in fields:
+            fields |= dict.fromkeys(("fallback", "fallbacks", "fallback_chain"), fields["chain"])
+        if "capability_routing" in fields:
+            fields["capabilities"] = fields["capability_routing"]
+        if "preferred_models" in fields:
+            fields |= {"models": fields["preferred_models"], "provider": {"type": "string"}}
+            value.pop("required", None)
+        if value.get("title") == "Pattern":
+            fields["glob"] = fields["pattern"]
+            value["required"] = ["provider"]
+        if value.get("title") == "LlamaCppOptions":
+            fields |= {word: fields[name] for word, name in llama_cpp.SYNONYMS.items()}
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
