@@ -216,7 +216,11 @@ class _Resolver:
     # -- chains -----------------------------------------------------------------------------------------------
 
     def _chain_of(self, name: str) -> tuple[tuple[str, ...], str]:
-        """The chain of a name and where it stands; the same chain in several places must agree."""
+        """The chain of a name and where it stands.
+
+        Where several places give one, the rule's own comes first and `fallback_chains` adds what it lacks; what they
+        share must stand in the same order.
+        """
         rules = self.routing
         given: list[tuple[tuple[str, ...], str]] = []
         for section, table in (
@@ -229,10 +233,14 @@ class _Resolver:
             rule = table.get(name)
             if rule is not None and rule.chain:
                 given.append((rule.chain, join(ROOT, section, name)))
+        if not given:
+            return (), ""
+        merged, first = given[0]
         for chain, path in given[1:]:
-            if chain != given[0][0]:
-                self.complain(path, f"names another chain than {given[0][1]}", "keep one of them")
-        return given[0] if given else ((), "")
+            if [item for item in merged if item in chain] != [item for item in chain if item in merged]:
+                self.complain(path, f"has another order than {first}", "make them agree, or keep one of them")
+            merged += tuple(item for item in chain if item not in merged)
+        return merged, first
 
     def _steps(self, given: tuple[tuple[str, ...], str], name: str, wildcard: bool) -> list[Step]:
         chain, path = given

@@ -308,7 +308,7 @@ class Routing(Described):
     load_balancing: dict[ModelName, Pool] = {}
     """Name to a pool of providers."""
     fallback_chains: dict[str, ChainEntry] = {}
-    """Name to what is tried next."""
+    """Name to what is tried next, after what the rule of that name says itself."""
     default_provider: str | None = None
     """Who answers to names nobody knows; without it they are refused."""
 

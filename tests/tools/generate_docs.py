@@ -72,6 +72,7 @@ choice the next active one takes its place. It is an error only where nobody act
 Secrets are given by name: `env_var: OPENAI_API_KEY` at the provider, and the value in `ai_backend_secrets`, from the
 environment or a vault. A value that looks like a key anywhere else is refused, and no error shows it.
 """
+Mode = typing.Literal["validation", "serialization"]
 # heading, model, what stands above its table
 SECTIONS: list[tuple[str, type[BaseModel], str]] = [
     ("ai_backend_providers", providers.BaseProvider, "A mapping of names to providers; this every provider has."),
@@ -223,7 +224,9 @@ def schema() -> str:
         "ai_backend_cache": cache.Cache,
         "ai_backend_monitoring": cache.Monitoring,
     }
-    inputs = [(name, "validation", TypeAdapter(kind)) for name, kind in variables.items()]
+    inputs: list[tuple[str, Mode, TypeAdapter[Any]]] = [
+        (name, "validation", TypeAdapter(kind)) for name, kind in variables.items()
+    ]
     parts, common = TypeAdapter.json_schemas(inputs, ref_template="#/$defs/{model}")
     properties: dict[str, Any] = {name: parts[(name, "validation")] for name in variables}
     # Clouds fill in their address and key, so nothing but `type` has to be there.

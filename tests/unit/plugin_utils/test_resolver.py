@@ -55,6 +55,13 @@ MEANINGS = [
         [["openai/gpt-4o"], ["anthropic/claude-3"], ["python/gguf"], ["native/lab-tiny"]],
     ),
     (
+        "fallback_chains adds to the chain of the rule",
+        "gpt-4o",
+        "exact_matches: {gpt-4o: {provider: openai, fallback: gguf}}\n"
+        "fallback_chains: {gpt-4o: [gguf, claude-3], gguf: [lab-tiny]}",
+        [["openai/gpt-4o"], ["python/gguf"], ["native/lab-tiny"], ["anthropic/claude-3"]],
+    ),
+    (
         "a pool wins over the exact match of its name",
         "gpt-4o",
         "exact_matches: {gpt-4o: openai}\nload_balancing: {gpt-4o: {providers: [openai, python]}}",
@@ -164,8 +171,8 @@ MISTAKES = [
     ("exact_matches: {x: {provider: vllm, fallback: nope}}", "chain item 'nope' is neither a provider nor a model"),
     ("exact_matches: {x: {provider: vllm, fallback: x}}", "chain item 'x' is the name itself → remove it"),
     (
-        "exact_matches: {x: {provider: vllm, fallback: gguf}}\nfallback_chains: {x: lab-tiny}",
-        "fallback_chains.x: names another chain than ai_backend_routing.exact_matches.x",
+        "exact_matches: {x: {provider: vllm, fallback: [gguf, lab-tiny]}}\nfallback_chains: {x: [lab-tiny, gguf]}",
+        "fallback_chains.x: has another order than ai_backend_routing.exact_matches.x",
     ),
     (
         "exact_matches: {native: {provider: vllm}, x: {provider: vllm, fallback: native}}",
