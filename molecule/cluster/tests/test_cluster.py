@@ -12,7 +12,19 @@ def test_the_gateway_answers_with_the_engine_of_the_other_host(client):
 def test_the_engine_listens_on_loopback_and_its_edge_on_the_address_of_the_plan(machines):
     listeners = [line.split() for line in machines["gpu1"].run("ss -Hltnp").splitlines()]
     found = sorted((words[3], "haproxy" in words[5]) for words in listeners)
-    assert found == [("127.0.0.1:8080", False), ("198.18.41.12:8080", True)]
+    assert found == [
+        ("127.0.0.1:6379", False),
+        ("127.0.0.1:8080", False),
+        ("198.18.41.12:6379", True),
+        ("198.18.41.12:8080", True),
+    ]
+
+
+def test_the_cache_of_the_other_host_answers_repeats(client, machines):
+    client.ask(text="across the wire")
+    key = client.ask(text="across the wire").headers["x-litellm-cache-key"]
+    password = machines["gpu1"].secret("redis.conf", "requirepass")
+    assert int(machines["gpu1"].run(f"REDISCLI_AUTH={password} redis-cli -n 1 ttl {key}")) > 0
 
 
 def test_a_host_that_is_no_member_is_refused_with_the_right_key_too(machines):
