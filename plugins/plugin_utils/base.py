@@ -19,7 +19,9 @@ SECRET_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 class Strict(BaseModel):
     """A registry model: unknown keys are errors, instances do not change, error texts hold no input."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     # Words users write that nothing here can do: word -> what to write instead.
     REFUSED: ClassVar[Mapping[str, str]] = {}
@@ -86,7 +88,7 @@ def _url(value: str) -> str:
 
 
 def _model_name(value: str) -> str:
-    if value != value.strip() or not value or re.search(r"[\s\x00-\x1f]", value):
+    if not value or re.search(r"\s", value) or not value.isprintable():
         raise ValueError("is empty or has blanks → write the model's name without blanks")
     if "*" in value:
         raise ValueError("holds a '*' → a name is exact; globs belong in ai_backend_routing.patterns")

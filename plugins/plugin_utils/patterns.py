@@ -86,9 +86,47 @@ def _overlap(first: str, second: str) -> bool:
     return below[0]
 
 
-def overlap_open(first: str, second: str) -> bool:
-    """Whether some name matches both as LiteLLM reads them, with open ends."""
-    return _overlap(first.rstrip("*") + "*", second.rstrip("*") + "*")
+# States looked at before `steals` gives up and says yes; hand-written globs need some dozens.
+_LIMIT = 50000
+
+
+def steals(first: str, second: str) -> bool:
+    """Whether the open end of `first` takes a name that matches `second` in full and `first` only in part."""
+    if first.endswith("*"):
+        return False
+    letters = sorted({*first, *second, "\x00"} - {"*"})
+    # Places in the globs after the letters read so far, and whether `first` was complete at some point before.
+    begin = (_closure(first, {0}), _closure(second, {0}), False)
+    seen, queue = {begin}, [begin]
+    while queue:
+        ours, theirs, open_end = queue.pop()
+        complete = len(first) in ours
+        if open_end and not complete and len(second) in theirs:
+            return True
+        for letter in letters:
+            state = (_read(first, ours, letter), _read(second, theirs, letter), open_end or complete)
+            if state[1] and (state[0] or state[2]) and state not in seen:
+                if len(seen) > _LIMIT:
+                    return True
+                seen.add(state)
+                queue.append(state)
+    return False
+
+
+def _closure(glob: str, places: set[int]) -> frozenset[int]:
+    """Places reached without reading a letter: a `*` may stand for nothing."""
+    result = set(places)
+    for place in places:
+        while place < len(glob) and glob[place] == "*":
+            place += 1
+            result.add(place)
+    return frozenset(result)
+
+
+def _read(glob: str, places: frozenset[int], letter: str) -> frozenset[int]:
+    following = {place for place in places if place < len(glob) and glob[place] == "*"}
+    following |= {place + 1 for place in places if place < len(glob) and glob[place] == letter}
+    return _closure(glob, following)
 
 
 def conflicts(written: Sequence[str]) -> Iterator[tuple[str, str, str]]:
@@ -101,16 +139,15 @@ def conflicts(written: Sequence[str]) -> Iterator[tuple[str, str, str]]:
         for later in written[index + 1 :]:
             if earlier == later:
                 yield later, "stands there twice", "keep one of them"
-            elif overlap_open(earlier, later):
+            else:
                 yield from _conflict(earlier, later)
 
 
 def _conflict(earlier: str, later: str) -> Iterator[tuple[str, str, str]]:
     first, second = (later, earlier) if specificity(later) > specificity(earlier) else (earlier, later)
-    if overlap(earlier, later):
-        if first == later:
-            problem = f"overlaps with '{earlier}' written before it, but LiteLLM asks the longer one first"
-            yield later, problem, f"write it before '{earlier}'"
-    elif overlap(first.rstrip("*") + "*", second):
+    if first == later and overlap(earlier, later):
+        problem = f"overlaps with '{earlier}' written before it, but LiteLLM asks the longer one first"
+        yield later, problem, f"write it before '{earlier}'"
+    elif steals(first, second):
         problem = f"LiteLLM does not anchor the end, so '{first}' takes names of '{second}'"
-        yield later, problem, "make one of them end with `*`, or longer at its beginning"
+        yield later, problem, f"end '{first}' with `*`, or make '{second}' the longer one"

@@ -73,7 +73,7 @@ class Registry:
 
 
 def _canonical(data: object) -> str:
-    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(data, sort_keys=True, separators=(",", ":"))
 
 
 def load(raw: object) -> Registry:

@@ -9,6 +9,7 @@ lines differently. What is written here is the common part of YAML and JSON, so 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 
@@ -56,6 +57,8 @@ def _scalar(value: object) -> str:
     if isinstance(value, list):
         return "[]"
     # YAML 1.1 wants a dot in a float: json's 1e-06 would be read as a text.
+    if isinstance(value, float) and not math.isfinite(value):
+        return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
     if isinstance(value, float):
         text = f"{value:.12f}".rstrip("0")
         return f"{text}0" if text.endswith(".") else text

@@ -204,3 +204,7 @@ PLAIN = st.recursive(
 @given(PLAIN)
 def test_what_is_written_is_what_yaml_reads(data: object) -> None:
     assert yaml.safe_load(to_yaml(data)) == data
+
+
+def test_numbers_yaml_writes_its_own_way_survive() -> None:
+    assert to_yaml([float("inf"), float("-inf"), float("nan"), 1e-7]) == "- .inf\n- -.inf\n- .nan\n- 0.0000001\n"

@@ -56,6 +56,10 @@ def test_the_longest_regex_wins_and_the_end_is_open() -> None:
         # abcdefXgh matches only the second, but the first is longer and open at its end.
         (["*abcdef", "*X*h"], ["*X*h"]),
         (["*X*h", "*abcdef"], ["*abcdef"]),
+        # What the longer one takes by its open end is its own anyway: all names of the second end with -mini.
+        (["gpt-*-mini", "*-mini"], []),
+        # ba matches only the second; equally long, the first is asked first.
+        (["*b", "b*"], ["b*"]),
         # Equally long: LiteLLM takes the one that stands first, as written.
         (["a*b*", "a*c*"], []),
     ],
@@ -72,3 +76,22 @@ def test_overlap_is_that_some_name_matches_both(first: str, second: str) -> None
     names = ("".join(letters) for size in range(8) for letters in itertools.product("ab", repeat=size))
     both = any(re.fullmatch(regex(first), name) and re.fullmatch(regex(second), name) for name in names)
     assert patterns.overlap(first, second) == both
+
+
+def test_a_search_that_grows_too_large_says_yes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patterns, "_LIMIT", 1)
+    assert patterns.steals("ab*c", "*c")
+
+
+@given(GLOBS, GLOBS)
+def test_stealing_is_that_some_name_is_taken_in_part_only(first: str, second: str) -> None:
+    def regex(glob: str) -> str:
+        return re.escape(glob).replace(r"\*", ".*")
+
+    names = ("".join(letters) for size in range(9) for letters in itertools.product("ab", repeat=size))
+    taken = any(
+        re.match(regex(first), name) and not re.fullmatch(regex(first), name) and re.fullmatch(regex(second), name)
+        for name in names
+    )
+    # A third letter can make a difference where two cannot, never the other way round.
+    assert patterns.steals(first, second) or not taken

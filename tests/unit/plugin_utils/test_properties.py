@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import os
 import random
@@ -242,6 +243,7 @@ def test_the_order_of_keys_changes_nothing(raw: Raw, seed: int) -> None:
 
 @given(registries, st.data())
 def test_a_secret_in_any_place_is_never_shown(raw: Raw, data: st.DataObject) -> None:
+    raw = copy.deepcopy(raw)  # strategies share what they draw
     places = list(_places(raw))
     container, key = data.draw(st.sampled_from(places))
     container[key] = SENTINEL
@@ -277,6 +279,7 @@ junk = st.recursive(
 
 @given(registries, junk, st.data())
 def test_junk_in_any_place_is_an_error_of_ours_or_accepted(raw: Raw, thing: object, data: st.DataObject) -> None:
+    raw = copy.deepcopy(raw)  # strategies share what they draw
     container, key = data.draw(st.sampled_from(list(_places(raw))))
     container[key] = thing
     attempt(raw)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import yaml
+
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import load
 
 Raw = dict[str, Any]
