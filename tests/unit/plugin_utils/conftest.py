@@ -10,12 +10,17 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, settings
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import RegistryError
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import make_plan
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import Registry, load
 
 Raw = dict[str, Any]
+
+# A busy machine is no finding, and a failure must be the same for everybody who repeats it.
+settings.register_profile("repeatable", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("repeatable")
 
 GROUPS = {"gateway": ["one"], "redis": ["one"], "llama_cpp": ["one"]}
 

@@ -7,16 +7,17 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import RegistryError
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import Plain
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.table import table
 
 
 def test_columns_are_aligned_and_numbers_stand_right() -> None:
-    rows = [{"host_name": "a", "port": 80}, {"host_name": "longer-name", "port": 11434}]
+    rows: Plain = [{"host_name": "a", "port": 80}, {"host_name": "longer-name", "port": 11434}]
     assert table(rows) == "HOST NAME     PORT\na               80\nlonger-name  11434"
 
 
 def test_values_are_written_for_people() -> None:
-    rows = [{"a": True, "b": None, "c": ["x", "y"], "d": {"k": False}, "e": "two\nlines"}]
+    rows: Plain = [{"a": True, "b": None, "c": ["x", "y"], "d": {"k": False}, "e": "two\nlines"}]
     assert table(rows) == "A    B  C     D     E\nyes     x, y  k=no  two lines"
 
 
@@ -35,4 +36,4 @@ def test_nothing_is_said() -> None:
 @pytest.mark.parametrize(("rows", "columns"), [("x", None), (["x"], None), ([{"a": 1}], "a")])
 def test_other_shapes_are_refused(rows: str, columns: str | None) -> None:
     with pytest.raises(RegistryError, match="is not a list"):
-        table(rows, columns)  # type: ignore[arg-type]
+        table(rows, columns)
