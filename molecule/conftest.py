@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from fleet import HOSTS, Client, Machine
+from fleet import HOSTS, Client, Machine, wait
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +20,14 @@ def gateway(machines: dict[str, Machine]) -> Machine:
 
 
 @pytest.fixture(scope="session")
-def client(gateway: Machine) -> Client:
-    """A client with the right key."""
-    return Client(gateway.address)
+def client(machines: dict[str, Machine], gateway: Machine) -> Client:
+    """A client with the right key, once the services that the side effect killed are back by themselves."""
+    user = Client(gateway.address)
+    wait(lambda: all(machine.settled() for machine in machines.values()), 60)
+    wait(user.answers, 60)
+    return user
+
+
+@pytest.fixture(scope="session", autouse=True)
+def everything_is_back(client: Client) -> None:
+    """No check begins before."""

@@ -113,11 +113,20 @@ class Machine:
         metrics = self.fetch(f"http://127.0.0.1:{port}/metrics", self.secret("llama-cpp.env", "LLAMA_API_KEY")).stdout
         return float(re.search(r"^llamacpp:tokens_predicted_total (\S+)", metrics, re.MULTILINE)[1])
 
+    def settled(self) -> bool:
+        """Whether every unit of ours that should run does, and the edge sees its own slot up."""
+        states = "activating,deactivating,failed,reloading"
+        waiting = f"systemctl list-units 'ai-backend-*' --state={states} --no-legend --plain"
+        return not self.host.run(waiting).stdout.strip()
+
     def reboot(self) -> None:
         """Power off hard and on again."""
+        booted = "systemctl show --property UserspaceTimestampMonotonic"
+        before = self.run(booted)
         subprocess.run(["docker", "kill", self.container], check=True, capture_output=True)
         subprocess.run(["docker", "start", self.container], check=True, capture_output=True)
         wait(lambda: self.host.run("systemctl is-system-running").stdout.strip() in ("running", "degraded"), 60)
+        assert self.run(booted) != before, "the host was not restarted"
 
 
 def wait(condition: Callable[[], Any], seconds: float) -> None:

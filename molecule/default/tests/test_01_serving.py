@@ -5,12 +5,7 @@ import re
 
 import httpx
 import pytest
-from fleet import wait
 from openai import OpenAI
-
-
-def test_everything_is_back_after_services_were_killed(client):
-    wait(client.answers, 60)
 
 
 def test_the_models_of_the_plan_are_listed_and_no_others(client):
