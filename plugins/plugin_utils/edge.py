@@ -21,6 +21,7 @@ def call(error: type[Exception], entry: str, *arguments: object) -> Any:
         # Late, so that a missing library is told with its remedy; Ansible itself would say "No filter named".
         from ansible_collections.lab.ai_backend.plugins.plugin_utils import entries
         from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import RegistryError
+        from ansible_collections.lab.ai_backend.plugins.plugin_utils.origins import ansible_origin, located
     except ImportError as missing:
         name = missing.name or "a Python library"
         text = f"lab.ai_backend needs {name} in the Python that runs Ansible: {PIP}"
@@ -28,5 +29,5 @@ def call(error: type[Exception], entry: str, *arguments: object) -> Any:
         try:
             return getattr(entries, entry)(*arguments)
         except RegistryError as wrong:
-            text = wrong.text()
+            text = RegistryError(located(wrong.findings, arguments[0], ansible_origin())).text()
     raise error(text)

@@ -25,14 +25,16 @@ _SECRET_WORDS = frozenset({"api_key", "apikey", "key", "token", "password", "sec
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """One thing that is wrong. `path` is like `ai_backend_providers.ollama.models[0].name`."""
+    """One thing that is wrong. `path` is like `ai_backend_providers.ollama.models[0].name`, `where` is file:line."""
 
     path: str
     problem: str
     remedy: str
+    where: str = ""
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.problem}{ARROW}{self.remedy}"
+        place = f" ({self.where})" if self.where else ""
+        return f"{self.path}: {self.problem}{ARROW}{self.remedy}{place}"
 
 
 class RegistryError(ValueError):

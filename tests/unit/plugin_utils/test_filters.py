@@ -102,6 +102,11 @@ def test_findings_are_the_error(result: Raw) -> None:
     assert "ai_backend_secrets.OPENAI_API_KEY: has no value, 'openai' needs it" in result["failed"]
 
 
+def test_findings_say_file_and_line(result: Raw) -> None:
+    line = next(i for i, text in enumerate((SHIPPED / "secrets.yml").read_text().splitlines(), 1) if "  OPENAI" in text)
+    assert f"(group_vars/all/secrets.yml:{line})" in result["failed"]
+
+
 def test_the_config_and_the_table_are_texts(result: Raw) -> None:
     assert result["config"] == result["plan"]["hosts"]["one"]["litellm"]["config"]
     assert yaml.safe_load(result["config"])["general_settings"]["master_key"] == "os.environ/LITELLM_MASTER_KEY"

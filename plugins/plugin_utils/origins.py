@@ -1,0 +1,73 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Where a finding's key stands: file and line, as far as ansible-core can say.
+
+ansible-core 2.19 and newer tag what they load from YAML with its origin. The tag is not public, so this is the one
+place of the library that asks for it, and everything here may fail without harm: then lines have no file.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, join
+
+# What gives `file:line` of a value, or None.
+OriginOf = Callable[[object], "str | None"]
+
+
+def ansible_origin() -> OriginOf:
+    """The origin as ansible-core tags it; without ansible-core, or with one that changed, it is always None."""
+    try:
+        tag = importlib.import_module("ansible._internal._datatag._tags").Origin
+    except (ImportError, AttributeError):
+        return lambda value: None
+
+    def origin_of(value: object) -> str | None:
+        origin = tag.get_tag(value)
+        if origin is None or not origin.path or not origin.line_num:
+            return None
+        near = os.path.relpath(origin.path)
+        return f"{origin.path if near.startswith('..') else near}:{origin.line_num}"
+
+    return origin_of
+
+
+def located(findings: Iterable[Finding], raw: object, origin_of: OriginOf) -> list[Finding]:
+    """Findings with the place of the nearest key of their path in `raw`, the registry as Ansible gave it."""
+    findings = list(findings)
+    places: dict[str, str] = {}
+    try:
+        if isinstance(raw, Mapping):
+            for name in list(raw):
+                # Of a secret only the name is looked at.
+                _collect(raw[name], f"ai_backend_{name}", origin_of, places, name != "secrets")
+    except Exception:  # noqa: S110  # a template that cannot be rendered twice must not hide the findings
+        pass
+    return [replace(finding, where=_nearest(finding.path, places)) for finding in findings]
+
+
+def _collect(value: object, path: str, origin_of: OriginOf, places: dict[str, str], deep: bool) -> None:
+    _note(value, path, origin_of, places)
+    if isinstance(value, Mapping):
+        for key in list(value):
+            _note(key, join(path, str(key)), origin_of, places)
+            if deep:
+                _collect(value[key], join(path, str(key)), origin_of, places, deep)
+    elif deep and isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        for index in range(len(value)):
+            _collect(value[index], join(path, index), origin_of, places, deep)
+
+
+def _note(value: object, path: str, origin_of: OriginOf, places: dict[str, str]) -> None:
+    """Keep the first place of a path: a key's, before its value's."""
+    if path not in places and (place := origin_of(value)) is not None:
+        places[path] = place
+
+
+def _nearest(path: str, places: Mapping[str, str]) -> str:
+    known = [known for known in places if path == known or path.startswith((f"{known}.", f"{known}["))]
+    return places[max(known, key=len)] if known else ""
