@@ -157,6 +157,20 @@ class Client:
         body = {"model": model, "max_tokens": 5, "messages": [{"role": "user", "content": text}], **more}
         return self.http.post("/v1/chat/completions", json=body)
 
+    def cached(self, redis: Machine) -> int:
+        """Ask something new twice; seconds that Redis will keep the answer, negative where it has none.
+
+        The header alone proves nothing: the gateway also remembers in its own memory.
+        """
+        text = os.urandom(8).hex()
+        first, again = self.ask(text=text), self.ask(text=text)
+        assert "x-litellm-cache-key" not in first.headers
+        assert again.json()["choices"] == first.json()["choices"]
+        key = again.headers["x-litellm-cache-key"]
+        assert key.startswith("litellm:")
+        password = redis.secret("redis.conf", "requirepass")
+        return int(redis.run(f"REDISCLI_AUTH={password} redis-cli -n 1 ttl {key}"))
+
     def answers(self, **more: Any) -> bool:
         """Whether a fresh question gets an answer now."""
         try:
