@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import AlsoSpelled, Strict
 
@@ -132,16 +132,33 @@ def one_form(data: Any) -> Any:
     return result
 
 
-def check_environment(environment: Mapping[str, str]) -> None:
-    """Raise ValueError unless every name is a LLAMA_ARG_* variable that is the user's to set."""
+def _texts(environment: object) -> object:
+    """YAML reads `LLAMA_ARG_X: 1` as a number; an environment holds texts."""
+
+    def text(value: object) -> object:
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        return str(value) if isinstance(value, int | float) else value
+
+    return {name: text(value) for name, value in environment.items()} if isinstance(environment, dict) else environment
+
+
+def _check_environment(environment: dict[str, str]) -> dict[str, str]:
+    """Only LLAMA_ARG_* variables that are the user's to set, and that have no option of their own."""
+    options = {variable: option for option, variable in _VARIABLES.items()}
     for name in sorted(environment):
         if name in _OURS:
-            raise ValueError(f"environment.{name} is set by the deployment → {_OURS[name]}")
+            raise ValueError(f"{name} is set by the deployment → {_OURS[name]}")
         if not _VARIABLE.fullmatch(name):
-            raise ValueError("environment has a name that is not LLAMA_ARG_… → `llama-server --help` lists the names")
-        if name in _VARIABLES.values():
-            option = next(key for key, variable in _VARIABLES.items() if variable == name)
-            raise ValueError(f"environment.{name} has an option of its own → write options.{option}")
+            raise ValueError("has a name that is not LLAMA_ARG_… → `llama-server --help` lists the names")
+        if name in options:
+            raise ValueError(f"{name} has an option of its own → write options.{options[name]}")
+    return environment
+
+
+Environment = Annotated[
+    dict[str, str], BeforeValidator(_texts), AfterValidator(_check_environment), AlsoSpelled({"type": "object"})
+]
 
 
 def environment_of(

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -18,7 +18,7 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import (
     Text,
     Words,
 )
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.llama_cpp import LlamaCppOptions, check_environment
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.llama_cpp import Environment, LlamaCppOptions
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FILE_URL = re.compile(r"https?://\S+")
@@ -143,16 +143,8 @@ class LlamaCppModel(BaseModelEntry):
     """`tiny`: a tiny random model, made on the spot."""
     options: LlamaCppOptions = LlamaCppOptions()
     """Options of llama-server."""
-    environment: Annotated[dict[str, str], AlsoSpelled({"type": "object"})] = {}
+    environment: Environment = {}
     """Further LLAMA_ARG_* variables of llama-server."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _texts(cls, data: Any) -> Any:
-        """YAML reads `LLAMA_ARG_X: 1` as a number; an environment holds texts."""
-        if isinstance(data, dict) and isinstance(data.get("environment"), dict):
-            return {**data, "environment": environment_texts(data["environment"])}
-        return data
 
     @model_validator(mode="after")
     def _check(self) -> LlamaCppModel:
@@ -167,22 +159,10 @@ class LlamaCppModel(BaseModelEntry):
             raise ValueError("url is not a URL → write https://…/model.gguf")
         if self.path is not None and (not self.path.startswith("/") or ".." in self.path.split("/")):
             raise ValueError("path is not absolute → start it with '/'")
-        check_environment(self.environment)
         lengths = {n for n in (self.context_length, self.options.context_length) if n is not None}
         if len(lengths) > 1:
             raise ValueError("context_length and options.context_length differ → keep one")
         return self
-
-
-def environment_texts(environment: dict[str, Any]) -> dict[str, Any]:
-    """Numbers and booleans of an environment as llama-server reads them."""
-
-    def text(value: object) -> object:
-        if isinstance(value, bool):
-            return "true" if value else "false"
-        return str(value) if isinstance(value, int | float) else value
-
-    return {name: text(value) for name, value in environment.items()}
 
 
 def by_name(value: object) -> object:

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 from pydantic import Field, model_validator
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import (
-    AlsoSpelled,
     Described,
     ModelName,
     Seconds,
@@ -20,14 +19,12 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import (
     UrlPath,
     is_loopback,
 )
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.llama_cpp import LlamaCppOptions, one_form
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.llama_cpp import Environment, LlamaCppOptions
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.models import (
     BaseModelEntry,
     OneLlamaCpp,
     OneOllama,
     OneRemote,
-    by_name,
-    environment_texts,
 )
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.secrets import GENERATED
 
@@ -193,32 +190,8 @@ class LlamaCpp(BaseProvider):
     """Models, each a name or a mapping; a managed one has exactly one."""
     options: LlamaCppOptions = LlamaCppOptions()
     """Options of llama-server; the same as at the model."""
-    environment: Annotated[dict[str, str], AlsoSpelled({"type": "object"})] = {}
+    environment: Environment = {}
     """LLAMA_ARG_* variables; the same as at the model."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _into_models(cls, data: Any) -> Any:
-        """Options may stand at the provider or at its model: they are moved to the models, and must agree."""
-        if not isinstance(data, dict) or not isinstance(data.get("models"), list):
-            return data
-        options, environment = data.get("options") or {}, data.get("environment") or {}
-        if not isinstance(options, dict) or not isinstance(environment, dict) or not (options or environment):
-            return data
-        models = []
-        for entry in map(by_name, data["models"]):
-            if isinstance(entry, dict):
-                own_options, own_environment = entry.get("options") or {}, entry.get("environment") or {}
-                if isinstance(own_options, dict) and isinstance(own_environment, dict):
-                    entry = {
-                        **entry,
-                        "options": _agree(one_form(options), one_form(own_options), "options"),
-                        "environment": _agree(
-                            environment_texts(environment), environment_texts(own_environment), "environment"
-                        ),
-                    }
-            models.append(entry)
-        return {**{k: v for k, v in data.items() if k not in ("options", "environment")}, "models": models}
 
     @model_validator(mode="after")
     def _one_model(self) -> LlamaCpp:
@@ -226,6 +199,23 @@ class LlamaCpp(BaseProvider):
             remedy = "a managed llama.cpp runs exactly one: keep one, and add a provider for each other"
             raise ValueError(f"models has {len(self.models)} entries → {remedy}")
         return self
+
+    @model_validator(mode="after")
+    def _into_models(self) -> LlamaCpp:
+        """Options may stand at the provider or at its model: they are moved to the models, and must agree."""
+        common = self.options.model_dump(exclude_none=True)
+        if not common and not self.environment:
+            return self
+        models = []
+        for entry in self.models:
+            options = _agree(common, entry.options.model_dump(exclude_none=True), "options")
+            length = options.get("context_length")
+            if length is not None and entry.context_length not in (None, length):
+                raise ValueError("options.context_length and its model's context_length differ → keep one of them")
+            environment = _agree(self.environment, entry.environment, "environment")
+            update = {"options": LlamaCppOptions(**options), "environment": environment}
+            models.append(entry.model_copy(update=update))
+        return self.model_copy(update={"models": tuple(models), "options": LlamaCppOptions(), "environment": {}})
 
 
 def _agree(common: dict[str, Any], own: dict[str, Any], where: str) -> dict[str, Any]:

@@ -44,7 +44,7 @@ INTRODUCTION = """\
 
 Seven variables, one file each in `group_vars/all/`; `playbooks/init.yml` copies an example. Everything a deployment
 does follows from them, and `playbooks/validate.yml` checks them without contacting a host: each line it prints is
-`path: what is wrong → what to write`.
+`path: what is wrong → what to write (file:line)`.
 
 What two spellings mean is read into one form, so files of today load as they stand: a model is a name or a mapping;
 `fallback`, `fallbacks`, `fallback_chain` and `chain` are one thing, and so are `capabilities` and
@@ -62,7 +62,8 @@ one `routing:` or `routes:`.
 
 Then the balancing inside, then the chain. A provider in a chain is its model of that name, else its `default_model`,
 else its only model. A pattern gives Ollama and clouds the name as asked, an engine with one model its model. A model in
-a chain brings its own chain along.
+a chain brings its own chain along. Where `fallback_chains` names a rule that has a chain of its own, it adds what that
+lacks.
 
 `status: inactive` is the night switch: the provider leaves chains and pools with a warning, and where it was the first
 choice the next active one takes its place. It is an error only where nobody active is left.

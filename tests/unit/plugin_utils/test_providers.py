@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.llama_cpp import LlamaCppOptions
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.providers import PROVIDER_TYPES, LlamaCpp, Provider
 
 Raw = dict[str, Any]
@@ -114,7 +115,7 @@ def test_contradictions_are_refused(kind: str, keys: Raw, message: str) -> None:
         ({"path": "m.gguf"}, "path is not absolute"),
         ({"path": "/../m.gguf"}, "path is not absolute"),
         ({"environment": {"PATH": "/x"}}, "not LLAMA_ARG_"),
-        ({"environment": {"LLAMA_ARG_PORT": 1}}, "environment.LLAMA_ARG_PORT is set by the deployment"),
+        ({"environment": {"LLAMA_ARG_PORT": 1}}, "LLAMA_ARG_PORT is set by the deployment"),
         ({"environment": {"LLAMA_ARG_THREADS": 1}}, "write options.threads"),
         ({"context_length": 1, "options": {"ctx_size": 2}}, "context_length and options.context_length differ"),
         ({"options": {"ctx_size": 1, "n_ctx": 2}}, "say different things"),
@@ -131,15 +132,25 @@ def test_options_of_the_provider_are_those_of_its_model() -> None:
     assert isinstance(provider, LlamaCpp)
     assert provider.models[0].options.model_dump(exclude_none=True) == {"threads": 2, "flash_attention": "on"}
     assert provider.models[0].environment == {"LLAMA_ARG_NUMA": "isolate"}
+    assert provider.options == LlamaCppOptions()
+
+
+def test_an_option_is_wrong_where_it_was_written(lab: Callable[..., Raw], wrong: Callable[..., str]) -> None:
+    raw = lab()
+    raw["providers"]["native"]["options"] = {"ctx_sise": 1}
+    assert "ai_backend_providers.native.options.ctx_sise: unknown key" in wrong(raw)
 
 
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
         ({"options": {"threads": 1}, "models": [{"name": "m", "options": {"threads": 2}}]}, "options.threads differs"),
-        ({"options": {"threads": 1}, "models": [{"name": "m", "options": "x"}]}, "valid dictionary"),
-        ({"options": {"threads": 1}, "models": [7]}, "valid dictionary"),
-        ({"options": {"threads": 1}, "models": "m"}, "valid tuple"),
+        (
+            {"options": {"ctx_size": 1}, "models": [{"name": "m", "context_length": 2}]},
+            "options.context_length and its model's context_length differ",
+        ),
+        ({"environment": {"LLAMA_ARG_HOST": "x"}, "models": ["m"]}, "LLAMA_ARG_HOST is set by the deployment"),
+        ({"environment": "x", "models": ["m"]}, "valid dictionary"),
         ({"options": "x", "models": ["m"]}, "valid dictionary"),
     ],
 )
