@@ -17,15 +17,15 @@ EXTRA_SECTIONS = ("environment_variables", "general_settings", "litellm_settings
 
 
 class Breaker(Strict):
-    """When a deployment is taken out. LiteLLM counts failures by the minute."""
+    """When a deployment is taken out. LiteLLM counts its failures over `cooldown_seconds` too."""
 
     REFUSED: ClassVar[Mapping[str, str]] = {
         "recovery": "LiteLLM sends all traffic again after `cooldown_seconds`; it has no gradual recovery",
         "half_open": "LiteLLM sends all traffic again after `cooldown_seconds`; it has no half-open state",
-        "window_seconds": "LiteLLM's window is one minute; write `failures`",
+        "window_seconds": "LiteLLM counts over `cooldown_seconds`; write that and `failures`",
     }
     failures: Annotated[int, Field(ge=1, le=1000)] = 3
-    """Failures in a minute that take a deployment out."""
+    """Failures that take a deployment out."""
     cooldown_seconds: Seconds = 300
     """How long it stays out."""
 

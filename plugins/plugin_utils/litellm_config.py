@@ -229,6 +229,9 @@ def _info(provider: Provider, target: Target) -> dict[str, Any]:
 
 def _litellm_settings(registry: Registry, redis: str | None) -> dict[str, Any]:
     settings: dict[str, Any] = {
+        # The library's default is 3, and a router with the same number counts as one without: its groups of one
+        # would never open. Any other number here makes the router's own count.
+        "allowed_fails": registry.gateway.breaker.failures,
         # Engines differ in the parameters they know; one they do not know must not turn into a failover.
         "drop_params": True,
         "json_logs": True,

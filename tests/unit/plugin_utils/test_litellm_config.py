@@ -154,9 +154,12 @@ def test_what_is_known_of_a_model_is_given_on(lab: Callable[..., Raw], litellm: 
 
 
 def test_the_breaker_opens_on_the_failure_the_user_says(lab: Callable[..., Raw], litellm: Config) -> None:
-    settings = litellm(lab(gateway={"breaker": {"failures": 5, "cooldown_seconds": 60}}))["router_settings"]
-    assert (settings["allowed_fails"], settings["cooldown_time"], settings["num_retries"]) == (4, 60, 0)
+    config = litellm(lab(gateway={"breaker": {"failures": 4, "cooldown_seconds": 60}}))
+    settings = config["router_settings"]
+    assert (settings["allowed_fails"], settings["cooldown_time"], settings["num_retries"]) == (3, 60, 0)
     assert settings["enable_weighted_failover"] is True
+    # LiteLLM takes a router's number that is the library's for none at all.
+    assert config["litellm_settings"]["allowed_fails"] != settings["allowed_fails"]
 
 
 def test_the_cache_is_redis_or_nothing(lab: Callable[..., Raw], litellm: Config) -> None:
