@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import re
@@ -114,15 +115,22 @@ def listening_inodes(layout):
     return found
 
 
+def open_sockets(folder):
+    """Inodes of the sockets a process holds; what closes or ends while we look is not among them."""
+    found = set()
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):
+            with contextlib.suppress(OSError):
+                target = os.readlink(os.path.join(folder, name))
+                if target.startswith("socket:["):
+                    found.add(target[8:-1])
+    return found
+
+
 def process_of(layout, inodes):
     """(pid, command, unit) of the process that holds one of the sockets; (0, "", "") where none can be seen."""
     for pid in filter(str.isdigit, os.listdir(layout.path("proc"))):
-        folder = layout.path("proc", pid, "fd")
-        try:
-            targets = [os.readlink(os.path.join(folder, name)) for name in os.listdir(folder)]
-        except OSError:
-            continue
-        if any("socket:[%s]" % inode in targets for inode in inodes):
+        if inodes & open_sockets(layout.path("proc", pid, "fd")):
             groups = read_text(layout.path("proc", pid, "cgroup")) or ""
             unit = re.findall(r"([^/\n]+\.service)", groups)
             command = (read_text(layout.path("proc", pid, "comm")) or "").strip()

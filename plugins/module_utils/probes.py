@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import time
 import urllib.error
@@ -37,9 +38,9 @@ def secret(layout, key):
     if text is None:
         raise ProbeError("secret file %s isn't there" % key["file"])
     for line in text.splitlines():
-        name, separator, value = line.replace(" ", "=", 1).partition("=") if "=" not in line else line.partition("=")
-        if separator and name == key["name"]:
-            return value.strip().strip('"')
+        found = re.fullmatch(r"(\w+)[= ](.*)", line)
+        if found and found[1] == key["name"]:
+            return found[2].strip('"')
     raise ProbeError("secret file %s has no %s" % (key["file"], key["name"]))
 
 

@@ -1,0 +1,68 @@
+"""The secrets lookup: given, else kept, else generated once."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from typing import Any
+
+import pytest
+import yaml
+from ansible import constants
+from ansible.errors import AnsibleLookupError
+
+from ansible_collections.lab.ai_backend.plugins.lookup.secrets import DOCUMENTATION, LookupModule
+
+NAMES = ["LITELLM_MASTER_KEY", "REDIS_PASSWORD"]
+
+
+PLUGIN = "lab.ai_backend.secrets"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def options() -> None:
+    """Declare the plugin's options, as Ansible's loader does."""
+    declared = yaml.safe_load(DOCUMENTATION)["options"]
+    constants.config.initialize_plugin_configuration_definitions("lookup", PLUGIN, declared)
+
+
+def lookup(names: list[str], **options: Any) -> dict[str, str]:
+    plugin = LookupModule()
+    plugin._load_name = PLUGIN
+    (values,) = plugin.run(names, {}, **options)
+    result: dict[str, str] = values
+    return result
+
+
+def test_what_nobody_gave_is_generated_once_and_kept_closed(tmp_path: pathlib.Path) -> None:
+    folder = tmp_path / "fleet"
+    first = lookup(NAMES, folder=str(folder))
+    assert first["LITELLM_MASTER_KEY"].startswith("sk-")
+    assert len(first["REDIS_PASSWORD"]) >= 43
+    assert lookup(NAMES, folder=str(folder)) == first
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_what_is_given_wins_and_is_not_kept(tmp_path: pathlib.Path) -> None:
+    given = {"REDIS_PASSWORD": "mine"}
+    assert lookup(["REDIS_PASSWORD"], folder=str(tmp_path), given=given) == given
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_dry_run_generates_nothing(tmp_path: pathlib.Path) -> None:
+    values = lookup(NAMES, folder=str(tmp_path), dry=True)
+    assert all(values.values())
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_name_without_a_value_is_told_with_the_place_to_give_it(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(AnsibleLookupError, match=r"no value for OPENAI_API_KEY → set it in ai_backend_secrets"):
+        lookup(["OPENAI_API_KEY"], folder=str(tmp_path), given={"OPENAI_API_KEY": ""})
+
+
+def test_a_kept_secret_that_others_can_read_is_refused(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "REDIS_PASSWORD").write_text("x")
+    (tmp_path / "REDIS_PASSWORD").chmod(0o644)
+    with pytest.raises(AnsibleLookupError, match="chmod 600"):
+        lookup(["REDIS_PASSWORD"], folder=str(tmp_path))

@@ -1,0 +1,84 @@
+"""A host made of a folder, and a systemd that only remembers."""
+
+from __future__ import annotations
+
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, unit_of
+from ansible_collections.lab.ai_backend.plugins.module_utils.releases import identifier, rendered, write
+
+
+class FakeSystemctl:
+    """Answers `systemctl` as systemd would after the calls it was given; `broken` units fail to start."""
+
+    def __init__(self) -> None:
+        self.active: dict[str, int] = {}
+        self.enabled: set[str] = set()
+        self.calls: list[str] = []
+        self.broken: set[str] = set()
+        self.clock = 1_000_000
+        self.next_pid = 100
+
+    def __call__(self, argv: list[str], timeout: int = 0) -> tuple[int, str]:
+        assert argv[0] in ("systemctl", "journalctl", "dpkg-query", "userdel", "useradd")
+        if argv[0] == "dpkg-query":
+            return 0, "1.2-3"
+        if argv[0] != "systemctl":
+            return 0, ""
+        words = [word for word in argv[1:] if not word.startswith("-")]
+        verb, unit = words[0], words[-1]
+        if verb == "show":
+            return 0, self.show(argv[2])
+        self.calls.append(" ".join(words))
+        if verb in ("start", "restart"):
+            if unit in self.broken:
+                return 1, "failed"
+            self.next_pid += 1
+            self.active[unit] = self.next_pid
+        elif verb == "stop":
+            self.active.pop(unit, None)
+        elif verb == "enable":
+            self.enabled.add(unit)
+        elif verb == "disable":
+            self.enabled.discard(unit)
+        return 0, ""
+
+    def show(self, unit: str) -> str:
+        """The properties of one unit."""
+        pid = self.active.get(unit, 0)
+        properties = {
+            "ActiveState": "active" if pid else "inactive",
+            "SubState": "running" if pid else "dead",
+            "MainPID": pid,
+            "NRestarts": 0,
+            "UnitFileState": "enabled" if unit in self.enabled else "disabled",
+            "ExecMainStartTimestampMonotonic": self.clock,
+            "StateChangeTimestampMonotonic": self.clock,
+        }
+        return "".join(f"{key}={value}\n" for key, value in properties.items())
+
+
+def manifest(service: str = "redis", dropin: str = "ExecStart=/bin/one\n", **changes: object) -> dict[str, object]:
+    """A release's manifest."""
+    name = f"ai-backend-{service}{'@' if changes.get('slotted') else ''}.service"
+    changes.pop("slotted", None)
+    return {
+        "service": service,
+        "files": {"a.conf": "path @RELEASE@\n"},
+        "units": {name: "[Service]\nType=exec\n"},
+        "dropin": dropin,
+        "enable": [unit_of(service)],
+        "artifact": "",
+        "package": "",
+        "requires": [],
+        "secrets": [],
+        "ports": {service: 1},
+        "probes": [],
+        "reload": False,
+        **changes,
+    }
+
+
+def made(layout: Layout, content: dict[str, object]) -> str:
+    """Write a release and return its id."""
+    release_id = identifier(content)
+    write(layout, str(content["service"]), release_id, rendered(layout, content, release_id))
+    return release_id

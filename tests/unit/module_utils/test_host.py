@@ -1,0 +1,153 @@
+"""What a host is told to be, and what is written there."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import socket
+import struct
+
+import pytest
+from host_stand_in import FakeSystemctl, made, manifest
+
+from ansible_collections.lab.ai_backend.plugins.module_utils import (
+    generations,
+    host_state,
+    removal,
+    reporting,
+    secret_files,
+    switching,
+    tiny_gguf,
+)
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, write_atomic
+from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd, SystemdError, run_command
+
+
+def test_the_facts_of_this_machine_are_those_of_its_own_files() -> None:
+    facts = host_state.describe(Layout(), "/nowhere/python", run_command)
+    assert facts["architecture"] == os.uname().machine
+    assert facts["python"] == ""
+    assert facts["free_bytes"] > 0
+
+
+def test_folders_are_made_once_and_the_secret_one_is_closed(layout: Layout) -> None:
+    host_state.make_folders(layout, host_state.missing_folders(layout))
+    assert host_state.missing_folders(layout) == []
+    assert os.stat(layout.secrets).st_mode & 0o777 == 0o700
+
+
+def test_each_service_wants_one_user() -> None:
+    wanted = host_state.missing_users(["litellm@blue", "litellm@green", "redis"])
+    assert wanted == ["ai-backend-litellm", "ai-backend-redis"]
+    refused = host_state.make_users(["ai-backend-x"], run=lambda argv: (9, "exists"))
+    assert refused == ["useradd ai-backend-x: exists"]
+
+
+def test_a_foreign_listener_on_a_port_of_ours_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        (found,) = host_state.foreign_listeners(Layout(), {"redis": port, "edge": 1})
+    assert (found["port"], found["instance"], found["pid"]) == (port, "redis", os.getpid())
+
+
+def test_a_listener_of_our_own_units_is_not_foreign(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "proc/net").mkdir(parents=True)
+    (tmp_path / "proc/7/fd").mkdir(parents=True)
+    row = "0: 0100007F:18EB 00000000:0000 0A 0:0 0:0 0 0 0 4711 1\n"
+    (tmp_path / "proc/net/tcp").write_text("header\n" + row)
+    (tmp_path / "proc/7/fd/3").symlink_to("socket:[4711]")
+    group = tmp_path / "proc/7/cgroup"
+    group.write_text("0::/system.slice/ai-backend-redis.service\n")
+    assert host_state.foreign_listeners(Layout(str(tmp_path)), {"redis": 6379}) == []
+    group.write_text("0::/system.slice/redis-server.service\n")
+    (found,) = host_state.foreign_listeners(Layout(str(tmp_path)), {"redis": 6379})
+    assert found["unit"] == "redis-server.service"
+
+
+def test_secret_files_are_written_closed_and_only_when_they_differ(layout: Layout) -> None:
+    files = {"litellm.env": {"KEY": "A"}, "redis.conf": {"requirepass": "B"}}
+    values = {"A": "one", "B": "two"}
+    wrong, _surplus = secret_files.stale(layout, files, values)
+    secret_files.write(layout, wrong)
+    redis = pathlib.Path(layout.secrets) / "redis.conf"
+    assert (redis.read_text(), redis.stat().st_mode & 0o777) == ('requirepass "two"\n', 0o600)
+    assert secret_files.stale(layout, files, values) == ({}, [])
+    redis.chmod(0o644)
+    assert list(secret_files.stale(layout, files, values)[0]) == ["redis.conf"]
+    assert secret_files.stale(layout, {"litellm.env": {"KEY": "A"}}, values)[1] == ["redis.conf"]
+
+
+@pytest.mark.parametrize("value", ["", 'a"b', "a\nb", "a\\b"])
+def test_a_secret_that_would_break_its_file_is_refused_without_showing_it(layout: Layout, value: str) -> None:
+    with pytest.raises(secret_files.SecretError, match="secret A") as refused:
+        secret_files.stale(layout, {"x.env": {"KEY": "A"}}, {"A": value})
+    assert not value or value not in str(refused.value)
+
+
+def test_a_generation_is_opened_closed_and_protects_its_releases(layout: Layout) -> None:
+    release_id = made(layout, manifest(package="redis-server"))
+    switching.point(layout, "redis", release_id)
+    write_atomic(layout.active_slot("redis"), "active blue\n")
+    run = lambda argv: (0, "7.0")  # noqa: E731
+    generations.record(layout, 2, "hash", summary=["one"], run=run)
+    closed = generations.record(layout, 2, complete=True, run=run)
+    assert (closed["registry"], closed["summary"], closed["complete"]) == ("hash", ["one"], True)
+    assert closed["instances"]["redis"]["package_version"] == "7.0"
+    assert closed["slots"] == {"redis": "blue"}
+    assert generations.protected_releases(layout, 10) == {"redis": {release_id}}
+
+
+def test_a_report_of_an_empty_host_says_so(layout: Layout, systemd: Systemd) -> None:
+    report = reporting.report(layout, systemd, "gpu1")
+    assert (report["generation"], report["rows"][0]["service"]) == (0, "(nothing of ours)")
+
+
+def test_a_report_tells_down_from_ok_and_active_from_idle(
+    layout: Layout, systemd: Systemd, systemctl: FakeSystemctl
+) -> None:
+    release_id = made(layout, manifest("litellm", slotted=True, probes=[{"kind": "http", "path": "/", "status": 200}]))
+    for slot in ("blue", "green"):
+        switching.install(layout, systemd, f"litellm@{slot}", release_id)
+    write_atomic(layout.active_slot("litellm"), "active blue\n")
+    rows = {row["service"]: row for row in reporting.report(layout, systemd, "gpu1")["rows"]}
+    assert rows["litellm@blue"]["health"] == "down"
+    assert rows["litellm@green"]["unit"] == "idle slot"
+    systemctl.active["ai-backend-litellm@blue.service"] = 5
+    (row,) = [row for row in reporting.report(layout, systemd, "gpu1")["rows"] if row["service"] == "litellm@blue"]
+    assert "refused" in row["health"]
+
+
+def test_a_removal_names_all_that_goes_and_keeps_models(
+    layout: Layout, systemd: Systemd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(removal, "our_users", lambda: ["ai-backend-redis"])
+    host_state.make_folders(layout, host_state.missing_folders(layout))
+    switching.switch(layout, systemd, "redis", made(layout, manifest()))
+    write_atomic(os.path.join(layout.etc, "masked", "redis-server.service"), "")
+    os.symlink("/dev/null", layout.unit("redis-server.service"))
+    model = pathlib.Path(layout.models) / "a.gguf"
+    model.write_text("x")
+    lines = removal.inventory(layout, [])
+    assert {"instance redis", "hold on redis-server.service", "user ai-backend-redis"} <= set(lines)
+    removal.remove(layout, systemd, [])
+    assert model.exists()
+    assert not os.path.exists(layout.opt)
+    assert not os.path.lexists(layout.unit("redis-server.service"))
+    removal.remove(layout, systemd, ["models"])
+    assert not model.exists()
+
+
+def test_a_systemctl_that_fails_is_told_with_its_words() -> None:
+    with pytest.raises(SystemdError, match=r"systemctl enable x failed \(1\): nope"):
+        Systemd(run=lambda argv: (1, "nope")).call("enable", "x")
+    assert Systemd(run=lambda argv: (127, "")).unit("x").stopped
+    assert run_command(["/nowhere/systemctl"])[0] == 127
+
+
+def test_the_tiny_model_is_the_same_each_time_and_a_whole_gguf() -> None:
+    content = tiny_gguf.build("lab-tiny", 7)
+    assert content == tiny_gguf.build("lab-tiny", 7)
+    assert content != tiny_gguf.build("other", 8)
+    magic, version, tensors, pairs = struct.unpack("<4sIQQ", content[:24])
+    assert (magic, version, tensors, pairs) == (b"GGUF", 3, len(tiny_gguf.shapes()), len(tiny_gguf.metadata("x")))
+    assert len(content) < 1_000_000

@@ -1,0 +1,192 @@
+"""Probes against a server that misbehaves in every way an engine was seen to."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from host_stand_in import FakeSystemctl
+
+from ansible_collections.lab.ai_backend.plugins.module_utils import probes
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, unit_of, write_atomic
+from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
+
+KEY = {"file": "engine.env", "name": "ENGINE_KEY"}
+SECRET = "the-key-of-the-engine"  # pragma: allowlist secret
+
+
+class Engine(http.server.BaseHTTPRequestHandler):
+    """An engine whose answers a test sets: {path: (status, body)}."""
+
+    answers: dict[str, tuple[int, str]] = {}
+    asked: list[tuple[str, str, dict[str, Any]]] = []
+
+    def _answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        Engine.asked.append((self.path, self.headers.get("Authorization", ""), json.loads(body) if body else {}))
+        status, text = Engine.answers.get(self.path, (404, "no such path"))
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    do_GET = do_POST = _answer  # noqa: N815 - http.server's names
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def port(layout: Layout) -> Iterator[int]:
+    Engine.answers, Engine.asked = {}, []
+    write_atomic(os.path.join(layout.secrets, "engine.env"), f'ENGINE_KEY="{SECRET}"\n', 0o600)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Engine)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_address[1]
+    server.shutdown()
+    server.server_close()
+
+
+def models(*names: str) -> tuple[int, str]:
+    return 200, json.dumps({"data": [{"id": name} for name in names]})
+
+
+def chat(model: str) -> tuple[int, str]:
+    return 200, json.dumps({"model": model, "choices": [{"message": {"content": "x"}}]})
+
+
+LIST = {"kind": "models", "path": "/v1/models", "models": ["a", "b"], "key": KEY}
+CHAT = {"kind": "chat", "path": "/v1/chat/completions", "models": ["a"], "times": 2, "key": KEY}
+
+
+def test_a_list_of_exactly_the_planned_models_passes_with_the_key(layout: Layout, port: int) -> None:
+    Engine.answers["/v1/models"] = models("b", "a")
+    probes.run_once(layout, LIST, port)
+    assert Engine.asked[0][1] == f"Bearer {SECRET}"
+
+
+@pytest.mark.parametrize(
+    ("listed", "words"),
+    [
+        (models("a"), "does not list b"),
+        (models("a", "b", "c"), "lists c, which the plan does not name"),
+        ((401, "no"), "answered 401"),
+        ((200, "<html>"), "unreadable answer"),
+        ((200, '{"data": 7}'), "unreadable answer"),
+    ],
+)
+def test_any_other_list_is_refused_with_the_reason(
+    layout: Layout, port: int, listed: tuple[int, str], words: str
+) -> None:
+    Engine.answers["/v1/models"] = listed
+    with pytest.raises(probes.ProbeError, match=words) as refused:
+        probes.run_once(layout, LIST, port)
+    assert SECRET not in str(refused.value)
+
+
+def test_an_answer_of_the_wrong_model_is_no_answer(layout: Layout, port: int) -> None:
+    Engine.answers["/v1/chat/completions"] = chat("z")
+    with pytest.raises(probes.ProbeError, match="asked for model a, z answered"):
+        probes.run_once(layout, CHAT, port)
+
+
+def test_every_question_is_new_so_that_no_cache_can_answer(layout: Layout, port: int) -> None:
+    Engine.answers["/v1/chat/completions"] = chat("a")
+    probes.run_once(layout, CHAT, port)
+    questions = [body["messages"][0]["content"] for _path, _key, body in Engine.asked]
+    assert len(set(questions)) == len(questions) == 2
+
+
+def test_a_stream_must_end_well(layout: Layout, port: int) -> None:
+    stream = {**CHAT, "kind": "stream"}
+    Engine.answers["/v1/chat/completions"] = (200, "data: {}\n\ndata: [DONE]\n\n")
+    probes.run_once(layout, stream, port)
+    Engine.answers["/v1/chat/completions"] = (200, "data: {}\n\n")
+    with pytest.raises(probes.ProbeError, match="did not end"):
+        probes.run_once(layout, stream, port)
+
+
+def test_a_status_other_than_the_expected_one_is_told(layout: Layout, port: int) -> None:
+    Engine.answers["/health"] = (503, '{"error": "Loading   model"}')
+    with pytest.raises(probes.ProbeError, match=r'GET /health answered 503, not 200: \{"error": "Loading model"\}'):
+        probes.run_once(layout, {"kind": "http", "path": "/health", "status": 200}, port)
+
+
+def test_nobody_listening_is_told(layout: Layout) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        closed = free.getsockname()[1]
+    with pytest.raises(probes.ProbeError, match="refused"):
+        probes.run_once(layout, {"kind": "http", "path": "/", "status": 200}, closed)
+
+
+def test_a_secret_that_is_not_there_is_named(layout: Layout) -> None:
+    with pytest.raises(probes.ProbeError, match=r"engine\.env isn't there"):
+        probes.secret(layout, KEY)
+    write_atomic(os.path.join(layout.secrets, "engine.env"), 'OTHER="x"\n', 0o600)
+    with pytest.raises(probes.ProbeError, match="has no ENGINE_KEY"):
+        probes.secret(layout, KEY)
+    write_atomic(os.path.join(layout.secrets, "redis.conf"), 'requirepass "a=b"\n', 0o600)
+    assert probes.secret(layout, {"file": "redis.conf", "name": "requirepass"}) == "a=b"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"+OK\r\n+PONG\r\n", ""),
+        (b"-WRONGPASS x\r\n-NOAUTH\r\n", "refuses the password"),
+        (b"+OK\r\n-LOADING\r\n", "LOADING"),
+    ],
+)
+def test_redis_must_take_the_password_and_answer_ping(layout: Layout, answer: bytes, words: str) -> None:
+    write_atomic(os.path.join(layout.secrets, "redis.conf"), f'requirepass "{SECRET}"\n', 0o600)
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        connection, _address = server.accept()
+        with connection:
+            asked = connection.recv(4096)
+            assert SECRET.encode() in asked
+            connection.sendall(answer)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    probe = {"kind": "redis", "key": {"file": "redis.conf", "name": "requirepass"}}
+    try:
+        if words:
+            with pytest.raises(probes.ProbeError, match=words) as refused:
+                probes.run_once(layout, probe, server.getsockname()[1])
+            assert SECRET not in str(refused.value)
+        else:
+            probes.run_once(layout, probe, server.getsockname()[1])
+    finally:
+        thread.join(5)
+        server.close()
+
+
+def test_a_unit_that_keeps_dying_ends_the_wait_at_once(layout: Layout, port: int) -> None:
+    def dying(argv: list[str], timeout: int = 0) -> tuple[int, str]:
+        dying.restarts += 1  # type: ignore[attr-defined]
+        return 0, f"ActiveState=activating\nSubState=auto-restart\nNRestarts={dying.restarts}\n"  # type: ignore[attr-defined]
+
+    dying.restarts = 0  # type: ignore[attr-defined]
+    manifest = {"ports": {"a": port}, "probes": [LIST]}
+    with pytest.raises(probes.ProbeError, match="does not stay up"):
+        probes.prove(layout, Systemd(run=dying), "a", manifest, timeout=60, sleep=lambda seconds: None)
+
+
+def test_the_deadline_ends_the_wait_with_the_last_reason(
+    layout: Layout, port: int, systemd: Systemd, systemctl: FakeSystemctl
+) -> None:
+    systemctl.active[unit_of("a")] = 1
+    Engine.answers["/v1/models"] = models("a")
+    manifest = {"ports": {"a": port}, "probes": [LIST]}
+    with pytest.raises(probes.ProbeError, match=r"within 0 s: .* does not list b"):
+        probes.prove(layout, systemd, "a", manifest, timeout=0, sleep=lambda seconds: None)
+    Engine.answers["/v1/models"] = models("a", "b")
+    assert probes.prove(layout, systemd, "a", manifest, timeout=5) < 5

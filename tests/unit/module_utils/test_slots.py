@@ -1,0 +1,124 @@
+"""The commit point: the file decides, HAProxy follows, the other slot is drained and stopped."""
+
+from __future__ import annotations
+
+import pathlib
+import socketserver
+import threading
+from collections.abc import Iterator
+
+import pytest
+from host_stand_in import FakeSystemctl
+
+from ansible_collections.lab.ai_backend.plugins.module_utils import slots
+from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot
+from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError, AdminSocket
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
+from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
+
+SLOTS = ["blue", "green"]
+
+
+class HAProxy(socketserver.ThreadingUnixStreamServer):
+    """The admin socket's grammar as HAProxy 2.6 and 3.0 speak it, for one map and two servers."""
+
+    def __init__(self, path: str) -> None:
+        self.maps: dict[str, str] = {}
+        self.status = {"blue": "UP", "green": "UP"}
+        self.sessions = {"blue": [0], "green": [0]}
+        self.deaf = False
+        super().__init__(path, Handler)
+
+
+class Handler(socketserver.StreamRequestHandler):
+    def handle(self) -> None:
+        server: HAProxy = self.server  # type: ignore[assignment]
+        words = self.rfile.readline().decode().split()
+        if words[:2] == ["show", "stat"]:
+            lines = ["# pxname,svname,scur,status,"]
+            for slot in SLOTS:
+                open_now = server.sessions[slot]
+                scur = open_now.pop(0) if len(open_now) > 1 else open_now[0]
+                lines.append(f"litellm_{slot},{slot},{scur},{server.status[slot]},")
+            answer = "\n".join(lines)
+        elif words[:2] == ["show", "map"]:
+            answer = "\n".join(f"0x55 {key} {value}" for key, value in server.maps.items())
+        else:
+            verb, _map, _path, key, value = words
+            known = key in server.maps
+            if not server.deaf and known == (verb == "set"):
+                server.maps[key] = value
+            answer = "" if known == (verb == "set") else "entry not found."
+        self.wfile.write((answer + "\n\n").encode())
+
+
+@pytest.fixture
+def haproxy(tmp_path: pathlib.Path) -> Iterator[HAProxy]:
+    with HAProxy(str(tmp_path / "admin.sock")) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def admin(haproxy: HAProxy) -> AdminSocket:
+    return AdminSocket(str(haproxy.server_address))
+
+
+def test_the_first_commit_writes_the_file_and_adds_the_map_entry(
+    layout: Layout, admin: AdminSocket, haproxy: HAProxy
+) -> None:
+    slots.commit(layout, admin, "litellm", "blue")
+    assert pathlib.Path(layout.active_slot("litellm")).read_text() == "active blue\n"
+    assert haproxy.maps == {"active": "blue"}
+    slots.commit(layout, admin, "litellm", "green")
+    assert (active_slot(layout, "litellm"), haproxy.maps) == ("green", {"active": "green"})
+
+
+def test_a_slot_the_edge_does_not_see_up_is_not_committed(layout: Layout, admin: AdminSocket, haproxy: HAProxy) -> None:
+    haproxy.status["green"] = "DOWN"
+    with pytest.raises(slots.SlotError, match="does not see slot green up after 0s: DOWN"):
+        slots.commit(layout, admin, "litellm", "green", patience=0)
+    assert active_slot(layout, "litellm") == ""
+
+
+def test_a_map_that_does_not_take_the_value_is_an_error_though_the_file_stands(
+    layout: Layout, admin: AdminSocket, haproxy: HAProxy
+) -> None:
+    haproxy.deaf = True
+    with pytest.raises(AdminError, match="add map"):
+        slots.commit(layout, admin, "litellm", "green")
+    assert active_slot(layout, "litellm") == "green"
+    assert slots.follow(layout, admin, "litellm") == "the edge does not route to slot green"
+
+
+def test_without_an_edge_the_file_is_enough(layout: Layout, tmp_path: pathlib.Path) -> None:
+    nobody = AdminSocket(str(tmp_path / "nobody.sock"))
+    slots.commit(layout, nobody, "litellm", "blue")
+    assert active_slot(layout, "litellm") == "blue"
+    assert slots.follow(layout, nobody, "litellm") == ""
+    with pytest.raises(AdminError):
+        nobody.ask("show stat")
+
+
+def test_a_promotion_waits_for_open_answers_of_the_other_slot_then_stops_it(
+    layout: Layout, admin: AdminSocket, haproxy: HAProxy, systemd: Systemd, systemctl: FakeSystemctl
+) -> None:
+    for slot in SLOTS:
+        systemctl.active[f"ai-backend-litellm@{slot}.service"] = 1
+    slots.commit(layout, admin, "litellm", "blue")
+    haproxy.sessions["blue"] = [2, 2, 1, 0]
+    result = slots.promote(layout, systemd, admin, "litellm", SLOTS, "green", drain_seconds=20, generation=4)
+    assert result == {"changed": True, "previous": "blue", "slot": "green", "open_at_stop": 0}
+    assert list(systemctl.active) == ["ai-backend-litellm@green.service"]
+    assert haproxy.sessions["blue"] == [0]
+
+
+def test_a_stream_that_outlasts_the_patience_is_counted(
+    layout: Layout, admin: AdminSocket, haproxy: HAProxy, systemd: Systemd, systemctl: FakeSystemctl
+) -> None:
+    for slot in SLOTS:
+        systemctl.active[f"ai-backend-litellm@{slot}.service"] = 1
+    haproxy.sessions["blue"] = [3]
+    result = slots.promote(layout, systemd, admin, "litellm", SLOTS, "green", drain_seconds=0)
+    assert result["open_at_stop"] == 3

@@ -1,0 +1,196 @@
+"""Switching: what runs is compared with what should, and only the difference is mended."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+
+import pytest
+from host_stand_in import FakeSystemctl, made, manifest
+
+from ansible_collections.lab.ai_backend.plugins.module_utils import generations, switching
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, linked_release, unit_of, write_atomic
+from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
+
+SLOTS = ["blue", "green"]
+
+
+@pytest.fixture(autouse=True)
+def environments(monkeypatch: pytest.MonkeyPatch, layout: Layout, systemctl: FakeSystemctl) -> dict[int, str]:
+    """What each process was started on: the drop-in that stood there when its unit was started."""
+    started: dict[int, str] = {}
+    original = systemctl.__call__
+
+    def note(argv: list[str], timeout: int = 0) -> tuple[int, str]:
+        done = original(argv)
+        unit = argv[-1]
+        if argv[1] in ("start", "restart") and unit in systemctl.active:
+            instance = unit.removeprefix("ai-backend-").removesuffix(".service")
+            started[systemctl.active[unit]] = linked_release(layout, instance)
+        return done
+
+    monkeypatch.setattr(FakeSystemctl, "__call__", lambda self, argv, timeout=0: note(argv))
+    monkeypatch.setattr(
+        switching, "process_environment", lambda pid: {"AI_BACKEND_RELEASE": started.get(pid, "nobody's")}
+    )
+    # The stand-in's clock is monotonic since boot; processes started "now".
+    systemctl.clock = 10**15
+    return started
+
+
+def test_a_new_instance_is_linked_installed_enabled_and_started(
+    layout: Layout, systemd: Systemd, systemctl: FakeSystemctl
+) -> None:
+    release_id = made(layout, manifest())
+    result = switching.switch(layout, systemd, "redis", release_id, generation=3, registry="r")
+    assert (result["changed"], result["previous"], result["action"]) == (True, "", "start")
+    assert linked_release(layout, "redis") == release_id
+    assert pathlib.Path(layout.dropin("redis")).read_text().count("ExecStart=/bin/one") == 1
+    assert unit_of("redis") in systemctl.enabled
+    assert unit_of("redis") in systemctl.active
+    opened = generations.read(layout, 3)
+    assert (opened["complete"], opened["instances"]["redis"]["release"]) == (False, release_id)
+
+
+def test_a_second_switch_finds_nothing_and_calls_nothing(
+    layout: Layout, systemd: Systemd, systemctl: FakeSystemctl
+) -> None:
+    release_id = made(layout, manifest())
+    switching.switch(layout, systemd, "redis", release_id)
+    systemctl.calls.clear()
+    result = switching.switch(layout, systemd, "redis", release_id, generation=9)
+    assert (result["changed"], systemctl.calls, generations.read(layout, 9)) == (False, [], None)
+
+
+@pytest.mark.parametrize("damage", ["stopped", "disabled", "dropin", "unit file", "other process", "secret"])
+def test_whatever_differs_is_mended(
+    layout: Layout, systemd: Systemd, systemctl: FakeSystemctl, environments: dict[int, str], damage: str
+) -> None:
+    release_id = made(layout, manifest(secrets=["redis.conf"]))
+    switching.switch(layout, systemd, "redis", release_id)
+    unit = unit_of("redis")
+    if damage == "stopped":
+        systemctl.active.clear()
+    elif damage == "disabled":
+        systemctl.enabled.clear()
+    elif damage == "dropin":
+        pathlib.Path(layout.dropin("redis")).write_text("edited")
+    elif damage == "unit file":
+        pathlib.Path(layout.unit(unit)).write_text("edited")
+    elif damage == "other process":
+        environments[systemctl.active[unit]] = "older"
+    else:
+        systemctl.clock = 0
+        write_atomic(os.path.join(layout.secrets, "redis.conf"), "new", 0o600)
+    result = switching.switch(layout, systemd, "redis", release_id)
+    assert result["changed"], result
+    systemctl.clock = 10**15
+    assert not switching.switch(layout, systemd, "redis", release_id)["changed"]
+
+
+def test_check_mode_says_the_same_and_touches_nothing(
+    layout: Layout, systemd: Systemd, systemctl: FakeSystemctl
+) -> None:
+    release_id = made(layout, manifest())
+    result = switching.switch(layout, systemd, "redis", release_id, generation=1, check=True)
+    assert result["changed"]
+    assert (systemctl.calls, linked_release(layout, "redis"), generations.numbers(layout)) == ([], "", [])
+    unknown = switching.switch(layout, systemd, "redis", "not-made-yet", check=True)
+    assert unknown["reasons"] == ["release not-made-yet is new"]
+
+
+def test_a_release_that_lacks_something_is_not_switched_to(layout: Layout, systemd: Systemd) -> None:
+    release_id = made(layout, manifest(requires=["/nowhere/model.gguf"]))
+    with pytest.raises(switching.SwitchError, match=r"needs /nowhere/model\.gguf"):
+        switching.switch(layout, systemd, "redis", release_id)
+    assert linked_release(layout, "redis") == ""
+
+
+def test_a_service_that_reloads_is_reloaded(layout: Layout, systemd: Systemd, systemctl: FakeSystemctl) -> None:
+    switching.switch(layout, systemd, "edge", made(layout, manifest("edge", reload=True)))
+    second = made(layout, manifest("edge", dropin="ExecStart=/bin/two\n", reload=True))
+    result = switching.switch(layout, systemd, "edge", second)
+    assert result["action"] == "reload"
+
+
+def slotted(dropin: str = "ExecStart=/bin/one\n") -> dict[str, object]:
+    return manifest("litellm", dropin=dropin, slotted=True, enable=["ai-backend-litellm.service"])
+
+
+def commit(layout: Layout, slot: str) -> None:
+    write_atomic(layout.active_slot("litellm"), f"active {slot}\n")
+
+
+def test_the_first_candidate_boots_in_a_slot_and_nothing_is_committed(
+    layout: Layout, systemd: Systemd, systemctl: FakeSystemctl
+) -> None:
+    result = switching.switch_slot(layout, systemd, "litellm", SLOTS, made(layout, slotted()))
+    assert (result["candidate"], result["slot"], result["active"]) == (True, "blue", "")
+    assert generations.active_slot(layout, "litellm") == ""
+    assert list(systemctl.active) == ["ai-backend-litellm@blue.service"]
+
+
+def test_a_change_boots_the_idle_slot_and_leaves_the_active_one_alone(
+    layout: Layout, systemd: Systemd, systemctl: FakeSystemctl
+) -> None:
+    first = made(layout, slotted())
+    switching.switch_slot(layout, systemd, "litellm", SLOTS, first)
+    commit(layout, "blue")
+    pid = systemctl.active["ai-backend-litellm@blue.service"]
+    second = made(layout, slotted("ExecStart=/bin/two\n"))
+    result = switching.switch_slot(layout, systemd, "litellm", SLOTS, second)
+    assert (result["slot"], result["previous"]) == ("green", first)
+    assert systemctl.active["ai-backend-litellm@blue.service"] == pid
+    assert linked_release(layout, "litellm@blue") == first
+
+
+def test_an_active_slot_that_serves_the_release_is_left_alone_and_a_leftover_candidate_stopped(
+    layout: Layout, systemd: Systemd, systemctl: FakeSystemctl
+) -> None:
+    release_id = made(layout, slotted())
+    switching.switch_slot(layout, systemd, "litellm", SLOTS, release_id)
+    commit(layout, "blue")
+    assert not switching.switch_slot(layout, systemd, "litellm", SLOTS, release_id)["changed"]
+    systemctl(["systemctl", "start", "ai-backend-litellm@green.service"])
+    result = switching.switch_slot(layout, systemd, "litellm", SLOTS, release_id)
+    assert (result["changed"], result["candidate"]) == (True, False)
+    assert list(systemctl.active) == ["ai-backend-litellm@blue.service"]
+
+
+def test_an_active_slot_that_died_is_started_where_it_is(
+    layout: Layout, systemd: Systemd, systemctl: FakeSystemctl
+) -> None:
+    release_id = made(layout, slotted())
+    switching.switch_slot(layout, systemd, "litellm", SLOTS, release_id)
+    commit(layout, "blue")
+    systemctl.active.clear()
+    result = switching.switch_slot(layout, systemd, "litellm", SLOTS, release_id)
+    assert (result["candidate"], result["action"]) == (False, "start")
+    assert list(systemctl.active) == ["ai-backend-litellm@blue.service"]
+
+
+def test_what_is_not_expected_is_withdrawn_and_its_release_kept(
+    layout: Layout, systemd: Systemd, systemctl: FakeSystemctl
+) -> None:
+    release_id = made(layout, manifest())
+    switching.switch(layout, systemd, "redis", release_id)
+    assert switching.retire(layout, systemd, ["redis"]) == []
+    assert switching.retire(layout, systemd, [], check=True) == ["redis"]
+    assert unit_of("redis") in systemctl.active
+    assert switching.retire(layout, systemd, [], generation=5) == ["redis"]
+    assert (systemctl.active, systemctl.enabled) == ({}, set())
+    assert not os.path.exists(layout.unit(unit_of("redis")))
+    assert os.path.isdir(layout.release("redis", release_id))
+    kept = json.loads(pathlib.Path(generations.path_of(layout, 5)).read_text())
+    assert kept["summary"] == ["retired redis"]
+
+
+def test_the_unit_file_of_a_template_goes_with_its_last_instance(layout: Layout, systemd: Systemd) -> None:
+    release_id = made(layout, slotted())
+    for slot in SLOTS:
+        switching.install(layout, systemd, f"litellm@{slot}", release_id)
+    switching.withdraw(layout, systemd, "litellm@blue")
+    assert os.path.exists(layout.unit("ai-backend-litellm@.service"))
+    switching.withdraw(layout, systemd, "litellm@green")
+    assert not os.path.exists(layout.unit("ai-backend-litellm@.service"))
