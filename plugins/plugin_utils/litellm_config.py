@@ -273,7 +273,7 @@ def _router_settings(registry: Registry, fallbacks: list[dict[str, list[str]]], 
         # A group of the model's own name: its strategy applies to the model and no further name is listed.
         {"group_name": name, "models": [name], "routing_strategy": group.strategy}
         for name, group in registry.routes.groups.items()
-        if group.strategy not in ("simple-shuffle", "priority")
+        if group.strategy not in ("simple-shuffle", "priority") and not group.wildcard
     ]
     if groups:
         settings["routing_groups"] = groups

@@ -343,6 +343,10 @@ class _Resolver:
         if default is not None:
             result[DEFAULT] = default
         self._check_chain_names(result)
+        reserved = result.get("default")
+        if reserved is not None and reserved.strategy not in ("simple-shuffle", "priority"):
+            # LiteLLM keeps this name of a routing group for itself and would not start.
+            self.complain(join(ROOT, "default"), "cannot have a strategy of its own", "give the name another word")
         return Routes(result, tuple(sorted({*self.warnings, *self._left_out_lines(), *self._deprecated()})))
 
     def _check_chain_names(self, result: Mapping[str, Group]) -> None:

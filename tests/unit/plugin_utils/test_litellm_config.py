@@ -125,7 +125,10 @@ def test_every_deployment_has_an_id_of_its_own(lab: Callable[..., Raw], litellm:
 
 
 def test_another_strategy_is_a_group_of_the_models_own_name(lab: Callable[..., Raw], litellm: Config) -> None:
-    text = "capabilities: {c: {strategy: least_loaded, models: [gguf, lab-tiny]}}"
+    text = """
+    capabilities: {c: {strategy: least_loaded, models: [gguf, lab-tiny]}}
+    patterns: {"q*": {provider: cloud, fallback: c}}
+    """
     assert litellm(lab(routing=routing(text)))["router_settings"]["routing_groups"] == [
         {"group_name": "c", "models": ["c"], "routing_strategy": "least-busy"}
     ]

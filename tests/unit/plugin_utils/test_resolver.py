@@ -194,6 +194,7 @@ MISTAKES = [
     ("patterns: {'q*': {provider: openai, backend_model: gpt}}", "'gpt' is no model of 'openai'"),
     ("patterns: {'q*': nope}", "patterns[\"q*\"]: 'nope' is not a provider"),
     ("patterns: {'q*': {provide: openai}}", 'patterns["q*"].provider: is missing'),
+    ("load_balancing: {default: {strategy: fastest, providers: [native]}}", "default: cannot have a strategy"),
     ("patterns: {'q*': cloud}", 'patterns["q*"]: no active target is left'),
     ("patterns: {'q*': openai, 'qwen*': openai}", "patterns[\"qwen*\"]: overlaps with 'q*' written before it"),
     ("patterns: {'org/*': anthropic}", "anthropic cannot take any name here"),
