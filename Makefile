@@ -13,7 +13,7 @@ export ANSIBLE_NOCOLOR := 1
 export NO_COLOR := 1
 export PY_COLORS := 0
 
-SCENARIO ?= default
+SCENARIO ?= default cluster
 UV_COMPILE := uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --custom-compile-command "make lock"
 
@@ -49,9 +49,10 @@ export CHECKS
 sanity: venv ## ansible-test sanity on a copy of what git would commit
 	tests/tools/sanity
 
-molecule: venv ## one scenario on systemd hosts in Docker (SCENARIO=default)
+molecule: venv ## the scenarios on systemd hosts in Docker (SCENARIO=default for one)
 	tests/tools/bootstrap images
-	eval "$$(tests/tools/bootstrap env)" && molecule -c molecule/config.yml test -s $(SCENARIO)
+	eval "$$(tests/tools/bootstrap env)" && for scenario in $(SCENARIO); do \
+	  molecule -c molecule/config.yml test -s $$scenario || exit 1; done
 
 demo: venv ## bring up the whole stack in one container and leave it running
 	tests/tools/bootstrap images

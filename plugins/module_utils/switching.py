@@ -127,15 +127,23 @@ def point(layout, instance, release_id):
     sync_folder(layout.instances)
 
 
-def apply(systemd, instance, manifest, was_active):
-    """Start, reload or restart the instance's unit. Returns the verb.
+def may_reload(layout, manifest, service, old, new):
+    """Whether a reload takes the change: units and drop-ins stay what the process has, but for the release's name."""
+
+    def process_part(release_id):
+        found, dropin, units = release_files(layout, service, release_id)
+        return found and (dropin.replace(release_id, ""), units)
+
+    return manifest["reload"] and process_part(old) == process_part(new)
+
+
+def apply(systemd, instance, verb):
+    """Start, reload or restart the instance's unit.
 
     A start that systemd itself reports as failed isn't an error here: the probe that follows tells it with the journal.
     """
-    verb = "start" if not was_active else "reload" if manifest["reload"] else "restart"
     systemd.run(["systemctl", "reset-failed", unit_of(instance)])
     systemd.run(["systemctl", verb, unit_of(instance)])
-    return verb
 
 
 def switch(layout, systemd, instance, release_id, generation=0, registry="", check=False):
@@ -157,8 +165,13 @@ def switch(layout, systemd, instance, release_id, generation=0, registry="", che
     manifest = install(layout, systemd, instance, release_id)
     if generation:
         record(layout, generation, registry)
-    only_enabled = all(reason.endswith("is not enabled") for reason in reasons)
-    result["action"] = "enable" if only_enabled else apply(systemd, instance, manifest, unit.active)
+    if all(reason.endswith("is not enabled") for reason in reasons):
+        result["action"] = "enable"
+        return result
+    secret = any(reason.startswith("secret file") for reason in reasons)
+    gentle = not secret and may_reload(layout, manifest, service_of(instance), previous, release_id)
+    result["action"] = "start" if not unit.active else "reload" if gentle else "restart"
+    apply(systemd, instance, result["action"])
     return result
 
 
@@ -204,8 +217,9 @@ def switch_slot(layout, systemd, service, slots, release_id, generation=0, regis
     if check:
         return result
     systemd.run(["systemctl", "stop", unit_of(instance)])
-    manifest = install(layout, systemd, instance, release_id)
-    result["action"] = apply(systemd, instance, manifest, was_active=False)
+    install(layout, systemd, instance, release_id)
+    result["action"] = "start"
+    apply(systemd, instance, result["action"])
     return result
 
 

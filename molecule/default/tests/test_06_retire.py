@@ -2,7 +2,7 @@
 
 import copy
 
-from fleet import play, registry
+from fleet import play, registry, wait
 
 
 def second_engine():
@@ -57,6 +57,20 @@ def test_remove_leaves_nothing_of_ours_but_models_and_data(gateway):
     assert "/var/lib/ai-backend/models/lab-tiny.gguf" in left
     assert gateway.host.run("systemctl is-active redis-server haproxy").stdout.split() == ["inactive", "inactive"]
     assert play("remove", extra={"ai_backend_confirm": True}).changed == 0
+
+
+def test_a_first_deploy_that_fails_leaves_nobody_serving_after_a_reboot_either(gateway, client):
+    broken = copy.deepcopy(registry("gateway"))
+    broken["litellm"] = {"extra": {"litellm_settings": {"callbacks": ["no_such_module.handler"]}}}
+    run = play("deploy", extra={"ai_backend_gateway": broken})
+    assert run.code != 0
+    assert "There was no release before it; the unit was taken away again." in run.output
+    gateway.reboot()
+    wait(lambda: "ai-backend-edge.service" in gateway.pids(), 30)
+    answer = client.ask()
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert answer.json()["error"]["message"] == "no gateway release was deployed yet"
+    assert not [unit for unit in gateway.pids() if "litellm" in unit]
 
 
 def test_a_removed_host_can_be_deployed_again(gateway, client):

@@ -109,9 +109,14 @@ def test_a_release_that_lacks_something_is_not_switched_to(layout: Layout, syste
 
 def test_a_service_that_reloads_is_reloaded(layout: Layout, systemd: Systemd, systemctl: FakeSystemctl) -> None:
     switching.switch(layout, systemd, "edge", made(layout, manifest("edge", reload=True)))
-    second = made(layout, manifest("edge", dropin="ExecStart=/bin/two\n", reload=True))
-    result = switching.switch(layout, systemd, "edge", second)
-    assert result["action"] == "reload"
+    second = made(layout, manifest("edge", files={"a.conf": "changed\n"}, reload=True))
+    assert switching.switch(layout, systemd, "edge", second)["action"] == "reload"
+
+
+def test_a_service_that_reloads_is_restarted_where_its_process_must_change(layout: Layout, systemd: Systemd) -> None:
+    switching.switch(layout, systemd, "edge", made(layout, manifest("edge", reload=True)))
+    second = made(layout, manifest("edge", dropin="LoadCredential=tls.pem:/x.pem\n", reload=True))
+    assert switching.switch(layout, systemd, "edge", second)["action"] == "restart"
 
 
 def slotted(dropin: str = "ExecStart=/bin/one\n") -> dict[str, object]:

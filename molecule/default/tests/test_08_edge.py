@@ -1,0 +1,61 @@
+"""The edge: TLS, the limit of a client, and a configuration that can't be."""
+
+import copy
+import ssl
+
+import httpx
+from fleet import play, registry, wait
+
+
+def with_gateway(**changes):
+    return {"ai_backend_gateway": copy.deepcopy(registry("gateway")) | changes}
+
+
+def test_more_requests_than_the_limit_are_told_to_wait(gateway, client):
+    run = play("deploy", "--tags", "edge", extra=with_gateway(requests_per_minute=20))
+    assert run.code == 0, run.output
+    answers = [client.http.get("/v1/models") for _ in range(25)]
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert 4 <= len(refused) <= 6
+    assert refused[0].headers["retry-after"] == "60"
+    assert refused[0].json()["error"]["code"] == "429"
+
+
+def test_a_change_of_the_edge_reloads_it_and_keeps_its_process(gateway, client):
+    before = gateway.pids()["ai-backend-edge.service"]
+    run = play("deploy", "--tags", "edge")
+    assert (run.code, run.changed > 0) == (0, True), run.output
+    assert gateway.pids()["ai-backend-edge.service"] == before
+    assert client.answers()
+
+
+def test_a_certificate_turns_the_endpoint_to_tls(gateway, client):
+    gateway.run(
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=gpu1 -keyout /root/key -out /root/crt 2>/dev/null"
+        " && cat /root/crt /root/key > /root/edge.pem && chmod 600 /root/edge.pem"
+    )
+    run = play("deploy", "--tags", "edge", extra=with_gateway(tls_certificate="/root/edge.pem"))
+    assert run.code == 0, run.output
+    context = ssl.create_default_context(cadata=gateway.run("cat /root/crt"))
+    context.check_hostname = False
+    answer = httpx.get(f"https://{gateway.address}:4000/v1/models", headers=client.http.headers, verify=context)
+    assert answer.status_code == 200
+
+
+def test_a_certificate_that_is_not_there_changes_nothing(gateway):
+    before = gateway.release("edge")
+    run = play("deploy", "--tags", "edge", extra=with_gateway(tls_certificate="/root/absent.pem"))
+    assert run.code != 0
+    assert "needs /root/absent.pem, which isn't there" in run.output
+    assert gateway.release("edge") == before
+
+
+def test_a_certificate_haproxy_refuses_brings_the_release_before_back(gateway, client):
+    gateway.run("echo nonsense > /root/nonsense.pem")
+    run = play("deploy", "--tags", "edge", extra=with_gateway(tls_certificate="/root/nonsense.pem"))
+    assert run.code != 0
+    assert "of edge was refused" in run.output
+    assert "serves as before" in run.output
+    run = play("deploy")
+    assert run.code == 0, run.output
+    wait(client.answers, 20)
