@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import pathlib
 import subprocess
 import sys
 import time
+import urllib.parse
 
 import yaml
 from openai import OpenAI
@@ -42,6 +44,25 @@ def endpoint() -> str:
     return f"http://{port.stdout.split()[0]}/v1"
 
 
+def chosen_model() -> tuple[str, list[str], str]:
+    """(name, arguments of the deploy, what to say of it): the tiny model, or the one that DEMO_MODEL names.
+
+    DEMO_MODEL is `https://…/some-model.gguf#sha256=<hex>`; a sum is never guessed.
+    """
+    wanted = os.environ.get("DEMO_MODEL", "")
+    if not wanted:
+        return "lab-tiny", [], "random weights: it proves the way and speaks noise; DEMO_MODEL=… chooses a real one"
+    url, _mark, digest = wanted.partition("#sha256=")
+    if len(digest) != 64:
+        sys.exit(f"demo: DEMO_MODEL needs a sum: DEMO_MODEL='{url}#sha256=…'; obtain it: curl -fsSL {url} | sha256sum")
+    name = pathlib.PurePosixPath(urllib.parse.urlsplit(url).path).stem.lower()
+    registry = yaml.safe_load((ROOT / "group_vars" / "all" / "providers.yml").read_text())
+    model = {"name": name, "url": url, "sha256": digest, "context_length": 2048}
+    registry["ai_backend_providers"]["llama_cpp_native"]["models"] = [model]
+    registry["ai_backend_routing"] = {"default_provider": "llama_cpp_native"}
+    return name, ["-e", json.dumps(registry)], url
+
+
 def show(title: str, value: str) -> None:
     """One line of the summary."""
     print(f"  {title:<16} {value}")
@@ -50,24 +71,23 @@ def show(title: str, value: str) -> None:
 def up() -> None:
     """Start, deploy, ask, tell."""
     start = time.monotonic()
+    model, arguments, origin = chosen_model()
     playbook("molecule/shared/create.yml")
-    playbook("playbooks/deploy.yml")
+    playbook("playbooks/deploy.yml", *arguments)
     client = OpenAI(base_url=endpoint(), api_key=KEY.read_text().strip())
-    models = sorted(model.id for model in client.models.list())
+    models = sorted(entry.id for entry in client.models.list())
     messages = [{"role": "user", "content": QUESTION}]
-    # The tiny model speaks noise: what is shown is that an answer came, whole and in pieces, and from where.
-    plain = client.chat.completions.with_raw_response.create(model="lab-tiny", messages=messages, max_tokens=16)
+    plain = client.chat.completions.with_raw_response.create(model=model, messages=messages, max_tokens=16)
     answer = plain.parse()
-    pieces = list(client.chat.completions.create(model="lab-tiny", messages=messages, max_tokens=16, stream=True))
+    pieces = list(client.chat.completions.create(model=model, messages=messages, max_tokens=16, stream=True))
     text = "".join(piece.choices[0].delta.content or "" for piece in pieces if piece.choices)
     print(f"\nThe stack is up ({time.monotonic() - start:.0f} s).\n")
     show("models", ", ".join(models))
     show("plain answer", f"{answer.choices[0].message.content!r} ({answer.usage.completion_tokens} tokens)")
     show("streamed answer", f"{text!r} (in {len(pieces)} pieces)")
     show("answered by", f"{answer.model} at {plain.headers['x-litellm-model-api-base']}, inside {container()}")
-    print(
-        "  (lab-tiny has random weights: it proves the way, and speaks noise. For a real model see docs/quick-start.md)\n"
-    )
+    show("model", f"{model}: {origin}")
+    print()
     show("endpoint", endpoint())
     show("key", str(KEY))
     show("try", f'curl -H "Authorization: Bearer $(cat {KEY})" {endpoint()}/models')
