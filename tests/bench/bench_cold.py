@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """From an empty host to the first answer: by the playbook, and beside it by one plain shell script.
 
-The script makes the same installs (same packages, archive, lock, model) and starts the same services on the same kind of
-fresh host, with none of the checks, users, units or ways back. Their ratio is the figure.
+The script makes the same installs (same packages, archive, lock, model) and starts the same services on the same kind
+of fresh host, with none of the checks, users, units or ways back. Their ratio is the figure.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import httpx
 from bench_host import ADDRESS, CONTAINER, ROOT, Clock, empty_host, play
 
 sys.path.insert(0, str(ROOT / ".cache" / "collections"))
-from ansible_collections.lab.ai_backend.plugins.module_utils.tiny_gguf import build  # noqa: E402
+from ansible_collections.lab.ai_backend.plugins.module_utils.tiny_gguf import build
 
 SCRIPT = pathlib.Path(__file__).with_name("plain_install.sh")
 PLAIN_KEY = "sk-bench-plain-script"  # pragma: allowlist secret
