@@ -118,7 +118,8 @@ class Placement:
     def model_of(self, provider: str) -> LlamaCppModel:
         """The one model of a managed llama.cpp."""
         model = self.registry.providers[provider].entries[0]
-        assert isinstance(model, LlamaCppModel)  # noqa: S101  # engines holds llama_cpp providers only
+        if not isinstance(model, LlamaCppModel):
+            raise TypeError(f"{provider} is no engine of ours")
         return model
 
     def port(self, provider: str) -> int | None:

@@ -29,9 +29,9 @@ def _lines(data: object) -> Iterator[str]:
             yield from _entry(f"{_scalar(key)}:", data[key], "  ")
     elif isinstance(data, list) and data:
         for item in data:
-            inner = _lines(item)
-            yield f"- {next(inner)}"
-            for line in inner:
+            head, *rest = _lines(item)
+            yield f"- {head}"
+            for line in rest:
                 yield f"  {line}"
     else:
         yield _scalar(data)
