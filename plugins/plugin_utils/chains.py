@@ -31,6 +31,6 @@ def depth_first(edges: Mapping[str, Sequence[str]]) -> tuple[list[str], list[lis
                 on_the_way[following] = True
                 trail.append((following, iter(edges.get(following, ()))))
             elif on_the_way[following]:
-                way = [step for step, dummy in trail]
+                way = [step for step, _rest in trail]
                 loops.append([*way[way.index(following) :], following])
     return order, loops

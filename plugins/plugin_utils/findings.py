@@ -93,7 +93,7 @@ def _finding(root: str, model: type[BaseModel], loc: Sequence[str | int], kind: 
     if kind == "extra_forbidden":
         return _unknown_key(path, str(parts[-1]), owner_of(model, parts))
     if kind == "value_error":
-        problem, dummy, remedy = message.removeprefix("Value error, ").partition(ARROW)
+        problem, _arrow, remedy = message.removeprefix("Value error, ").partition(ARROW)
         return Finding(path, problem, remedy or "correct it")
     if kind in ("model_type", "dict_type", "model_attributes_type"):
         return Finding(path, "is not a mapping", "write `key: value` lines below it")

@@ -118,7 +118,7 @@ def check_ports(ports: Ports) -> Iterator[Finding]:
             yield Finding(path, f"port {entry.port} is reserved for '{seen[entry.port]}' already", "remove one of them")
         seen.setdefault(entry.port, name)
     bounds = sorted((span.start, span.end, name) for name, span in ports.ranges.items())
-    for (dummy, end, first), (start, dummy, second) in itertools.pairwise(bounds):
+    for (_start, end, first), (start, _end, second) in itertools.pairwise(bounds):
         if start <= end:
             yield Finding(join(ROOT, "ranges", second), f"overlaps with '{first}'", "make them follow each other")
 
