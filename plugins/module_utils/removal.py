@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import pwd
 import shutil
@@ -30,6 +31,8 @@ def held_back(layout):
 def folders(layout, data):
     """The folders that go: ours always, and of the data only what was named."""
     ours = [layout.opt, layout.etc, layout.generations, layout.path("var/log/ai-backend")]
+    # What systemd could not tidy up itself because the power went.
+    ours += sorted(glob.glob(layout.path("var/tmp/systemd-private-*-ai-backend-*")))
     return [path for path in ours + [os.path.join(layout.state, name) for name in data] if os.path.isdir(path)]
 
 

@@ -12,7 +12,7 @@ def test_without_redis_requests_go_on_and_the_cache_comes_back_with_it(gateway, 
     finally:
         gateway.run("systemctl start ai-backend-redis.service")
 
-    wait(lambda: client.cached(gateway) > 0, 60)
+    wait(lambda: client.cached(gateway) > 0, 20)
 
 
 def test_after_a_reboot_the_active_slot_serves_and_no_other(gateway, client):
