@@ -25,6 +25,8 @@ class Strict(BaseModel):
 
     # Words users write that nothing here can do: word -> what to write instead.
     REFUSED: ClassVar[Mapping[str, str]] = {}
+    # Other words for a field: word -> field.
+    ALSO: ClassVar[Mapping[str, str]] = {}
 
 
 class AlsoSpelled:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import to_plain
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import litellm_text, make_plan
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import checked, litellm_text, make_plan
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import load
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.table import table
 
@@ -20,12 +20,12 @@ def registry(raw: object) -> dict[str, Any]:
 
 def plan(raw: object, groups: object, addresses: object) -> dict[str, Any]:
     """The plan of a registry for an inventory."""
-    return make_plan(load(raw), groups, addresses)
+    return make_plan(checked(raw, groups, addresses), groups, addresses)
 
 
 def litellm_config(raw: object, groups: object, addresses: object, host: object) -> str:
     """LiteLLM's config for one gateway host, as YAML text."""
-    return litellm_text(load(raw), groups, addresses, str(host))
+    return litellm_text(checked(raw, groups, addresses), groups, addresses, str(host))
 
 
 def status_table(rows: object, columns: object) -> str:

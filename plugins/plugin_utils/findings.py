@@ -114,8 +114,27 @@ def _unknown_key(path: str, word: str, owner: type[BaseModel] | None) -> Finding
     if word.lower() in _SECRET_WORDS:
         remedy = "a secret is given by name: write `env_var: SOME_NAME` and put SOME_NAME into ai_backend_secrets"
         return Finding(path, "a secret does not belong here", remedy)
-    hint = suggest(word, owner.model_fields)
+    hint = suggest(word, _words(owner))
     return Finding(path, "unknown key", f"{hint} else remove it" if hint.startswith("did") else f"remove it ({hint})")
+
+
+def meant_fields(word: str, owner: type[BaseModel] | None) -> set[str]:
+    """The fields of `owner` that an unknown key may have meant: those its own line names."""
+    if owner is None:
+        return set()
+    refused: Mapping[str, str] = getattr(owner, "REFUSED", {})
+    if word in refused:
+        named = set(re.findall(r"`(\w+)", refused[word]))
+    elif word.lower() in _SECRET_WORDS:
+        named = {"env_var"}
+    else:
+        named = set(re.findall(r"^did you mean '(.*)'\?$", suggest(word, _words(owner))))
+    also: Mapping[str, str] = getattr(owner, "ALSO", {})
+    return {also.get(name, name) for name in named} & set(owner.model_fields)
+
+
+def _words(owner: type[BaseModel]) -> set[str]:
+    return {*owner.model_fields, *getattr(owner, "ALSO", {})}
 
 
 def owner_of(model: type[BaseModel], loc: Sequence[str | int]) -> type[BaseModel] | None:

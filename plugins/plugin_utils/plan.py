@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +17,8 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.llama_cpp import en
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.models import LlamaCppModel
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import to_plain
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.providers import LlamaCpp, Provider
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import Registry
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import Registry, examine
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.routes import Target
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.secrets import missing
 
 SCHEMA = 1
@@ -32,15 +33,19 @@ class Placement:
     groups: inventory group -> hosts. addresses: host -> IP address, or empty when the inventory gives none.
     """
 
-    def __init__(self, registry: Registry, groups: object, addresses: object) -> None:
+    def __init__(
+        self, registry: Registry, groups: object, addresses: object, unsure: frozenset[str] = frozenset()
+    ) -> None:
         self.registry = registry
+        self.unsure = unsure
         self.findings: list[Finding] = []
         self.groups = _groups(groups)
         self.addresses = _addresses(addresses)
         self.gateways = self._hosts("gateway", "inventory", "the gateway runs on it")
         self.redis = self._redis_host()
         self.engines = self._engines()
-        self._check_instances()
+        if not self.unsure & {"ports", "providers"}:
+            self._check_instances()
 
     def _hosts(self, group: str, path: str, why: str) -> list[str]:
         hosts = self.groups.get(group, [])
@@ -52,7 +57,7 @@ class Placement:
         return hosts
 
     def _redis_host(self) -> str | None:
-        if not self.registry.cache.enabled:
+        if not self.registry.cache.enabled or "cache" in self.unsure:
             return None
         hosts = self._hosts("redis", "inventory", "the cache runs on it (or write ai_backend_cache.enabled: false)")
         if len(hosts) > 1:
@@ -100,6 +105,19 @@ class Placement:
                     path = join("ai_backend_providers", name, "models", 0)
                     problem = f"its file on host '{host}' is that of '{other[0]}', from another source"
                     self.findings.append(Finding(path, problem, "give the models different names"))
+
+    def check_addresses(self) -> None:
+        """Ask for each address that the plan will need, so that all that are missing are said at once."""
+        groups = self.registry.routes.groups.values()
+        steps = [target for group in groups for level in group.levels for target in level]
+        steps += [step for group in groups for step in group.chain if isinstance(step, Target)]
+        for provider in sorted({target.provider for target in steps} & set(self.registry.providers)):
+            for gateway in self.gateways:
+                self.endpoints(provider, gateway)
+        for gateway in self.gateways:
+            self.redis_address(gateway)
+        for host in self.members:
+            list(_published(self, host))
 
     def _services(self, host: str) -> list[str]:
         services = ["litellm_gateway", "litellm_blue", "litellm_green"] if host in self.gateways else []
@@ -176,12 +194,11 @@ def make_plan(registry: Registry, groups: object, addresses: object) -> dict[str
     Raises RegistryError when the inventory does not carry the registry.
     """
     place = Placement(registry, groups, addresses)
+    place.check_addresses()
     findings = [*place.findings, *_check_extra(registry)]
     if findings:
         raise RegistryError(findings)
     hosts = {host: _host(place, host) for host in place.members}
-    if place.findings:
-        raise RegistryError(place.findings)
     return {
         "schema": SCHEMA,
         "registry_hash": registry.hash,
@@ -192,6 +209,31 @@ def make_plan(registry: Registry, groups: object, addresses: object) -> dict[str
         "ports": _port_rows(registry),
         "hosts": hosts,
     }
+
+
+def checked(raw: object, groups: object, addresses: object) -> Registry:
+    """The registry when it is sound.
+
+    Otherwise raises RegistryError with what is wrong with it, and with the inventory as far as that can be said.
+    """
+    examined = examine(raw)
+    if not examined.findings:
+        return examined.registry
+    findings = list(examined.findings)
+    paths = {finding.path for finding in findings}
+    unsure = examined.unsure
+    if any(path.startswith(("ai_backend_ports", "ai_backend_providers")) for path in paths):
+        # A port that two want would be said twice, in other words.
+        unsure |= {"ports"}
+    try:
+        place = Placement(examined.registry, groups, addresses, unsure)
+        place.check_addresses()
+        findings += place.findings
+    except RegistryError as error:
+        findings += error.findings
+    if "gateway" not in unsure and "ai_backend_secrets" not in paths:
+        findings += _check_extra(examined.registry, paths)
+    raise RegistryError(findings)
 
 
 def litellm_text(registry: Registry, groups: object, addresses: object, host: str) -> str:
@@ -337,10 +379,10 @@ def _extra_names(registry: Registry) -> set[str]:
     return litellm_config.references(registry.gateway.litellm.extra)
 
 
-def _check_extra(registry: Registry) -> Iterator[Finding]:
+def _check_extra(registry: Registry, said: Container[str] = ()) -> Iterator[Finding]:
     """LiteLLM starts happily with an unset os.environ/NAME, and then every call with it fails."""
     for name in sorted(_extra_names(registry)):
-        if missing(name, registry.secrets):
+        if missing(name, registry.secrets) and join("ai_backend_secrets", name) not in said:
             yield Finding(_EXTRA, f"refers to {name}, which has no value", "add it to ai_backend_secrets")
 
 

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, field_validator, model_validator
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import AlsoSpelled, Port, Strict, UrlPath
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, join
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.reading import Place
 
 ROOT = "ai_backend_ports"
 # What the deployment always needs; a registry that names other ports wins.
@@ -98,10 +99,18 @@ class Ports(Strict):
         return dict(sorted({**DEFAULTS, **{name: entry.port for name, entry in self.services.items()}}.items()))
 
 
-def check_ports(ports: Ports) -> Iterator[Finding]:
-    """Unique, inside a range, not reserved; ranges apart from each other."""
+def in_doubt(doubts: Container[Place], section: str, name: str) -> bool:
+    """Whether an entry could not be read."""
+    return (section,) in doubts or (section, name) in doubts
+
+
+def check_ports(ports: Ports, doubts: Collection[Place] = ()) -> Iterator[Finding]:
+    """Unique, inside a range, not reserved; ranges apart from each other. Entries in `doubts` are left alone."""
     taken: dict[int, str] = {}
+    known_ranges = not any(place[:1] == ("ranges",) for place in doubts)
     for name, port in ports.all_ports().items():
+        if in_doubt(doubts, "services", name):
+            continue
         path = join(ROOT, "services", name)
         if port in taken:
             yield Finding(path, f"port {port} belongs to '{taken[port]}' already", "give one of them another port")
@@ -110,7 +119,7 @@ def check_ports(ports: Ports) -> Iterator[Finding]:
             if entry.port == port:
                 yield Finding(path, f"port {port} is reserved for '{reserved}'", "take another port")
         if name in ports.services:
-            yield from _in_range(ports, name, path)
+            yield from _in_range(ports, name, path, known_ranges)
     seen: dict[int, str] = {}
     for name, entry in sorted(ports.reserved.items()):
         if entry.port in seen:
@@ -123,8 +132,10 @@ def check_ports(ports: Ports) -> Iterator[Finding]:
             yield Finding(join(ROOT, "ranges", second), f"overlaps with '{first}'", "make them follow each other")
 
 
-def _in_range(ports: Ports, name: str, path: str) -> Iterator[Finding]:
+def _in_range(ports: Ports, name: str, path: str, known_ranges: bool) -> Iterator[Finding]:
     entry = ports.services[name]
+    if not known_ranges and entry.category not in ports.ranges:
+        return
     if entry.category is not None and entry.category not in ports.ranges:
         known = ", ".join(sorted(ports.ranges)) or "none"
         yield Finding(f"{path}.category", "names no range", f"write one of ai_backend_ports.ranges ({known})")

@@ -7,36 +7,34 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
-
-from pydantic import BaseModel, ValidationError
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import is_loopback
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.cache import Cache, Monitoring
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import (
     Finding,
     RegistryError,
-    from_pydantic,
     join,
     suggest,
 )
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.gateway import Gateway
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.llama_cpp import LlamaCppOptions
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import Plain, to_plain
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.ports import Ports, check_ports
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.ports import Ports, check_ports, in_doubt
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.providers import PROVIDER_TYPES, LlamaCpp, Provider
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.resolver import resolve
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.reading import Place, read
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.resolver import resolve, unknown_of
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.routes import Routes
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.routing import ROOT as ROUTING
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.routing import Routing, unwrap
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.secrets import missing, redact, take_secrets
 
 PROVIDER_NAME = re.compile(r"[a-z][a-z0-9_]*")
 VARIABLES = ("providers", "routing", "ports", "gateway", "cache", "monitoring", "secrets")
 _INIT = "run `ansible-playbook lab.ai_backend.init`, which copies an example registry"
-_Model = TypeVar("_Model", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -76,10 +74,34 @@ def _canonical(data: object) -> str:
     return json.dumps(data, sort_keys=True, separators=(",", ":"))
 
 
+@dataclass(frozen=True)
+class Examined:
+    """What is wrong with a registry, and as much of it as could be read.
+
+    With findings, `registry` holds only what no mistake touches, and its routes must not be used. `unsure` are the
+    parts of which something is missing there.
+    """
+
+    registry: Registry
+    findings: tuple[Finding, ...]
+    unsure: frozenset[str]
+
+
 def load(raw: object) -> Registry:
     """Check a registry: `{providers, routing, ports, gateway, cache, monitoring, secrets: {NAME: value}}`.
 
     Raises RegistryError with everything that is wrong.
+    """
+    examined = examine(raw)
+    if examined.findings:
+        raise RegistryError(examined.findings)
+    return examined.registry
+
+
+def examine(raw: object) -> Examined:
+    """Check a registry and keep what is sound, so that further checks can be made on it.
+
+    Raises RegistryError when there is no registry at all.
     """
     plain = to_plain(raw)
     if not isinstance(plain, dict) or not plain.get("providers"):
@@ -91,56 +113,92 @@ def load(raw: object) -> Registry:
     ]
     present, values, found = take_secrets(plain.get("secrets"))
     findings += found
+    bad_secrets = {finding.path for finding in found}
     data: dict[str, Plain] = {}
     for name in VARIABLES[:-1]:
         data[name] = redact(plain.get(name), f"ai_backend_{name}", values, findings)
     literal = [finding for finding in findings if "literal secret" in finding.problem]
-    providers, complete = _providers(data["providers"], findings)
+    entries = _providers(data["providers"], findings)
     below, root = unwrap(data["routing"], "ai_backend_routing")
-    routing = _parse(Routing, below, root, findings)
+    routing = read(Routing, below, root, findings, depth=2)
     findings = _by_glob(findings, below, root)
-    ports = _parse(Ports, data["ports"], "ai_backend_ports", findings)
-    gateway = _parse(Gateway, data["gateway"], "ai_backend_gateway", findings)
-    cache = _parse(Cache, data["cache"], "ai_backend_cache", findings)
-    monitoring = _parse(Monitoring, data["monitoring"], "ai_backend_monitoring", findings)
-    if ports is not None:
-        findings += check_ports(ports)
-        findings += _check_provider_ports(providers, ports)
-    findings += _check_secrets(providers, present)
+    ports = read(Ports, data["ports"], "ai_backend_ports", findings, depth=2)
+    gateway = read(Gateway, data["gateway"], "ai_backend_gateway", findings)
+    cache = read(Cache, data["cache"], "ai_backend_cache", findings)
+    monitoring = read(Monitoring, data["monitoring"], "ai_backend_monitoring", findings)
+    if ports.value is not None:
+        findings += check_ports(ports.value, ports.doubts)
+        findings += _check_provider_ports(entries or {}, ports.value, ports.doubts)
+    if "ai_backend_secrets" not in bad_secrets or isinstance(plain.get("secrets"), dict):
+        findings += (f for f in _check_secrets(entries or {}, present) if f.path not in bad_secrets)
     routes = Routes({}, ())
-    # References into a provider that could not be read would all look wrong.
-    if routing is not None and complete:
-        routes, found = resolve(providers, routing)
-        findings += found
-    if findings or not (routing and ports and gateway and cache and monitoring):
-        # What a redacted value looks like to a model is no second problem.
-        raise RegistryError(f for f in findings if f in literal or f.path not in {secret.path for secret in literal})
-    warnings = tuple(sorted({*routes.warnings, *_unused(providers)}))
-    return Registry(providers, routing, ports, gateway, cache, monitoring, present, routes, warnings)
+    if routing.value is not None and entries is not None:
+        usable = {name: entry.provider for name, entry in entries.items() if entry.provider and entry.answers_known}
+        unread = {name: entry.models for name, entry in entries.items() if name not in usable}
+        may_lack = any(entry.more_models for name, entry in entries.items() if name in unread)
+        routes, found = resolve(usable, routing.value, unknown_of(routing.doubts, unread, may_lack))
+        findings += _as_written(found, below)
+    # What a redacted value looks like to a model is no second problem.
+    hidden = {finding.path for finding in literal}
+    findings = [finding for finding in findings if finding in literal or finding.path not in hidden]
+    sound = {name: e.provider for name, e in (entries or {}).items() if e.provider is not None and not e.doubts}
+    sure = {"cache": cache.sure, "gateway": gateway.sure, "ports": ports.sure, "routing": routing.sure}
+    unsure = {name for name, is_sure in sure.items() if not is_sure}
+    if entries is None or len(sound) != len(entries):
+        unsure.add("providers")
+    registry = Registry(
+        sound,
+        routing.value or Routing(),
+        ports.value or Ports(),
+        gateway.value or Gateway(),
+        cache.value or Cache(),
+        monitoring.value or Monitoring(),
+        present,
+        routes,
+        tuple(sorted({*routes.warnings, *_unused(sound)})),
+    )
+    return Examined(registry, tuple(sorted(set(findings))), frozenset(unsure))
 
 
-def _parse(model: type[_Model], data: object, root: str, findings: list[Finding]) -> _Model | None:
-    try:
-        return model.model_validate({} if data is None else data)
-    except ValidationError as error:
-        findings += from_pydantic(error, root, model)
-        return None
+@dataclass(frozen=True)
+class _Entry:
+    """A provider's entry as far as it could be read.
+
+    `models` are the names that stand there; with `more_models` there may be others. `doubts` are keys whose value is
+    not known; without a provider everything is in doubt.
+    """
+
+    provider: Provider | None
+    doubts: frozenset[str] = frozenset()
+    models: tuple[str, ...] = ()
+    more_models: bool = False
+
+    def known(self, *keys: str) -> Provider | None:
+        """The provider when these keys of it are beyond doubt."""
+        return None if self.doubts & {"type", *keys} else self.provider
+
+    @property
+    def answers_known(self) -> bool:
+        """Whether it is known what it answers to."""
+        return self.known("status", "models", "default_model") is not None
 
 
-def _providers(data: Plain, findings: list[Finding]) -> tuple[dict[str, Provider], bool]:
+def _providers(data: Plain, findings: list[Finding]) -> dict[str, _Entry] | None:
     """Read each provider by its own type, so that one bad entry hides no other. Sorted by name."""
     root = "ai_backend_providers"
     if not isinstance(data, dict):
         findings.append(Finding(root, "is not a mapping", "write `name:` lines with `type:` below them"))
-        return {}, False
-    providers: dict[str, Provider] = {}
+        return None
+    entries: dict[str, _Entry] = {}
     for name in sorted(data):
         entry, path = data[name], join(root, name)
-        if not PROVIDER_NAME.fullmatch(name):
+        known_name = PROVIDER_NAME.fullmatch(name) is not None
+        if not known_name:
             remedy = "use a-z, 0-9 and _, starting with a letter (it becomes part of unit and file names)"
             findings.append(Finding(path, "is not a provider name", remedy))
-            continue
         kind = entry.get("type") if isinstance(entry, dict) else None
+        models, more = _model_names(entry)
+        entries[name] = _Entry(None, frozenset(), models, more)
         if not isinstance(kind, str):
             known = ", ".join(sorted(PROVIDER_TYPES))
             findings.append(Finding(join(path, "type"), "is missing", f"write one of {known}"))
@@ -148,10 +206,32 @@ def _providers(data: Plain, findings: list[Finding]) -> tuple[dict[str, Provider
         if kind not in PROVIDER_TYPES:
             findings.append(Finding(join(path, "type"), "is not a known type", suggest(kind, PROVIDER_TYPES)))
             continue
-        provider = _parse(PROVIDER_TYPES[kind], entry, path, findings)
-        if provider is not None:
-            providers[name] = provider
-    return providers, len(providers) == len(data)
+        reading = read(PROVIDER_TYPES[kind], entry, path, findings)
+        more = more or ("models",) in reading.misspelled
+        doubts = frozenset(str(part) for place in reading.doubts for part in place[:1])
+        entries[name] = _Entry(reading.value if known_name else None, doubts, models, more)
+    return entries
+
+
+def _model_names(entry: Plain) -> tuple[tuple[str, ...], bool]:
+    """The names of the models in an entry as it is written, and whether some cannot be read."""
+    models = entry.get("models", []) if isinstance(entry, dict) else None
+    if not isinstance(models, list):
+        return (), True
+    names = [model.get("name") if isinstance(model, dict) else model for model in models]
+    return tuple(sorted({name for name in names if isinstance(name, str)})), not all(isinstance(n, str) for n in names)
+
+
+def _as_written(findings: list[Finding], routing: object) -> list[Finding]:
+    """A rule that is only the provider's name has no key `provider` to point at."""
+    bare = {
+        f"{join(ROUTING, section, name)}.provider": join(ROUTING, section, name)
+        for section, table in (routing.items() if isinstance(routing, dict) else ())
+        if isinstance(table, dict)
+        for name, rule in table.items()
+        if isinstance(rule, str)
+    }
+    return [replace(finding, path=bare.get(finding.path, finding.path)) for finding in findings]
 
 
 def _by_glob(findings: list[Finding], routing: object, root: str) -> list[Finding]:
@@ -181,11 +261,15 @@ def _unused(providers: Mapping[str, Provider]) -> Iterator[str]:
                 yield f"{path}: {', '.join(sorted(words))} count only where `managed` is true"
 
 
-def _check_provider_ports(providers: Mapping[str, Provider], ports: Ports) -> list[Finding]:
+def _check_provider_ports(entries: Mapping[str, _Entry], ports: Ports, doubts: Collection[Place]) -> list[Finding]:
     """A provider's port stands in one place, or in two that agree; a managed engine takes no other's port."""
     findings: list[Finding] = []
-    for name, provider in providers.items():
+    known_ports = {name: port for name, port in ports.all_ports().items() if not in_doubt(doubts, "services", name)}
+    for name, readable in entries.items():
         path, entry = join("ai_backend_providers", name), ports.services.get(name)
+        provider = readable.known("base_url", "hosts", "managed", "status")
+        if provider is None or in_doubt(doubts, "services", name):
+            continue
         if provider.hosts is not None:
             if entry is None:
                 remedy = f"add it: `ai_backend_ports: {{services: {{{name}: {{port: …}}}}}}`"
@@ -197,7 +281,7 @@ def _check_provider_ports(providers: Mapping[str, Provider], ports: Ports) -> li
         if entry is not None and entry.port != parts.port:
             problem = f"says port {parts.port}, ai_backend_ports.services.{name} says {entry.port}"
             findings.append(Finding(f"{path}.base_url", problem, "make them agree"))
-        owner = next((other for other, port in ports.all_ports().items() if port == parts.port and other != name), None)
+        owner = next((other for other, port in known_ports.items() if port == parts.port and other != name), None)
         reserved = next((other for other, held in sorted(ports.reserved.items()) if held.port == parts.port), None)
         if provider.is_managed and provider.active and reserved is not None:
             problem = f"port {parts.port} is reserved for '{reserved}' in ai_backend_ports"
@@ -208,12 +292,13 @@ def _check_provider_ports(providers: Mapping[str, Provider], ports: Ports) -> li
     return findings
 
 
-def _check_secrets(providers: Mapping[str, Provider], present: Mapping[str, bool]) -> list[Finding]:
+def _check_secrets(entries: Mapping[str, _Entry], present: Mapping[str, bool]) -> list[Finding]:
     """An active provider without its key would send every call to its fallback, unseen."""
     findings = []
-    for name, provider in providers.items():
-        variable, path = provider.env_var, join("ai_backend_providers", name)
-        if provider.active and variable is not None and missing(variable, present):
+    for name, entry in entries.items():
+        provider, path = entry.known("status", "env_var", "requires_api_key"), join("ai_backend_providers", name)
+        variable = provider.env_var if provider is not None else None
+        if provider is not None and provider.active and variable is not None and missing(variable, present):
             remedy = (
                 f"write `{variable}: \"{{{{ lookup('ansible.builtin.env', '{variable}') }}}}\"` below "
                 f"ai_backend_secrets and give it a value, or set {path}.status to inactive"

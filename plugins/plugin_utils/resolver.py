@@ -8,29 +8,74 @@ balancing inside the group; then the chain.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils import patterns as globs
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.chains import depth_first
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, join, suggest
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.providers import Provider
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.reading import Place
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.routes import DEFAULT, Group, Level, Routes, Step, Target
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.routing import ROOT, Pattern, PoolTarget, Routing, Rule
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """What a mistake elsewhere keeps from being read. It counts as there and as sound, so that no complaint follows.
+
+    providers: name -> the models that are known of it. rules: names whose rule could not be read; capabilities: those
+    of them that are capabilities. chains: names with a chain that could not be read. With `more_names` there may be
+    models or rules of any name, with `more_rules` any name may have further rules, with `patterns` a further pattern.
+    """
+
+    providers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    rules: frozenset[str] = frozenset()
+    capabilities: frozenset[str] = frozenset()
+    chains: frozenset[str] = frozenset()
+    more_names: bool = False
+    more_rules: bool = False
+    patterns: bool = False
+
+
+def unknown_of(doubts: Iterable[Place], providers: Mapping[str, tuple[str, ...]], more_models: bool) -> Unknown:
+    """What the doubts about the routing, and the providers that could not be read, leave unknown."""
+    found: dict[str, set[str]] = defaultdict(set)
+    sections = set()
+    for place in doubts:
+        if len(place) == 1:
+            sections.add(place[0])
+        elif len(place) > 1:
+            found[str(place[0])].add(str(place[1]))
+    more_rules = bool(sections & {"exact_matches", "load_balancing", "capability_routing", "fallback_chains"})
+    rules = frozenset(found["exact_matches"] | found["load_balancing"] | found["capability_routing"])
+    return Unknown(
+        providers=providers,
+        rules=rules,
+        capabilities=frozenset(found["capability_routing"]),
+        chains=frozenset(found["fallback_chains"]),
+        more_names=more_models or more_rules,
+        more_rules=more_rules,
+        patterns="patterns" in sections or bool(found["patterns"]),
+    )
+
+
+def _stand_in(name: str) -> Group:
+    """A group for a name whose own could not be made. It is there while mistakes are looked for, never in a config."""
+    return Group(name, "exact", ((Target("", name),),))
 
 
 @dataclass
 class _Resolver:
     providers: Mapping[str, Provider]
     routing: Routing
+    unknown: Unknown = Unknown()
     findings: list[Finding] = field(default_factory=list)
     # Inactive provider -> the places it was left out of.
     left_out: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     warnings: list[str] = field(default_factory=list)
     groups: dict[str, Group | None] = field(default_factory=dict)
-    broken: bool = False
 
     def __post_init__(self) -> None:
         declared: dict[str, list[str]] = defaultdict(list)
@@ -39,20 +84,30 @@ class _Resolver:
                 declared[entry.name].append(name)
         self.declared = dict(declared)
         rules = self.routing
-        self.names = {*declared, *rules.exact_matches, *rules.load_balancing, *rules.capability_routing}
+        self.capabilities = {*rules.capability_routing, *self.unknown.capabilities}
+        # Models of providers that could not be read.
+        self.hidden = {model for models in self.unknown.providers.values() for model in models}
+        self.names = {*declared, *rules.exact_matches, *rules.load_balancing, *self.capabilities}
+        self.names |= self.hidden | self.unknown.rules
+        self.provider_names = {*self.providers, *self.unknown.providers}
 
     # -- findings ---------------------------------------------------------------------------------------------
 
     def complain(self, path: str, problem: str, remedy: str) -> None:
         self.findings.append(Finding(path, problem, remedy))
 
-    def provider(self, name: str, path: str) -> Provider | None:
-        """The provider when requests may go there; an unknown one is an error, an inactive one a warning."""
+    def provider(self, name: str, path: str, key: str) -> Provider | Target | None:
+        """The provider when requests may go there; an unknown one is an error, an inactive one a warning.
+
+        Where it is not known, a target stands for it: nothing else may be said because of it. `key` is where the
+        rule at `path` names the provider.
+        """
         provider = self.providers.get(name)
         if provider is None:
-            hint = suggest(name, self.providers) or "declare it in ai_backend_providers"
-            self.complain(path, f"'{name}' is not a provider", hint)
-            return None
+            if name not in self.unknown.providers:
+                hint = suggest(name, self.provider_names) or "declare it in ai_backend_providers"
+                self.complain(f"{path}{key}", f"'{name}' is not a provider", hint)
+            return Target(name, None)
         if not provider.active:
             self.left_out[name].add(path.removeprefix(f"{ROOT}."))
             return None
@@ -60,11 +115,11 @@ class _Resolver:
 
     # -- targets ----------------------------------------------------------------------------------------------
 
-    def target(self, name: str, asked: str, path: str, backend: str | None = None) -> Target | None:
+    def target(self, name: str, asked: str, path: str, backend: str | None = None, key: str = "") -> Target | None:
         """What a provider serves for `asked`: `backend`, else that name, its default_model, its only model."""
-        provider = self.provider(name, path)
-        if provider is None:
-            return None
+        provider = self.provider(name, path, key)
+        if provider is None or isinstance(provider, Target):
+            return provider
         if backend is not None:
             if provider.entry(backend) is None:
                 known = suggest(backend, (entry.name for entry in provider.entries))
@@ -72,40 +127,42 @@ class _Resolver:
                 self.complain(
                     path, f"'{backend}' is no model of '{name}'", f"{known} else {remedy}" if known else remedy
                 )
-                return None
             return Target(name, backend)
         if provider.entry(asked) is not None:
             return Target(name, asked)
-        return self._stand_in(name, provider, f"'{name}' has no model '{asked}' and no other to stand for it", path)
+        return self._only_model(name, provider, f"'{name}' has no model '{asked}' and no other to stand for it", path)
 
-    def _stand_in(self, name: str, provider: Provider, problem: str, path: str) -> Target | None:
+    def _only_model(self, name: str, provider: Provider, problem: str, path: str) -> Target:
         if provider.default_model is not None:
             return Target(name, provider.default_model)
         if len(provider.entries) == 1:
             return Target(name, provider.entries[0].name)
         self.complain(path, problem, f"write ai_backend_providers.{name}.default_model, or name a model instead")
-        return None
+        return Target(name, None)
 
-    def open_target(self, name: str, glob: str, path: str, backend: str | None = None) -> Target | None:
+    def open_target(self, name: str, glob: str, path: str, backend: str | None = None, key: str = "") -> Target | None:
         """What a provider serves for a glob: the name as asked, or the one model of an engine that has one."""
-        provider = self.provider(name, path)
-        if provider is None:
-            return None
+        provider = self.provider(name, path, key)
+        if provider is None or isinstance(provider, Target):
+            return provider
         if backend is not None:
             return self.target(name, backend, path, backend)
         if provider.type == "anthropic" and (glob == DEFAULT or "/" in glob):
             # LiteLLM would list every Anthropic model it has heard of in /v1/models.
-            return self._stand_in(name, provider, "anthropic cannot take any name here", path)
+            return self._only_model(name, provider, "anthropic cannot take any name here", path)
         if provider.MANY_MODELS:
             return Target(name, None)
-        return self._stand_in(name, provider, f"'{name}' serves one model at a time and has none to stand in", path)
+        return self._only_model(name, provider, f"'{name}' serves one model at a time and has none to stand in", path)
 
     # -- groups -----------------------------------------------------------------------------------------------
 
     def group(self, name: str) -> Group | None:
         """The group of a plain name, or None when nobody active is left; built once."""
         if name not in self.groups:
-            self.groups[name] = None
+            # Met again only in a round, which is reported as such.
+            self.groups[name] = _stand_in(name)
+            if name in self.unknown.rules:
+                return self.groups[name]
             self.groups[name] = self._capability(name) if name in self.routing.capability_routing else self._model(name)
         return self.groups[name]
 
@@ -123,12 +180,12 @@ class _Resolver:
             ]
             levels = _levels([level for level in members if level], strategy)
         elif exact is not None:
-            target = self.target(exact.provider, name, path, exact.backend_model)
+            target = self.target(exact.provider, name, path, exact.backend_model, ".provider")
             levels = ((target,),) if target else ()
         else:
             return self._declared(name)
         group = self._finish(Group(name, kind, levels, strategy), name, path)
-        if group is None and self.declared.get(name):
+        if group is None and (self.declared.get(name) or name in self.hidden):
             return self._declared(name)
         if group is None:
             self._nobody(path)
@@ -136,10 +193,12 @@ class _Resolver:
 
     def _declared(self, name: str) -> Group | None:
         """A declared model of an active provider is an exact route to it."""
+        if name in self.hidden:
+            return _stand_in(name)
         owners = [owner for owner in self.declared.get(name, ()) if self.providers[owner].active]
         if not owners:
             return None
-        if len(owners) > 1:
+        if len(owners) > 1 and not self.unknown.more_rules:
             both = " and ".join(f"'{owner}'" for owner in owners)
             remedy = "choose one in ai_backend_routing.exact_matches, or share in ai_backend_routing.load_balancing"
             self.complain(join("ai_backend_providers", owners[1], "models"), f"'{name}' is declared by {both}", remedy)
@@ -151,7 +210,7 @@ class _Resolver:
         rule, path = self.routing.capability_routing[name], join(ROOT, "capability_routing", name)
         if name in self.declared or name in self.routing.exact_matches or name in self.routing.load_balancing:
             self.complain(path, "is the name of a model or pool too", "give the capability another name")
-            return None
+            return _stand_in(name)
         members = [
             self._member(member, name, join(path, "preferred_models", i))
             for i, member in enumerate(rule.preferred_models)
@@ -165,6 +224,10 @@ class _Resolver:
     def _member(self, member: PoolTarget, asked: str, path: str) -> Level:
         """The targets of one member of a pool or capability, each with the member's weight."""
         if member.provider is not None:
+            if (member.model or asked) in self.unknown.rules or self.unknown.more_rules:
+                # It may be an alias that could not be read.
+                found = self.provider(member.provider, path, "")
+                return (Target(member.provider, None),) if found is not None else ()
             # The model may be an alias of exact_matches, or the pool stand over an exact match of its own name.
             alias = self.routing.exact_matches.get(member.model or asked)
             if alias is not None and alias.provider == member.provider:
@@ -174,9 +237,12 @@ class _Resolver:
             return (replace(target, weight=member.weight),) if target else ()
         model = member.model or ""
         if model not in self.names or model in self.routing.capability_routing:
-            known = suggest(model, self.names - set(self.routing.capability_routing))
-            self.complain(path, f"'{model}' is not a model", known or "declare it at a provider")
-            return ()
+            if model in self.names or not self.unknown.more_names:
+                known = suggest(model, self.names - self.capabilities)
+                self.complain(path, f"'{model}' is not a model", known or "declare it at a provider")
+            return (Target("", model),)
+        if model in self.hidden or (model == asked and self.unknown.more_names):
+            return (Target("", model),)
         if model == asked:
             owners = [owner for owner in self.declared.get(model, ()) if self.providers[owner].active]
             return tuple(Target(owner, model, member.weight) for owner in owners)
@@ -199,19 +265,18 @@ class _Resolver:
         if group.levels:
             return replace(group, chain=tuple(steps))
         if not steps:
-            return None
+            return _stand_in(name) if self.unknown.more_rules or name in self.unknown.chains else None
         head, rest = steps[0], tuple(steps[1:])
         if isinstance(head, Target):
             return replace(group, levels=((head,),), strategy="simple-shuffle", chain=rest)
-        stand_in = self.group(head)
-        if stand_in is None:
+        first_other = self.group(head)
+        if first_other is None:
             return None
-        return replace(group, levels=stand_in.levels, strategy=stand_in.strategy, chain=(*stand_in.chain, *rest))
+        chain = (*first_other.chain, *rest)
+        return replace(group, levels=first_other.levels, strategy=first_other.strategy, chain=chain)
 
     def _nobody(self, path: str) -> None:
-        # A rule with a mistake of its own, or a round, has nobody for that reason.
-        if not self.broken and not any(re.match(re.escape(path) + r"($|[.\[])", f.path) for f in self.findings):
-            self.complain(path, "no active target is left", "activate its provider, or add an active one to its chain")
+        self.complain(path, "no active target is left", "activate its provider, or add an active one to its chain")
 
     # -- chains -----------------------------------------------------------------------------------------------
 
@@ -246,20 +311,22 @@ class _Resolver:
         chain, path = given
         steps: list[Step] = []
         for item in chain:
-            is_provider, is_name = item in self.providers, item in self.names
-            step: Step | None = None
+            is_provider, is_name = item in self.provider_names, item in self.names
+            # What is complained about counts as there: once mended it is.
+            step: Step | None = Target("", item)
             if is_provider and is_name:
                 self.complain(path, f"chain item '{item}' is both a provider and a model", "rename one of them")
             elif item == name:
                 self.complain(path, f"chain item '{item}' is the name itself", "remove it")
+                step = None
             elif is_provider:
                 step = self.open_target(item, name, path) if wildcard else self.target(item, name, path)
             elif is_name:
                 step = item if self.group(item) is not None else None
                 if step is None:
                     self._left_out_model(item, path)
-            else:
-                known = suggest(item, {*self.providers, *self.names})
+            elif not self.unknown.more_names:
+                known = suggest(item, {*self.provider_names, *self.names})
                 self.complain(path, f"chain item '{item}' is neither a provider nor a model", known or "declare it")
             if step is not None and step not in steps:
                 steps.append(step)
@@ -288,7 +355,7 @@ class _Resolver:
 
     def pattern(self, rule: Pattern) -> Group | None:
         path = join(ROOT, "patterns", rule.pattern)
-        target = self.open_target(rule.provider, rule.pattern, path, rule.backend_model)
+        target = self.open_target(rule.provider, rule.pattern, path, rule.backend_model, ".provider")
         levels: tuple[Level, ...] = ((target,),) if target else ()
         group = self._finish(Group(rule.pattern, "pattern", levels), rule.pattern, path)
         if group is None:
@@ -323,7 +390,6 @@ class _Resolver:
         for loop in loops:
             path = join(ROOT, "fallback_chains")
             self.complain(path, f"goes round: {' to '.join(loop)}", "remove one step of the round")
-        self.broken = bool(loops)
         # What a name needs is built before it, so that no chain is too long for Python's recursion.
         for name in order:
             if name in self.names:
@@ -356,8 +422,11 @@ class _Resolver:
                 continue
             if name in self.names:
                 self._left_out_model(name, path)
-            elif not any(rule.pattern == name for rule in self.routing.patterns):
+            elif not self._may_be_pattern(name) and not self.unknown.more_names:
                 self.complain(path, "is not a name a client may ask for", suggest(name, self.names) or "remove it")
+
+    def _may_be_pattern(self, name: str) -> bool:
+        return any(rule.pattern == name for rule in self.routing.patterns) or (self.unknown.patterns and "*" in name)
 
     def _left_out_lines(self) -> Iterator[str]:
         for name, places in self.left_out.items():
@@ -384,8 +453,12 @@ def _levels(members: list[Level], strategy: str) -> tuple[Level, ...]:
     return (tuple(target for level in kept for target in level),) if kept else ()
 
 
-def resolve(providers: Mapping[str, Provider], routing: Routing) -> tuple[Routes, list[Finding]]:
-    """Resolve all rules. With findings, the routes are incomplete and must not be used."""
-    resolver = _Resolver(providers, routing)
+def resolve(
+    providers: Mapping[str, Provider],
+    routing: Routing,
+    unknown: Unknown = Unknown(),
+) -> tuple[Routes, list[Finding]]:
+    """Resolve all rules. With findings, or with anything unknown, the routes must not be used."""
+    resolver = _Resolver(providers, routing, unknown)
     routes = resolver.run()
     return routes, resolver.findings

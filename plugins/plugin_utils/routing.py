@@ -92,6 +92,7 @@ class Rule(Described):
         "fallback_strategy": "a chain is tried in its order; remove it",
         "model": "write `backend_model`: the provider's name for the model",
     }
+    ALSO: ClassVar[Mapping[str, str]] = dict.fromkeys(_CHAIN_WORDS, "chain")
     chain: Annotated[tuple[str, ...], AlsoSpelled({"type": "string"})] = ()
     """What is tried next, in order: providers or models (also `fallback`, `fallbacks`, `fallback_chain`)."""
 
@@ -121,6 +122,7 @@ class Pattern(Rule):
     """
 
     REFUSED: ClassVar[Mapping[str, str]] = {**Rule.REFUSED, "regex": "write `pattern`"}
+    ALSO: ClassVar[Mapping[str, str]] = {**Rule.ALSO, "glob": "pattern"}
     pattern: str
     """Regex of the list form; `glob` is the plain form, and the key of the mapping form."""
     provider: str
@@ -215,6 +217,7 @@ class Capability(Rule):
     """A name for what a model is good at. A client asks for it as for a model. Default: one after the other."""
 
     REFUSED: ClassVar[Mapping[str, str]] = {**Pool.REFUSED, "model": "write `preferred_models`"}
+    ALSO: ClassVar[Mapping[str, str]] = {**Rule.ALSO, "models": "preferred_models"}
     strategy: StrategyWord = "priority"
     """`priority`: one after the other; else how the traffic is shared."""
     preferred_models: Annotated[tuple[CapabilityMember, ...], Field(min_length=1)]
@@ -299,6 +302,7 @@ class Routing(Described):
         "model_aliases": "write them in `exact_matches`",
         "aliases": "write them in `exact_matches`",
     }
+    ALSO: ClassVar[Mapping[str, str]] = {"capabilities": "capability_routing"}
     exact_matches: dict[ModelName, ExactEntry] = {}
     """Name to provider."""
     patterns: Patterns = ()
