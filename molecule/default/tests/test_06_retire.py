@@ -59,6 +59,19 @@ def test_remove_leaves_nothing_of_ours_but_models_and_data(gateway):
     assert play("remove", extra={"ai_backend_confirm": True}).changed == 0
 
 
+def test_a_port_that_somebody_else_holds_stops_a_deploy_before_anything_changes(gateway):
+    gateway.run("systemd-run --quiet --unit=somebody python3 -m http.server --bind 127.0.0.1 8080")
+    wait(lambda: gateway.host.run("ss -Hltn sport = :8080").stdout.strip(), 10)
+    run = play("deploy")
+    gateway.run("systemctl stop somebody.service")
+    assert run.code != 0
+    words = " ".join(run.output.split())
+    assert "Port 8080 of llama-cpp@llama_cpp_native is taken on gpu1 by python3" in words
+    assert "somebody.service" in words
+    assert "`managed: false`" in words
+    assert not gateway.host.file("/opt/ai-backend").exists
+
+
 def test_a_first_deploy_that_fails_leaves_nobody_serving_after_a_reboot_either(gateway, client):
     broken = copy.deepcopy(registry("gateway"))
     broken["litellm"] = {"extra": {"litellm_settings": {"callbacks": ["no_such_module.handler"]}}}
