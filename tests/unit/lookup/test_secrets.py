@@ -45,7 +45,7 @@ def test_what_nobody_gave_is_generated_once_and_kept_closed(tmp_path: pathlib.Pa
 
 
 def test_what_is_given_wins_and_is_not_kept(tmp_path: pathlib.Path) -> None:
-    given = {"REDIS_PASSWORD": "mine"}
+    given = {"REDIS_PASSWORD": "mine"}  # pragma: allowlist secret
     assert lookup(["REDIS_PASSWORD"], folder=str(tmp_path), given=given) == given
     assert os.listdir(tmp_path) == []
 
