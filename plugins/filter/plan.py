@@ -9,11 +9,16 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.edge import call
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.edge import attempt, call
 
 
-def plan(registry: object, groups: object, addresses: object = None) -> Any:
-    """Return the plan of a registry for an inventory."""
+def plan(registry: object, groups: object, addresses: object = None, errors: object = "raise") -> Any:
+    """Return the plan of a registry for an inventory; with `errors='list'` the findings and the plan."""
+    if errors == "list":
+        made, findings = attempt("plan", registry, groups, addresses)
+        return {"findings": findings, "plan": made}
+    if errors != "raise":
+        raise AnsibleFilterError("lab.ai_backend.plan: errors is neither 'raise' nor 'list'")
     return call(AnsibleFilterError, "plan", registry, groups, addresses)
 
 

@@ -17,6 +17,23 @@ def call(error: type[Exception], entry: str, *arguments: object) -> Any:
 
     Raises `error` with the findings' text, and nothing behind it: a cause would be printed with its values.
     """
+    result, lines, text = _run(entry, arguments)
+    if lines:
+        raise error(text)
+    return result
+
+
+def attempt(entry: str, *arguments: object) -> tuple[Any, list[str]]:
+    """Run an entry of `entries.py`: its plain result and no line, or None and a line for each finding.
+
+    ansible-core 2.19 and newer print the text of a filter's error three times; who takes the lines says them once.
+    """
+    result, lines, _text = _run(entry, arguments)
+    return result, lines
+
+
+def _run(entry: str, arguments: tuple[object, ...]) -> tuple[Any, list[str], str]:
+    """(result, findings as lines, findings as one text)."""
     try:
         # Late, so that a missing library is told with its remedy; Ansible itself would say "No filter named".
         from ansible_collections.lab.ai_backend.plugins.plugin_utils import entries
@@ -25,9 +42,9 @@ def call(error: type[Exception], entry: str, *arguments: object) -> Any:
     except ImportError as missing:
         name = missing.name or "a Python library"
         text = f"lab.ai_backend needs {name} in the Python that runs Ansible: {PIP}"
-    else:
-        try:
-            return getattr(entries, entry)(*arguments)
-        except RegistryError as wrong:
-            text = RegistryError(located(wrong.findings, arguments[0], ansible_origin())).text()
-    raise error(text)
+        return None, [text], text
+    try:
+        return getattr(entries, entry)(*arguments), [], ""
+    except RegistryError as wrong:
+        found = RegistryError(located(wrong.findings, arguments[0], ansible_origin()))
+        return None, [str(finding) for finding in found.findings], found.text()
