@@ -97,6 +97,14 @@ def _model_name(value: str) -> str:
     return value
 
 
+def is_model_name(value: str) -> bool:
+    """Whether a text can be the name of a model."""
+    try:
+        return _model_name(value) == value
+    except ValueError:
+        return False
+
+
 def _secret_name(value: str) -> str:
     if not SECRET_NAME.fullmatch(value):
         raise ValueError("is not a secret's name → write a name such as OPENAI_API_KEY (A-Z, 0-9, _)")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import is_loopback
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import is_loopback, is_model_name
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.cache import Cache, Monitoring
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import (
     Finding,
@@ -24,7 +24,12 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.gateway import Gate
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.llama_cpp import LlamaCppOptions
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import Plain, to_plain
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.ports import Ports, check_ports, in_doubt
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.providers import PROVIDER_TYPES, LlamaCpp, Provider
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.providers import (
+    PROVIDER_TYPES,
+    BaseProvider,
+    LlamaCpp,
+    Provider,
+)
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.reading import Place, read
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.resolver import resolve, unknown_of
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.routes import Routes
@@ -198,6 +203,9 @@ def _providers(data: Plain, findings: list[Finding]) -> dict[str, _Entry] | None
             findings.append(Finding(path, "is not a provider name", remedy))
         kind = entry.get("type") if isinstance(entry, dict) else None
         models, more = _model_names(entry)
+        if isinstance(entry, dict) and "models" not in entry and entry.keys() - BaseProvider.model_fields - {"type"}:
+            # One of these keys may have meant `models`; the type would say so.
+            more = True
         entries[name] = _Entry(None, frozenset(), models, more)
         if not isinstance(kind, str):
             known = ", ".join(sorted(PROVIDER_TYPES))
@@ -214,12 +222,13 @@ def _providers(data: Plain, findings: list[Finding]) -> dict[str, _Entry] | None
 
 
 def _model_names(entry: Plain) -> tuple[tuple[str, ...], bool]:
-    """The names of the models in an entry as it is written, and whether some cannot be read."""
+    """The names of the models in an entry as it is written, and whether some cannot be."""
     models = entry.get("models", []) if isinstance(entry, dict) else None
     if not isinstance(models, list):
         return (), True
-    names = [model.get("name") if isinstance(model, dict) else model for model in models]
-    return tuple(sorted({name for name in names if isinstance(name, str)})), not all(isinstance(n, str) for n in names)
+    written = [model.get("name") if isinstance(model, dict) else model for model in models]
+    names = [name for name in written if isinstance(name, str) and is_model_name(name)]
+    return tuple(sorted(set(names))), len(names) < len(written)
 
 
 def _as_written(findings: list[Finding], routing: object) -> list[Finding]:

@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import RegistryError
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import RegistryError, join
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import checked, make_plan
 
 Raw = dict[str, Any]
@@ -187,3 +187,38 @@ def test_many_mistakes_are_all_their_lines(numbers: set[int]) -> None:
         if all(independent(number, other) for other in chosen):
             chosen.append(number)
     assert lines(tuple(chosen)) == sorted({line for number in chosen for line in single(number)})
+
+
+def places(value: Any, way: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Every place below a value."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    found = []
+    for key, inner in pairs:
+        found += [(*way, str(key)), *places(inner, (*way, str(key)))]
+    return found
+
+
+REGISTRY = [
+    place for place in places(yaml.safe_load(SOUND)) if place not in {("providers",), ("secrets",)} and len(place) > 1
+]
+
+
+@pytest.mark.parametrize("junk", [7.5, {"zz": []}, "x y", [[]], True], ids=str)
+@pytest.mark.parametrize("place", REGISTRY, ids="/".join)
+def test_what_cannot_be_read_has_no_consequences_elsewhere(place: tuple[str, ...], junk: Any) -> None:
+    """All that is said of a value that cannot be read is said of the entry it stands in."""
+    if place == ("ports", "services") and isinstance(junk, dict):
+        return  # The ports of the others are really gone then.
+    raw = sound()
+    groups, addresses = raw.pop("groups"), raw.pop("addresses")
+    current: Any = raw
+    for part in place[:-1]:
+        current = current[int(part)] if isinstance(current, list) else current[part]
+    current[int(place[-1]) if isinstance(current, list) else place[-1]] = junk
+    try:
+        checked(raw, groups, addresses)
+    except RegistryError as error:
+        section = [{"capabilities": "capability_routing"}.get(part, part) for part in place]
+        near = join(f"ai_backend_{section[0]}", *section[1 : 2 if section[0] in ("providers", "secrets") else 3])
+        away = [str(finding) for finding in error.findings if not finding.path.startswith(near)]
+        assert not away
