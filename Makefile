@@ -17,7 +17,7 @@ SCENARIO ?= default cluster
 UV_COMPILE := uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help venv test unit lint sanity molecule demo demo-clean bench-cold bench-noop bench-render lock docs build clean
+.PHONY: help venv test unit lint sanity molecule demo demo-clean contract bench-cold bench-noop bench-render lock docs build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ demo: venv ## bring up the whole stack in one container and leave it running
 
 demo-clean: venv ## remove what `make demo` made
 	python tests/demo/demo.py down
+
+contract: venv ## what explain says against the real LiteLLM (ARGS=--cases=… --seed=…)
+	python tests/contract/contract.py --python "$$(python tests/tools/litellm_venv.py)" $(ARGS)
 
 bench-cold: venv ## seconds from an empty host to the first answer
 	tests/tools/bootstrap images

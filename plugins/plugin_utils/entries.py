@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.lab.ai_backend.plugins.plugin_utils import explain as explaining
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, RegistryError
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import to_plain
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import checked, litellm_text, make_plan
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import load
@@ -26,6 +28,23 @@ def plan(raw: object, groups: object, addresses: object) -> dict[str, Any]:
 def litellm_config(raw: object, groups: object, addresses: object, host: object) -> str:
     """LiteLLM's config for one gateway host, as YAML text."""
     return litellm_text(checked(raw, groups, addresses), groups, addresses, str(host))
+
+
+def explain(raw: object, model: object, groups: object, addresses: object, down: object) -> dict[str, Any]:
+    """Where a request for a model goes, and why; `down` is a provider that fails, or a list of them."""
+    names = to_plain(down) or []
+    failing = [str(name) for name in names] if isinstance(names, list) else str(names).replace(",", " ").split()
+    name = str(model or "").strip()
+    if not name:
+        raise RegistryError([Finding("model", "is not given", "write `-e model=<the name a client asks for>`")])
+    result = explaining.explain(checked(raw, groups, addresses), name, groups, addresses, failing)
+    return {**result, "text": explaining.as_lines(result)}
+
+
+def routing_diff(old: object, new: object, groups: object, addresses: object) -> dict[str, Any]:
+    """What another registry changes for clients."""
+    registries = checked(old, groups, addresses), checked(new, groups, addresses)
+    return explaining.routing_diff(*registries, groups, addresses)
 
 
 def status_table(rows: object, columns: object) -> str:

@@ -131,9 +131,14 @@ def _deployments(registry: Registry, group: Group, levels: list[Level], endpoint
             if target.key in weights:
                 params["weight"] = weights[target.key]
             info = _info(registry.providers[target.provider], target)
-            info["id"] = f"{group.name}#{order}:{target.provider}@{host}/{target.model or group.name}"
+            info["id"] = _id(f"{group.name}#{order}", f"{target.provider}@{host}/{target.model or group.name}")
             rows.append({"litellm_params": params, "model_info": info, "model_name": group.name})
     return rows
+
+
+def _id(level: str, target: str) -> str:
+    """A deployment's id. LiteLLM's usage-based routing cuts an id at its first colon, and then finds none of them."""
+    return f"{level}|{target}".replace("%", "%25").replace(":", "%3A")
 
 
 def _weights(level: Level, hosts: Mapping[str, int]) -> dict[tuple[str, str], int]:

@@ -17,10 +17,17 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.lab.ai_backend.plugins.filter import litellm_config, plan, registry, status_table
+from ansible_collections.lab.ai_backend.plugins.filter import (
+    explain,
+    litellm_config,
+    plan,
+    registry,
+    routing_diff,
+    status_table,
+)
 
 Raw = dict[str, Any]
-FILTERS = [litellm_config, plan, registry, status_table]
+FILTERS = [explain, litellm_config, plan, registry, routing_diff, status_table]
 COLLECTIONS = Path(plan.__file__).parents[5]
 SHIPPED = Path(plan.__file__).resolve().parents[2] / "group_vars" / "all"
 

@@ -121,7 +121,7 @@ def test_every_deployment_has_an_id_of_its_own(lab: Callable[..., Raw], litellm:
     config = litellm(lab(routing={"default_provider": "native"}), TWO, ADDRESSES)
     ids = [row["model_info"]["id"] for row in config["model_list"]]
     assert len(set(ids)) == len(ids)
-    assert "lab-tiny#1:native@two/lab-tiny" in ids
+    assert "lab-tiny#1|native@two/lab-tiny" in ids
 
 
 def test_another_strategy_is_a_group_of_the_models_own_name(lab: Callable[..., Raw], litellm: Config) -> None:

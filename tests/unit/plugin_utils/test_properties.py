@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 import yaml
 from hypothesis import given
@@ -218,7 +219,7 @@ def test_the_config_does_what_the_routes_say(raw: Raw) -> None:
     rows: dict[str, dict[int, set[str]]] = {}
     for row in config["model_list"]:
         level = rows.setdefault(row["model_name"], {}).setdefault(row["litellm_params"].get("order", 1), set())
-        model = row["model_info"]["id"].rpartition("@")[2].partition("/")[2]
+        model = unquote(row["model_info"]["id"]).rpartition("@")[2].partition("/")[2]
         level.add(f"{row['model_info']['provider']}/{model}")
 
     def walk(name: str) -> list[frozenset[str]]:

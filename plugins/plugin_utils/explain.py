@@ -1,0 +1,304 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Where a request for a model goes, and why; and what changes between two registries.
+
+Nothing is decided here: the rule comes from the resolver's groups, who is asked comes from the config that is written
+for the gateway, read as LiteLLM reads it (failover.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+from urllib.parse import unquote
+
+from ansible_collections.lab.ai_backend.plugins.plugin_utils import litellm_config, patterns
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.failover import Ask, Deployment, Router, asks, router_of
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, RegistryError, join, suggest
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import Placement
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import Registry
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.routes import DEFAULT, Group
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.routing import ROOT
+
+Plain = dict[str, Any]
+
+
+def explain(registry: Registry, model: str, groups: object, addresses: object, down: Collection[str] = ()) -> Plain:
+    """Return where a request for `model` goes, as plain data.
+
+    {model, gateway: host, group: name in LiteLLM or None, rule: None or {kind, path, why},
+     passed_over: [{kind, path, why}], strategy, levels: [{strategy, deployments: [deployment]}], chain: [group],
+     asked: [ask], answers: provider or None, down: [provider],
+     when_down: [{down: [provider], asked: [ask], answers}],
+     breaker: {failures, cooldown_seconds}, warnings: [str]}
+
+    deployment: {id, provider, engine, host, model, api_base, weight, share, timeout_seconds, stream_gap_seconds}.
+    ask: {provider, model, host, one_of: [provider], answered}. Of several that share the traffic those that fail are
+    shown as asked first, so an `asked` is the longest way a request can take. kind: exact, capability, pattern or
+    default. `down` are providers that fail; `when_down` takes out one provider after the other, in the order asked.
+
+    Raises RegistryError for a provider in `down` that there is none of, and when the inventory does not carry the
+    registry.
+    """
+    place = Placement(registry, groups, addresses)
+    findings = [*place.findings, *_unknown(registry, down)]
+    if findings:
+        raise RegistryError(findings)
+    gateway = place.gateways[0]
+    router = router_at(place, gateway)
+    if place.findings:
+        raise RegistryError(place.findings)
+    rule, passed_over = _decide(registry, model)
+    group = registry.routes.groups.get(rule["group"]) if rule else None
+    result: Plain = {
+        "model": model,
+        "gateway": gateway,
+        "group": rule["group"] if rule else None,
+        "rule": {key: rule[key] for key in ("kind", "path", "why")} if rule else None,
+        "passed_over": passed_over,
+        "strategy": group.strategy if group else "",
+        "levels": list(_levels(registry, router, model, group)) if group else [],
+        "chain": list(router.chain(model)) if group else [],
+        "down": sorted(down),
+        **_outcome(router, model, down if group else ()),
+        "when_down": _when_down(router, model) if group else [],
+        "breaker": {
+            "failures": registry.gateway.breaker.failures,
+            "cooldown_seconds": registry.gateway.breaker.cooldown_seconds,
+        },
+        "warnings": list(registry.warnings),
+    }
+    return result
+
+
+def router_at(place: Placement, gateway: str) -> Router:
+    """What LiteLLM on a gateway host is told."""
+    config = litellm_config.build(
+        place.registry, lambda provider: place.endpoints(provider, gateway), place.redis_address(gateway), False
+    )
+    return router_of(config)
+
+
+def _unknown(registry: Registry, down: Collection[str]) -> Iterator[Finding]:
+    for name in sorted(set(down) - set(registry.providers)):
+        hint = suggest(name, registry.providers) or "name providers of ai_backend_providers"
+        yield Finding("down", f"'{name}' is not a provider", hint)
+
+
+# -- the rule -----------------------------------------------------------------------------------------------------
+
+
+def _decide(registry: Registry, model: str) -> tuple[Plain | None, list[Plain]]:
+    """The rule that takes a name, and those that were looked at before it."""
+    groups = registry.routes.groups
+    exact = groups.get(model)
+    if exact is not None and not exact.wildcard:
+        capability = exact.kind == "capability"
+        before = [_no("exact", join(ROOT, "exact_matches"), _no_name(registry, model))] if capability else []
+        return _yes(exact, *_named(registry, exact)), before
+    before = [
+        _no("exact", join(ROOT, "exact_matches"), _no_name(registry, model)),
+        _no("capability", join(ROOT, "capability_routing"), f"'{model}' is no capability"),
+    ]
+    for name, group in groups.items():
+        path = join(ROOT, "patterns", name)
+        if group.kind == "pattern" and patterns.matches(name, model):
+            others = [o for o, g in groups.items() if g.kind == "pattern" and o != name and patterns.matches(o, model)]
+            longer = f"; LiteLLM asks it before {_quoted(others)}, which match too" if others else ""
+            return _yes(group, path, f"'{model}' matches '{name}'{longer}"), before
+        if group.kind == "pattern":
+            before.append(_no("pattern", path, f"'{model}' does not match '{name}'"))
+    default = groups.get(DEFAULT)
+    if default is not None and default.kind == "default":
+        return _yes(default, join(ROOT, "default_provider"), "no other rule takes the name"), before
+    before.append(_no("default", join(ROOT, "default_provider"), "there is none, so LiteLLM refuses the name"))
+    return None, before
+
+
+def _named(registry: Registry, group: Group) -> tuple[str, str]:
+    """Where the rule for a plain name stands, and what it says."""
+    routing, name = registry.routing, group.name
+    if group.kind == "capability":
+        return join(ROOT, "capability_routing", name), f"'{name}' is a capability"
+    if name in routing.load_balancing:
+        return join(ROOT, "load_balancing", name), f"'{name}' is a pool"
+    if name in routing.exact_matches:
+        return join(ROOT, "exact_matches", name), f"'{name}' has an exact match"
+    owner = group.levels[0][0].provider
+    return join("ai_backend_providers", owner, "models"), f"'{name}' is a model of '{owner}'"
+
+
+def _no_name(registry: Registry, model: str) -> str:
+    owners = [name for name, provider in registry.providers.items() if provider.entry(model) is not None]
+    if owners:
+        states = ", ".join(f"'{name}' is {registry.providers[name].status}" for name in owners)
+        return f"only providers that are left out have '{model}': {states}"
+    return f"'{model}' has no exact match and is no model of a provider"
+
+
+def _yes(group: Group, path: str, why: str) -> Plain:
+    return {"kind": "exact" if group.kind == "pool" else group.kind, "path": path, "why": why, "group": group.name}
+
+
+def _no(kind: str, path: str, why: str) -> Plain:
+    return {"kind": kind, "path": path, "why": why}
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return " and ".join(f"'{name}'" for name in names)
+
+
+# -- who is asked -------------------------------------------------------------------------------------------------
+
+
+def _levels(registry: Registry, router: Router, model: str, group: Group) -> Iterator[Plain]:
+    found = router.deployments(model)
+    for order in sorted({deployment.order or 0 for deployment in found}):
+        level = [deployment for deployment in found if (deployment.order or 0) == order]
+        yield {
+            "strategy": group.strategy if len(level) > 1 else "",
+            "deployments": [_deployment(registry, deployment, level) for deployment in level],
+        }
+
+
+def _deployment(registry: Registry, deployment: Deployment, level: Sequence[Deployment]) -> Plain:
+    params = deployment.params
+    weights = [other.params.get("weight") for other in level]
+    # LiteLLM shares by the weights, and evenly where there are none.
+    share = (params.get("weight", 0) / sum(w or 0 for w in weights)) if any(weights) else 1 / len(level)
+    return {
+        "id": deployment.id,
+        "provider": deployment.provider,
+        "engine": registry.providers[deployment.provider].type,
+        "host": host_of(deployment),
+        "model": deployment.model,
+        "api_base": params["api_base"],
+        "weight": params.get("weight"),
+        "share": round(share, 4),
+        "timeout_seconds": params["timeout"],
+        "stream_gap_seconds": params["stream_timeout"],
+    }
+
+
+def host_of(deployment: Deployment) -> str:
+    """The host in an id, see litellm_config."""
+    return unquote(deployment.id.rsplit(f"|{deployment.provider}@", 1)[1].partition("/")[0])
+
+
+def _worst_first(down: Collection[str]) -> Any:
+    """Of several the first that fails, so that the whole way is seen."""
+
+    def choose(one_of: Sequence[Deployment]) -> Deployment:
+        return next((deployment for deployment in one_of if deployment.provider in down), one_of[0])
+
+    return choose
+
+
+def _outcome(router: Router, model: str, down: Collection[str]) -> Plain:
+    asked = asks(router, model, down, _worst_first(down))
+    answered = next((ask.deployment.provider for ask in asked if ask.answered), None)
+    return {"asked": [_ask(ask) for ask in asked], "answers": answered}
+
+
+def _ask(ask: Ask) -> Plain:
+    taken = ask.deployment
+    return {
+        "provider": taken.provider,
+        "model": taken.model,
+        "host": host_of(taken),
+        "one_of": sorted({deployment.provider for deployment in ask.one_of}),
+        "answered": ask.answered,
+    }
+
+
+def _when_down(router: Router, model: str) -> list[Plain]:
+    """Take out who answers, then who answers instead, until nobody does."""
+    rows: list[Plain] = []
+    down: list[str] = []
+    while (answers := _outcome(router, model, down)["answers"]) is not None:
+        down.append(answers)
+        rows.append({"down": sorted(down), **_outcome(router, model, down)})
+    return rows
+
+
+# -- for people ---------------------------------------------------------------------------------------------------
+
+
+def as_lines(told: Plain) -> list[str]:
+    """The outcome of `explain` as lines of text."""
+    lines = [f"{told['model']}:"]
+    lines += [f"  not {row['kind']}: {row['why']} ({row['path']})" for row in told["passed_over"]]
+    if told["rule"] is None:
+        return [*lines, "  nobody answers"]
+    lines.append(f"  {told['rule']['kind']}: {told['rule']['why']} ({told['rule']['path']})")
+    for number, level in enumerate(told["levels"], start=1):
+        shared = f", shared by {level['strategy']}" if level["strategy"] else ""
+        lines.append(f"  step {number}{shared}:")
+        for row in level["deployments"]:
+            weighted = f", {row['share']:.0%}" if level["strategy"] == "simple-shuffle" else ""
+            limits = f"{row['timeout_seconds']} s, stream gap {row['stream_gap_seconds']} s"
+            lines.append(
+                f"    {row['provider']} ({row['engine']}) {row['model']} at {row['api_base']}{weighted}, {limits}"
+            )
+    if told["chain"]:
+        lines.append(f"  then the groups {', '.join(told['chain'])}")
+    if told["down"]:
+        lines.append(f"  {_outage(told)}")
+    lines += [f"  {_outage(row)}" for row in told["when_down"]]
+    breaker = told["breaker"]
+    lines.append(f"  breaker: out after {breaker['failures']} failures, for {breaker['cooldown_seconds']} s")
+    return lines
+
+
+def _outage(row: Plain) -> str:
+    way = ", ".join(f"{ask['provider']}/{ask['model']}" for ask in row["asked"]) or "nobody"
+    answer = f"{row['answers']} answers" if row["answers"] else "nobody answers"
+    return f"down: {', '.join(row['down'])}: asks {way}: {answer}"
+
+
+# -- two registries -----------------------------------------------------------------------------------------------
+
+
+def routing_diff(old: Registry, new: Registry, groups: object, addresses: object) -> Plain:
+    """What another registry changes for clients, as plain data.
+
+    {added: [name], removed: [name], rerouted: {name: {old: [target], new: [target]}},
+     chains: {name: {old: [target], new: [target]}}}
+
+    Names are models, capabilities and patterns, `*` the default. A target is `provider/model` with its weight; a name
+    is rerouted when who is asked first changed, its chain changed when who is asked after that did. Hosts do not
+    count: a provider that moves is the same provider.
+    """
+    routers = []
+    for registry in (old, new):
+        place = Placement(registry, groups, addresses)
+        if place.findings:
+            raise RegistryError(place.findings)
+        routers.append(router_at(place, place.gateways[0]))
+    before, after = (set(router.groups) for router in routers)
+    rerouted, chains = {}, {}
+    for name in sorted(before & after):
+        was, now = (_way(router, name) for router in routers)
+        if was[0] != now[0]:
+            rerouted[name] = {"old": was[0], "new": now[0]}
+        if was[1] != now[1]:
+            chains[name] = {"old": was[1], "new": now[1]}
+    return {"added": sorted(after - before), "removed": sorted(before - after), "rerouted": rerouted, "chains": chains}
+
+
+def _way(router: Router, name: str) -> tuple[list[str], list[str]]:
+    """Who is asked first, and who after that when everybody fails."""
+    found = router.deployments(name)
+    first = min((d.order for d in found if d.order is not None), default=None)
+    level = [deployment for deployment in found if deployment.order == first]
+    strategy = router.strategies.get(name)
+    heads = [_line(deployment) for deployment in level] + ([f"by {strategy}"] if strategy else [])
+    everybody = {deployment.provider for group in router.groups.values() for deployment in group}
+    later = [a.deployment for a in asks(router, name, everybody, lambda one_of: one_of[0])]
+    rest = dict.fromkeys(_line(deployment, False) for deployment in later if deployment.id not in {d.id for d in level})
+    return list(dict.fromkeys(heads)), list(rest)
+
+
+def _line(deployment: Deployment, weighted: bool = True) -> str:
+    weight = deployment.params.get("weight")
+    return f"{deployment.provider}/{deployment.model}" + (f" weight {weight}" if weight and weighted else "")

@@ -1,0 +1,153 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Where a request goes and why; `make contract` compares the same with the real LiteLLM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.lab.ai_backend.plugins.plugin_utils import entries
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.explain import as_lines, explain, routing_diff
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import RegistryError
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import Registry, load
+
+Raw = dict[str, Any]
+Routed = Callable[[str], Registry]
+GROUPS = {"gateway": ["one"], "redis": ["one"], "llama_cpp": ["one"]}
+TWO = {**GROUPS, "llama_cpp": ["one", "two"]}
+RULES = """
+exact_matches: {gpt-4o: {provider: openai, fallback_chain: [vllm, native]}}
+capability_routing: {code: [{model: "qwen2.5-coder:7b", provider: ollama}, {model: lab-tiny, provider: native}]}
+load_balancing:
+  gguf: {providers: [{provider: python, weight: 3}, {provider: native, weight: 1}], fallback: ollama}
+patterns: {"qwen-*": vllm, "q*": ollama}
+"""
+
+
+def told(registry: Registry, model: str, *down: str, groups: Raw | None = None, addresses: Raw | None = None) -> Raw:
+    return explain(registry, model, groups or GROUPS, addresses or {}, down)
+
+
+def way(told: Raw) -> list[str]:
+    return [f"{ask['provider']}/{ask['model']}" for ask in told["asked"]]
+
+
+@pytest.fixture(scope="module")
+def registry(lab: Callable[..., Raw]) -> Registry:
+    raw = lab(routing=yaml.safe_load(RULES))
+    raw["providers"]["ollama"]["default_model"] = "llama3.1:8b"
+    return load(raw)
+
+
+@pytest.mark.parametrize(
+    ("model", "kind", "path"),
+    [
+        ("gpt-4o", "exact", "ai_backend_routing.exact_matches.gpt-4o"),
+        ("claude-3", "exact", "ai_backend_providers.anthropic.models"),
+        ("gguf", "exact", "ai_backend_routing.load_balancing.gguf"),
+        ("code", "capability", "ai_backend_routing.capability_routing.code"),
+        ("qwen-9", "pattern", 'ai_backend_routing.patterns["qwen-*"]'),
+        ("quark", "pattern", 'ai_backend_routing.patterns["q*"]'),
+    ],
+)
+def test_the_rule_that_takes_a_name(registry: Registry, model: str, kind: str, path: str) -> None:
+    rule = told(registry, model)["rule"]
+    assert (rule["kind"], rule["path"]) == (kind, path)
+
+
+def test_earlier_rules_say_why_they_did_not(registry: Registry) -> None:
+    rows = told(registry, "quark")["passed_over"]
+    assert [row["kind"] for row in rows] == ["exact", "capability", "pattern"]
+    assert rows[2]["why"] == "'quark' does not match 'qwen-*'"
+    assert "before 'q*', which match too" in told(registry, "qwen-9")["rule"]["why"]
+
+
+def test_a_name_nobody_takes(registry: Registry) -> None:
+    result = told(registry, "nobody")
+    assert (result["rule"], result["asked"], result["answers"]) == (None, [], None)
+    assert result["passed_over"][-1]["kind"] == "default"
+    assert as_lines(result)[-1] == "  nobody answers"
+
+
+def test_an_inactive_owner_is_named(registry: Registry) -> None:
+    assert "'cloud' is inactive" in told(registry, "kimi-k2:1t-cloud")["passed_over"][0]["why"]
+
+
+def test_the_default_comes_last(routed: Routed) -> None:
+    result = told(routed("default_provider: ollama"), "nobody")
+    assert result["rule"]["path"] == "ai_backend_routing.default_provider"
+    assert way(result) == ["ollama/nobody"]
+
+
+def test_one_after_the_other_is_out(registry: Registry) -> None:
+    rows = told(registry, "gpt-4o")["when_down"]
+    assert [(row["down"], row["answers"]) for row in rows] == [
+        (["openai"], "vllm"),
+        (["openai", "vllm"], "native"),
+        (["native", "openai", "vllm"], None),
+    ]
+
+
+def test_a_pool_shares_by_weight_and_takes_the_other_when_one_is_down(registry: Registry) -> None:
+    result = told(registry, "gguf", "python")
+    (level, *_later) = result["levels"]
+    assert {row["provider"]: row["share"] for row in level["deployments"]} == {"python": 0.75, "native": 0.25}
+    assert result["asked"][0]["one_of"] == ["native", "python"]
+
+
+def test_only_a_shuffle_asks_its_siblings(routed: Routed) -> None:
+    pool = "load_balancing: {gguf: {strategy: %s, providers: [python, native]}}"
+    shuffled = told(routed(pool % "simple_shuffle"), "gguf", "python")
+    least = told(routed(pool % "least_loaded"), "gguf", "python")
+    assert (shuffled["answers"], least["answers"]) == ("native", None)
+
+
+def test_each_host_is_a_deployment(routed: Routed) -> None:
+    result = told(routed("{}"), "lab-tiny", groups=TWO, addresses={"one": "10.0.0.1", "two": "10.0.0.2"})
+    (level,) = result["levels"]
+    assert [(row["host"], row["api_base"], row["share"]) for row in level["deployments"]] == [
+        ("one", "http://127.0.0.1:8080/v1", 0.5),
+        ("two", "http://10.0.0.2:8080/v1", 0.5),
+    ]
+
+
+def test_limits_are_those_of_the_config(registry: Registry) -> None:
+    (level, *_later) = told(registry, "gpt-4o")["levels"]
+    row = level["deployments"][0]
+    assert (row["engine"], row["timeout_seconds"], row["stream_gap_seconds"]) == ("openai", 600, 300)
+    assert told(registry, "gpt-4o")["breaker"] == {"failures": 3, "cooldown_seconds": 300}
+
+
+def test_who_is_down_must_exist(registry: Registry) -> None:
+    with pytest.raises(RegistryError, match="did you mean 'openai'"):
+        told(registry, "gpt-4o", "openaj")
+
+
+def test_the_entry_takes_words_and_wants_a_model(lab: Callable[..., Raw]) -> None:
+    assert entries.explain(lab(), "gpt-4o", GROUPS, None, "openai, vllm")["down"] == ["openai", "vllm"]
+    with pytest.raises(RegistryError, match="-e model="):
+        entries.explain(lab(), "", GROUPS, None, [])
+
+
+def test_the_diff_of_two_registries(routed: Routed) -> None:
+    old = routed(
+        "{exact_matches: {a: vllm, b: vllm, gpt-4o: {provider: openai, fallback: native}}, patterns: {'q*': ollama}}"
+    )
+    new = routed("exact_matches: {b: openai_x, c: vllm, gpt-4o: openai}".replace("openai_x", "python"))
+    assert routing_diff(old, new, GROUPS, {}) == {
+        "added": ["c"],
+        "removed": ["a", "q*"],
+        "rerouted": {"b": {"old": ["vllm/Qwen/Coder-AWQ"], "new": ["python/gguf"]}},
+        "chains": {"gpt-4o": {"old": ["native/lab-tiny"], "new": []}},
+    }
+    assert not any(routing_diff(old, old, GROUPS, {}).values())
+
+
+def test_a_deployments_id_has_no_colon(registry: Registry) -> None:
+    """LiteLLM's usage-based routing cuts an id there, and would refuse every request."""
+    ids = [row["id"] for level in told(registry, "llama3.1:8b")["levels"] for row in level["deployments"]]
+    assert ids == ["llama3.1%3A8b#1|ollama@one/llama3.1%3A8b"]
