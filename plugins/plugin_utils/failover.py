@@ -17,8 +17,6 @@ from typing import Any, TypeAlias
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.patterns import ranked, regex_of
 
 _SHUFFLE = "simple-shuffle"
-# LiteLLM maps a 500 of this client to an error its breaker does not count.
-_UNCOUNTED = ("anthropic",)
 
 
 @dataclass(frozen=True)
@@ -154,7 +152,8 @@ class _Request:
         taken = self.choose(here)
         answered = taken.provider not in self.down
         self.asks.append(Ask(taken, tuple(here), answered))
-        if not answered and taken.prefix not in _UNCOUNTED:
+        # Seen: within a request the failures of a pattern's deployments are not counted.
+        if not answered and step.group in self.router.groups:
             self.failures[taken.id] += 1
         return answered, taken.id
 
