@@ -93,7 +93,7 @@ def router_of(config: Mapping[str, Any]) -> Router:
     settings = config["router_settings"]
     groups: dict[str, tuple[Deployment, ...]] = {}
     for row in config["model_list"]:
-        prefix, _, model = row["litellm_params"]["model"].partition("/")
+        prefix, _slash, model = row["litellm_params"]["model"].partition("/")
         info = row["model_info"]
         found = Deployment(info["id"], info["provider"], prefix, model, row["litellm_params"])
         groups[row["model_name"]] = (*groups.get(row["model_name"], ()), found)
