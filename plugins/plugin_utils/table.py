@@ -50,7 +50,7 @@ def _text(value: Plain) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return ", ".join(_text(item) for item in value)
+        return ",".join(_text(item) for item in value)
     if isinstance(value, dict):
         return ", ".join(f"{key}={_text(item)}" for key, item in value.items())
     return " ".join(str(value).split())

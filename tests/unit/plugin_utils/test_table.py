@@ -18,7 +18,7 @@ def test_columns_are_aligned_and_numbers_stand_right() -> None:
 
 def test_values_are_written_for_people() -> None:
     rows: Plain = [{"a": True, "b": None, "c": ["x", "y"], "d": {"k": False}, "e": "two\nlines"}]
-    assert table(rows) == "A    B  C     D     E\nyes     x, y  k=no  two lines"
+    assert table(rows) == "A    B  C    D     E\nyes     x,y  k=no  two lines"
 
 
 def test_chosen_columns_come_in_their_order_and_may_be_missing() -> None:
