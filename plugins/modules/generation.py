@@ -14,12 +14,12 @@ description:
   - Else it marks the generation complete and deletes old releases beyond O(keep) and artifacts that nothing names.
 author:
   - lab.ai_backend contributors (@lab)
+extends_documentation_fragment:
+  - lab.ai_backend.attributes
 attributes:
   check_mode:
-    description: Says what it would change, exactly, and changes nothing.
     support: full
   diff_mode:
-    description: Shows what changes.
     support: none
 options:
   number:

@@ -14,12 +14,12 @@ description:
   - Names the processes that are not ours and listen on ports that the plan gives to our services.
 author:
   - lab.ai_backend contributors (@lab)
+extends_documentation_fragment:
+  - lab.ai_backend.attributes
 attributes:
   check_mode:
-    description: Says what it would change, exactly, and changes nothing.
     support: full
   diff_mode:
-    description: Shows what changes.
     support: full
 options:
   instances:

@@ -15,12 +15,12 @@ description:
   - The diff is the text that changes against the release the instance runs now.
 author:
   - lab.ai_backend contributors (@lab)
+extends_documentation_fragment:
+  - lab.ai_backend.attributes
 attributes:
   check_mode:
-    description: Says what it would change, exactly, and changes nothing.
     support: full
   diff_mode:
-    description: Shows what changes.
     support: full
 options:
   service:

@@ -15,12 +15,12 @@ description:
   - Models and data below C(/var/lib/ai-backend) stay, unless they are named.
 author:
   - lab.ai_backend contributors (@lab)
+extends_documentation_fragment:
+  - lab.ai_backend.attributes
 attributes:
   check_mode:
-    description: Says what it would change, exactly, and changes nothing.
     support: full
   diff_mode:
-    description: Shows what goes.
     support: full
 options:
   data:

@@ -14,12 +14,13 @@ description:
   - Releases, artifacts, models and data stay.
 author:
   - lab.ai_backend contributors (@lab)
+extends_documentation_fragment:
+  - lab.ai_backend.attributes
+  - lab.ai_backend.generation
 attributes:
   check_mode:
-    description: Says what it would change, exactly, and changes nothing.
     support: full
   diff_mode:
-    description: Shows what changes.
     support: full
 options:
   instances:
@@ -27,14 +28,6 @@ options:
     type: list
     elements: str
     required: true
-  generation:
-    description: Number of the generation that the change belongs to.
-    type: int
-    default: 0
-  registry:
-    description: Hash of the registry that the change comes from.
-    type: str
-    default: ""
 """
 
 EXAMPLES = r"""

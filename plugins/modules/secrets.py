@@ -13,12 +13,12 @@ description:
   - Writes C(/etc/ai-backend/secrets/<file>), 0600, root's own. Values never appear in results, diffs or logs.
 author:
   - lab.ai_backend contributors (@lab)
+extends_documentation_fragment:
+  - lab.ai_backend.attributes
 attributes:
   check_mode:
-    description: Says what it would change, exactly, and changes nothing.
     support: full
   diff_mode:
-    description: Shows what changes.
     support: full
 options:
   files:

@@ -14,12 +14,13 @@ description:
   - The other slot is drained (open answers finish, within O(drain_seconds)) and stopped.
 author:
   - lab.ai_backend contributors (@lab)
+extends_documentation_fragment:
+  - lab.ai_backend.attributes
+  - lab.ai_backend.generation
 attributes:
   check_mode:
-    description: Says what it would change, exactly, and changes nothing.
     support: full
   diff_mode:
-    description: Shows what changes.
     support: none
 options:
   service:
@@ -43,14 +44,6 @@ options:
     description: How long open answers of the other slot may take.
     type: int
     default: 600
-  generation:
-    description: Number of the generation that the change belongs to.
-    type: int
-    default: 0
-  registry:
-    description: Hash of the registry that the change comes from.
-    type: str
-    default: ""
 """
 
 EXAMPLES = r"""

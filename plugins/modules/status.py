@@ -14,12 +14,12 @@ description:
   - Reads releases, instances and generations on the host and asks the services for their health. It needs no registry.
 author:
   - lab.ai_backend contributors (@lab)
+extends_documentation_fragment:
+  - lab.ai_backend.attributes
 attributes:
   check_mode:
-    description: It only reads.
     support: full
   diff_mode:
-    description: It changes nothing.
     support: none
 options:
   host:

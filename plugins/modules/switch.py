@@ -15,12 +15,13 @@ description:
   - With O(slots) it boots the idle slot and leaves the active one alone; M(lab.ai_backend.slot) commits it.
 author:
   - lab.ai_backend contributors (@lab)
+extends_documentation_fragment:
+  - lab.ai_backend.attributes
+  - lab.ai_backend.generation
 attributes:
   check_mode:
-    description: Says what it would change, exactly, and changes nothing.
     support: full
   diff_mode:
-    description: Shows what changes.
     support: partial
 options:
   instance:
@@ -45,14 +46,6 @@ options:
     type: str
     choices: [present, withdrawn]
     default: present
-  generation:
-    description: Number of the generation that a change belongs to.
-    type: int
-    default: 0
-  registry:
-    description: Hash of the registry that the change comes from.
-    type: str
-    default: ""
 """
 
 EXAMPLES = r"""

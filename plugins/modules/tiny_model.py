@@ -15,12 +15,12 @@ description:
   - An existing file is left alone.
 author:
   - lab.ai_backend contributors (@lab)
+extends_documentation_fragment:
+  - lab.ai_backend.attributes
 attributes:
   check_mode:
-    description: Says what it would change, exactly, and changes nothing.
     support: full
   diff_mode:
-    description: The content is binary.
     support: none
 options:
   path:

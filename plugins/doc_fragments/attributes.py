@@ -1,0 +1,18 @@
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What every module of ours says of check mode and diff."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Ansible looks for this class."""
+
+    DOCUMENTATION = r"""
+options: {}
+attributes:
+  check_mode:
+    description: Says what it would change, exactly, and changes nothing.
+  diff_mode:
+    description: Shows what changes.
+"""
