@@ -11,7 +11,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 
 def test_status_needs_no_registry_that_can_be_parsed(tmp_path: pathlib.Path) -> None:
-    (tmp_path / "hosts.yml").write_text("all: {hosts: {localhost: {ansible_connection: local}}}\n")
+    host = f"{{ansible_connection: local, ansible_python_interpreter: {sys.executable}}}"
+    (tmp_path / "hosts.yml").write_text(f"all: {{hosts: {{localhost: {host}}}}}\n")
     (tmp_path / "group_vars").mkdir()
     (tmp_path / "group_vars" / "all.yml").write_text("ai_backend_providers: [\n")
     command = [str(pathlib.Path(sys.executable).with_name("ansible-playbook")), "-i", "hosts.yml"]
