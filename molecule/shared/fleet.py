@@ -114,7 +114,7 @@ class Machine:
         return float(re.search(r"^llamacpp:tokens_predicted_total (\S+)", metrics, re.MULTILINE)[1])
 
     def settled(self) -> bool:
-        """Whether every unit of ours that should run does, and the edge sees its own slot up."""
+        """Whether no unit of ours is on its way up or down, or failed."""
         states = "activating,deactivating,failed,reloading"
         waiting = f"systemctl list-units 'ai-backend-*' --state={states} --no-legend --plain"
         return not self.host.run(waiting).stdout.strip()

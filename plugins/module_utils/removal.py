@@ -17,7 +17,12 @@ USER_PREFIX = "ai-backend-"
 
 
 def our_users():
-    return sorted(entry.pw_name for entry in pwd.getpwall() if entry.pw_name.startswith(USER_PREFIX))
+    """Users made as host_state.make_users makes them; an account of a person with such a name is none."""
+    return sorted(
+        entry.pw_name
+        for entry in pwd.getpwall()
+        if entry.pw_name.startswith(USER_PREFIX) and entry.pw_dir == "/nonexistent"
+    )
 
 
 def held_back(layout):

@@ -30,18 +30,17 @@ def render(file_name, names, values):
 
 
 def stale(layout, files, values):
-    """{file name: text} of the files that are missing, differ or are readable by others; and the files nobody names."""
+    """{file name: text} of the files that are missing, differ or can be read by others.
+
+    A file that the plan no longer names stays: a way back needs it, and no deploy deletes a secret.
+    """
     texts = {name: render(name, names, values) for name, names in sorted(files.items())}
     wrong = {}
     for name, text in texts.items():
         path = os.path.join(layout.secrets, name)
         if read_text(path) != text or os.stat(path).st_mode & 0o777 != 0o600:
             wrong[name] = text
-    try:
-        surplus = sorted(set(os.listdir(layout.secrets)) - set(texts))
-    except FileNotFoundError:
-        surplus = []
-    return wrong, surplus
+    return wrong
 
 
 def write(layout, texts):

@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot, record
+from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import unit_of, write_atomic
 
 
@@ -31,7 +32,8 @@ def backend_of(service, slot):
 def commit(layout, admin, service, slot, patience=30):
     """Send new requests to `slot` from now on: the file first (it decides after any crash), then the running HAProxy.
 
-    Raises SlotError, with nothing changed, when HAProxy has not seen the slot up within `patience` seconds.
+    Raises SlotError when HAProxy has not seen the slot up within `patience` seconds, AdminError when it does not take
+    the change; the file then says what it said before.
     """
     if admin.present:
         seen = wait_until(
@@ -40,9 +42,15 @@ def commit(layout, admin, service, slot, patience=30):
         if not seen:
             status = admin.server(backend_of(service, slot), slot).get("status", "unknown to it")
             raise SlotError("the edge does not see slot %s up after %ds: %s" % (slot, patience, status))
+    previous = active_slot(layout, service)
     write_atomic(layout.active_slot(service), "active %s\n" % slot)
     if admin.present:
-        admin.set_map(layout.active_slot(service), "active", slot)
+        try:
+            admin.set_map(layout.active_slot(service), "active", slot)
+        except AdminError:
+            # Traffic stays where it was, so the file must say so: a reboot would else start a slot nobody committed.
+            write_atomic(layout.active_slot(service), "active %s\n" % previous if previous else "")
+            raise
 
 
 def drain(admin, service, slot, patience):

@@ -223,6 +223,12 @@ def switch_slot(layout, systemd, service, slots, release_id, generation=0, regis
     return result
 
 
+def committed(layout, instance):
+    """Whether the instance is the slot that serves: the way back leaves it alone, whatever failed after its commit."""
+    slot = active_slot(layout, service_of(instance))
+    return bool(slot) and instance == "%s@%s" % (service_of(instance), slot)
+
+
 def withdraw(layout, systemd, instance):
     """Stop an instance and take its unit, drop-in and link away; release, artifact and data stay."""
     unit = unit_of(instance)

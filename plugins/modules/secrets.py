@@ -11,6 +11,7 @@ short_description: Write the secret files of a host
 version_added: 0.1.0
 description:
   - Writes C(/etc/ai-backend/secrets/<file>), 0600, root's own. Values never appear in results, diffs or logs.
+  - A file that O(files) does not name is left alone.
 author:
   - lab.ai_backend contributors (@lab)
 extends_documentation_fragment:
@@ -46,8 +47,6 @@ written:
   returned: success
 """
 
-import os
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
@@ -63,20 +62,15 @@ def main():
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     layout = Layout()
     try:
-        wrong, surplus = stale(layout, module.params["files"], module.params["values"])
+        wrong = stale(layout, module.params["files"], module.params["values"])
     except SecretError as error:
         module.fail_json(msg=str(error))
     if not module.check_mode:
         write(layout, wrong)
-        for name in surplus:
-            os.unlink(os.path.join(layout.secrets, name))
-    lines = ["secret file %s written\n" % name for name in wrong] + [
-        "secret file %s removed\n" % name for name in surplus
-    ]
+    lines = ["secret file %s written\n" % name for name in wrong]
     module.exit_json(
-        changed=bool(wrong or surplus),
+        changed=bool(wrong),
         written=sorted(wrong),
-        removed=surplus,
         diff={"before": "", "after": "".join(lines)},
     )
 

@@ -90,7 +90,13 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.generations import 
 from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError, AdminSocket
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, linked_release, unit_of
 from ansible_collections.lab.ai_backend.plugins.module_utils.slots import follow
-from ansible_collections.lab.ai_backend.plugins.module_utils.switching import SwitchError, switch, switch_slot, withdraw
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching import (
+    SwitchError,
+    committed,
+    switch,
+    switch_slot,
+    withdraw,
+)
 from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd, SystemdError
 
 ARGUMENTS = {
@@ -105,7 +111,7 @@ ARGUMENTS = {
 
 
 def take_away(layout, systemd, instance, check):
-    changed = bool(linked_release(layout, instance))
+    changed = bool(linked_release(layout, instance)) and not committed(layout, instance)
     if changed and not check:
         withdraw(layout, systemd, instance)
     return {"changed": changed, "instance": instance, "unit": unit_of(instance)}

@@ -49,8 +49,11 @@ def play_with_sentinels(tmp_path, cache):
 
 
 def test_the_secrets_before_come_back_and_every_service_takes_them(gateway, client):
+    earlier = "/etc/ai-backend/secrets/of-an-earlier-generation.env"
+    gateway.run(f"install -m 600 /dev/null {earlier}")
     run = play("deploy")
     assert run.code == 0, run.output
+    assert gateway.host.file(earlier).exists, "a deploy deletes no secret: a way back may need it"
     client.http.headers["Authorization"] = f"Bearer {client.key}"
     wait(client.answers, 10)
     assert play("deploy").changed == 0

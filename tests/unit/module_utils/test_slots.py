@@ -82,13 +82,30 @@ def test_a_slot_the_edge_does_not_see_up_is_not_committed(layout: Layout, admin:
     assert active_slot(layout, "litellm") == ""
 
 
-def test_a_map_that_does_not_take_the_value_is_an_error_though_the_file_stands(
+def test_a_commit_that_haproxy_does_not_take_is_taken_back_in_the_file_too(
+    layout: Layout, admin: AdminSocket, haproxy: HAProxy
+) -> None:
+    slots.commit(layout, admin, "litellm", "blue")
+    haproxy.deaf = True
+    with pytest.raises(AdminError, match="set map"):
+        slots.commit(layout, admin, "litellm", "green")
+    assert (active_slot(layout, "litellm"), haproxy.maps) == ("blue", {"active": "blue"})
+
+
+def test_a_first_commit_that_haproxy_does_not_take_leaves_no_slot_active(
     layout: Layout, admin: AdminSocket, haproxy: HAProxy
 ) -> None:
     haproxy.deaf = True
     with pytest.raises(AdminError, match="add map"):
         slots.commit(layout, admin, "litellm", "green")
-    assert active_slot(layout, "litellm") == "green"
+    assert active_slot(layout, "litellm") == ""
+
+
+def test_an_edge_that_routes_elsewhere_than_the_file_says_is_seen(
+    layout: Layout, admin: AdminSocket, haproxy: HAProxy
+) -> None:
+    slots.commit(layout, admin, "litellm", "green")
+    haproxy.maps["active"] = "blue"
     assert slots.follow(layout, admin, "litellm") == "the edge does not route to slot green"
 
 

@@ -199,3 +199,11 @@ def test_the_unit_file_of_a_template_goes_with_its_last_instance(layout: Layout,
     assert os.path.exists(layout.unit("ai-backend-litellm@.service"))
     switching.withdraw(layout, systemd, "litellm@green")
     assert not os.path.exists(layout.unit("ai-backend-litellm@.service"))
+
+
+def test_the_slot_that_serves_is_known_as_committed_and_no_other(layout: Layout) -> None:
+    assert not switching.committed(layout, "litellm@blue")
+    commit(layout, "blue")
+    assert switching.committed(layout, "litellm@blue")
+    assert not switching.committed(layout, "litellm@green")
+    assert not switching.committed(layout, "redis")
