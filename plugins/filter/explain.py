@@ -12,9 +12,16 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.edge import call
 
 
-def explain(registry: object, model: object, groups: object, addresses: object = None, down: object = ()) -> Any:
+def explain(
+    registry: object,
+    model: object,
+    groups: object,
+    addresses: object = None,
+    down: object = (),
+    tokens: object = 0,
+) -> Any:
     """Return where a request for a model goes, and why."""
-    return call(AnsibleFilterError, "explain", registry, model, groups, addresses, down)
+    return call(AnsibleFilterError, "explain", registry, model, groups, addresses, down, tokens)
 
 
 class FilterModule:

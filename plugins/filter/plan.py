@@ -9,16 +9,11 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.edge import attempt, call
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.edge import call
 
 
-def plan(registry: object, groups: object, addresses: object = None, errors: object = "raise") -> Any:
-    """Return the plan of a registry for an inventory; with `errors='list'` the findings and the plan."""
-    if errors == "list":
-        made, findings = attempt("plan", registry, groups, addresses)
-        return {"findings": findings, "plan": made}
-    if errors != "raise":
-        raise AnsibleFilterError("lab.ai_backend.plan: errors is neither 'raise' nor 'list'")
+def plan(registry: object, groups: object, addresses: object = None) -> Any:
+    """Return the plan of a registry for an inventory."""
     return call(AnsibleFilterError, "plan", registry, groups, addresses)
 
 

@@ -13,6 +13,8 @@ import netaddr
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import refused
+
 SECRET_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
@@ -83,7 +85,7 @@ def _url(value: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"\s", value) or port == 0:
         raise ValueError("is not a URL → write http://host:port or https://host/path")
     if parts.username is not None or parts.password is not None:
-        raise ValueError("holds a user or password → give secrets by name: `env_var:` and ai_backend_secrets")
+        raise refused("secrets", "holds a user or password → give secrets by name: `env_var:` and ai_backend_secrets")
     if parts.query or parts.fragment:
         raise ValueError("has a query or fragment → write only scheme, host, port and path")
     return value.rstrip("/")
@@ -91,9 +93,9 @@ def _url(value: str) -> str:
 
 def _model_name(value: str) -> str:
     if not value or re.search(r"\s", value) or not value.isprintable():
-        raise ValueError("is empty or has blanks → write the model's name without blanks")
+        raise refused("names", "is empty or has blanks → write the model's name without blanks")
     if "*" in value:
-        raise ValueError("holds a '*' → a name is exact; globs belong in ai_backend_routing.patterns")
+        raise refused("names", "holds a '*' → a name is exact; globs belong in ai_backend_routing.patterns")
     return value
 
 
@@ -107,7 +109,7 @@ def is_model_name(value: str) -> bool:
 
 def _secret_name(value: str) -> str:
     if not SECRET_NAME.fullmatch(value):
-        raise ValueError("is not a secret's name → write a name such as OPENAI_API_KEY (A-Z, 0-9, _)")
+        raise refused("secrets", "is not a secret's name → write a name such as OPENAI_API_KEY (A-Z, 0-9, _)")
     return value
 
 

@@ -17,34 +17,45 @@ def call(error: type[Exception], entry: str, *arguments: object) -> Any:
 
     Raises `error` with the findings' text, and nothing behind it: a cause would be printed with its values.
     """
-    result, lines, text = _run(entry, arguments)
-    if lines:
-        raise error(text)
-    return result
-
-
-def attempt(entry: str, *arguments: object) -> tuple[Any, list[str]]:
-    """Run an entry of `entries.py`: its plain result and no line, or None and a line for each finding.
-
-    ansible-core 2.19 and newer print the text of a filter's error three times; who takes the lines says them once.
-    """
-    result, lines, _text = _run(entry, arguments)
-    return result, lines
-
-
-def _run(entry: str, arguments: tuple[object, ...]) -> tuple[Any, list[str], str]:
-    """(result, findings as lines, findings as one text)."""
     try:
         # Late, so that a missing library is told with its remedy; Ansible itself would say "No filter named".
         from ansible_collections.lab.ai_backend.plugins.plugin_utils import entries
         from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import RegistryError
         from ansible_collections.lab.ai_backend.plugins.plugin_utils.origins import ansible_origin, located
     except ImportError as missing:
-        name = missing.name or "a Python library"
-        text = f"lab.ai_backend needs {name} in the Python that runs Ansible: {PIP}"
-        return None, [text], text
+        raise error(_needs(missing)) from None
     try:
-        return getattr(entries, entry)(*arguments), [], ""
+        return getattr(entries, entry)(*arguments)
     except RegistryError as wrong:
-        found = RegistryError(located(wrong.findings, arguments[0], ansible_origin()))
-        return None, [str(finding) for finding in found.findings], found.text()
+        text = RegistryError(located(wrong.findings, arguments[0], ansible_origin())).text()
+    raise error(text)
+
+
+def validate(registry: object, groups: object, addresses: object, gpu_memory: object, only: object) -> Any:
+    """Run the entry `validate`: whatever is wrong is its result, so that it can be said once and by whoever asked.
+
+    ansible-core 2.19 and newer print the text of a filter's error three times.
+    """
+    try:
+        from ansible_collections.lab.ai_backend.plugins.plugin_utils import entries
+        from ansible_collections.lab.ai_backend.plugins.plugin_utils.origins import ansible_origin
+    except ImportError as missing:
+        row = {"check": "schema", "severity": "critical", "path": "python", "file": None, "line": None}
+        row |= {"message": _needs(missing), "hint": PIP, "docs": "docs/quick-start.md"}
+        return {
+            "report": {"schema": 1, "critical": 1, "warning": 0, "findings": [row]},
+            "lines": [_needs(missing)],
+            "plan": None,
+        }
+    return entries.validate(registry, groups, addresses, gpu_memory, only, ansible_origin())
+
+
+def unreadable(files: list[str]) -> Any:
+    """The report of a run that ended before the registry was read: what keeps its files from being YAML."""
+    from ansible_collections.lab.ai_backend.plugins.plugin_utils import entries
+
+    return entries.unreadable(files)
+
+
+def _needs(missing: ImportError) -> str:
+    return f"lab.ai_backend needs {missing.name or 'a Python library'} in the Python that runs Ansible: {PIP}"

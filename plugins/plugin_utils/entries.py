@@ -6,18 +6,30 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.lab.ai_backend.plugins.plugin_utils import changes, importing
 from ansible_collections.lab.ai_backend.plugins.plugin_utils import explain as explaining
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.capacity import check_capacity
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, RegistryError
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.live import live_report as joined
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.origins import OriginOf, files_of, located
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import to_plain
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import checked, litellm_text, make_plan
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import litellm_text, make_plan
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import load
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.report import as_lines, document, scoped, wanted_of
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.sources import read_files, twice_in
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.table import table
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation import Inventory, checked
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation import validate as validated
 
 
 def registry(raw: object) -> dict[str, Any]:
     """The checked registry with every default written out; secrets by name only, as present or not."""
     loaded = load(raw)
-    return {**loaded.dump(), "secrets": dict(sorted(loaded.secrets.items())), "warnings": list(loaded.warnings)}
+    return {
+        **loaded.dump(),
+        "secrets": dict(sorted(loaded.secrets.items())),
+        "warnings": [str(finding) for finding in loaded.warnings],
+    }
 
 
 def plan(raw: object, groups: object, addresses: object) -> dict[str, Any]:
@@ -25,26 +37,96 @@ def plan(raw: object, groups: object, addresses: object) -> dict[str, Any]:
     return make_plan(checked(raw, groups, addresses), groups, addresses)
 
 
+def validate(
+    raw: object, groups: object, addresses: object, gpu_memory: object, only: object, origin_of: OriginOf
+) -> dict[str, Any]:
+    """All that is wrong with a registry, as {report, lines, plan}; `plan` is None while anything critical is wrong."""
+    try:
+        wanted = wanted_of(to_plain(only))
+    except RegistryError as error:
+        return {"report": document(error.findings), "lines": as_lines(error.findings), "plan": None}
+    outcome = validated(raw, Inventory(groups, addresses, gpu_memory), twice_in(files_of(raw, origin_of)))
+    findings = scoped(located(outcome.findings, raw, origin_of), wanted)
+    return {"report": document(findings), "lines": as_lines(findings), "plan": outcome.plan}
+
+
+def live_report(found: object, report: object, only: object) -> dict[str, Any]:
+    """What was found on hosts, alone and joined to a report, and as lines."""
+    return joined(found, report, only)
+
+
+def live_capacity(
+    raw: object, groups: object, addresses: object, host: object, memory_mib: object
+) -> list[dict[str, str]]:
+    """Findings of a host whose models need more than its cards have, in the shape of those from hosts.
+
+    `memory_mib` is the memory of each card; none says nothing.
+    """
+    cards = to_plain(memory_mib)
+    if not isinstance(cards, list) or not cards:
+        return []
+    name, sound = str(host), checked(raw, groups, addresses)
+    memory = {name: round(sum(float(str(card)) for card in cards) / 1024, 1)}
+    found = check_capacity(sound, make_plan(sound, groups, addresses), memory, "has")
+    return [
+        {"check": f.check, "severity": f.severity, "path": f.path, "message": f.problem, "hint": f.remedy, "host": name}
+        for f in found
+    ]
+
+
+def unreadable(files: list[str]) -> dict[str, Any]:
+    """The report of a run that ended before the registry was read."""
+    found = read_files(files).findings
+    problem = "Ansible ended before it was read", "see what it says on standard error"
+    return document(found or [Finding("registry", *problem, check="yaml")])
+
+
 def litellm_config(raw: object, groups: object, addresses: object, host: object) -> str:
     """LiteLLM's config for one gateway host, as YAML text."""
     return litellm_text(checked(raw, groups, addresses), groups, addresses, str(host))
 
 
-def explain(raw: object, model: object, groups: object, addresses: object, down: object) -> dict[str, Any]:
-    """Where a request for a model goes, and why; `down` is a provider that fails, or a list of them."""
+def explain(
+    raw: object, model: object, groups: object, addresses: object, down: object, tokens: object = 0
+) -> dict[str, Any]:
+    """Where a request for a model goes, and why.
+
+    `down` is a provider that fails, or a list of them; `tokens` is the length of the prompt.
+    """
+    length = str(to_plain(tokens) or 0).strip()
+    if not length.isdecimal():
+        raise RegistryError([Finding("tokens", "is no number", "write `-e tokens=<length of the prompt>`")])
     names = to_plain(down) or []
     failing = [str(name) for name in names] if isinstance(names, list) else str(names).replace(",", " ").split()
     name = str(model or "").strip()
     if not name:
-        raise RegistryError([Finding("model", "is not given", "write `-e model=<the name a client asks for>`")])
-    result = explaining.explain(checked(raw, groups, addresses), name, groups, addresses, failing)
+        raise RegistryError(
+            [Finding("model", "is not given", "write `-e model=<the name a client asks for>`", check="references")]
+        )
+    result = explaining.explain(checked(raw, groups, addresses), name, groups, addresses, failing, int(length))
     return {**result, "text": explaining.as_lines(result)}
 
 
 def routing_diff(old: object, new: object, groups: object, addresses: object) -> dict[str, Any]:
     """What another registry changes for clients."""
     registries = checked(old, groups, addresses), checked(new, groups, addresses)
-    return explaining.routing_diff(*registries, groups, addresses)
+    return changes.routing_diff(*registries, groups, addresses)
+
+
+def config_changes(old: object, new: object) -> dict[str, Any]:
+    """What a gateway's new config changes for clients."""
+    return changes.config_changes(str(old or ""), str(new or ""))
+
+
+def import_config(source: object, base_url: object) -> dict[str, Any]:
+    """Registry files from a configuration of today: a path, or {name: text}."""
+    plain = to_plain(source)
+    if isinstance(plain, dict):
+        return importing.import_texts({name: str(text) for name, text in plain.items()}, str(base_url or ""))
+    if not plain:
+        remedy = "write `-e import_from=<file, folder or http://host:port of an Ollama>`"
+        raise RegistryError([Finding("import_from", "is not given", remedy)])
+    return importing.import_path(str(plain), str(base_url or ""))
 
 
 def status_table(rows: object, columns: object) -> str:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where a request for a model goes, and why; and what changes between two registries.
+"""Where a request for a model goes, and why.
 
 Nothing is decided here: the rule comes from the resolver's groups, who is asked comes from the config that is written
 for the gateway, read as LiteLLM reads it (failover.py).
@@ -23,19 +23,24 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.routing import ROOT
 Plain = dict[str, Any]
 
 
-def explain(registry: Registry, model: str, groups: object, addresses: object, down: Collection[str] = ()) -> Plain:
+def explain(
+    registry: Registry, model: str, groups: object, addresses: object, down: Collection[str] = (), tokens: int = 0
+) -> Plain:
     """Return where a request for `model` goes, as plain data.
 
     {model, gateway: host, group: name in LiteLLM or None, rule: None or {kind, path, why},
      passed_over: [{kind, path, why}], strategy, levels: [{strategy, deployments: [deployment]}], chain: [group],
      asked: [ask], answers: provider or None, down: [provider],
      when_down: [{down: [provider], asked: [ask], answers}],
+     when_long: [{over: tokens, asked: [ask], answers}],
      breaker: {failures, cooldown_seconds}, warnings: [str]}
 
-    deployment: {id, provider, engine, host, model, api_base, weight, share, timeout_seconds, stream_gap_seconds}.
+    deployment: {id, provider, engine, host, model, api_base, weight, share, timeout_seconds, stream_gap_seconds,
+     max_input_tokens}.
     ask: {provider, model, host, one_of: [provider], answered}. Of several that share the traffic those that fail are
     shown as asked first, so an `asked` is the longest way a request can take. kind: exact, capability, pattern or
     default. `down` are providers that fail; `when_down` takes out one provider after the other, in the order asked.
+    `tokens` is the length of the prompt; `when_long` is what a longer one leads to, where the gateway looks at that.
 
     Raises RegistryError for a provider in `down` that there is none of, and when the inventory does not carry the
     registry.
@@ -60,13 +65,14 @@ def explain(registry: Registry, model: str, groups: object, addresses: object, d
         "levels": list(_levels(registry, router, model, group)) if group else [],
         "chain": list(router.chain(model)) if group else [],
         "down": sorted(down),
-        **_outcome(router, model, down if group else ()),
+        **_outcome(router, model, down if group else (), tokens),
         "when_down": _when_down(router, model) if group else [],
+        "when_long": _when_long(router, model) if group else [],
         "breaker": {
             "failures": registry.gateway.breaker.failures,
             "cooldown_seconds": registry.gateway.breaker.cooldown_seconds,
         },
-        "warnings": list(registry.warnings),
+        "warnings": [str(finding) for finding in registry.warnings],
     }
     return result
 
@@ -82,7 +88,7 @@ def router_at(place: Placement, gateway: str) -> Router:
 def _unknown(registry: Registry, down: Collection[str]) -> Iterator[Finding]:
     for name in sorted(set(down) - set(registry.providers)):
         hint = suggest(name, registry.providers) or "name providers of ai_backend_providers"
-        yield Finding("down", f"'{name}' is not a provider", hint)
+        yield Finding("down", f"'{name}' is not a provider", hint, check="references")
 
 
 # -- the rule -----------------------------------------------------------------------------------------------------
@@ -124,6 +130,9 @@ def _named(registry: Registry, group: Group) -> tuple[str, str]:
         return join(ROOT, "load_balancing", name), f"'{name}' is a pool"
     if name in routing.exact_matches:
         return join(ROOT, "exact_matches", name), f"'{name}' has an exact match"
+    listed = next((rule for rule in routing.patterns if name in rule.names), None)
+    if listed is not None:
+        return join(ROOT, "patterns", listed.pattern), f"'{name}' is one of the names of a regex"
     owner = group.levels[0][0].provider
     return join("ai_backend_providers", owner, "models"), f"'{name}' is a model of '{owner}'"
 
@@ -177,6 +186,7 @@ def _deployment(registry: Registry, deployment: Deployment, level: Sequence[Depl
         "share": round(share, 4),
         "timeout_seconds": params["timeout"],
         "stream_gap_seconds": params["stream_timeout"],
+        "max_input_tokens": deployment.limit,
     }
 
 
@@ -194,8 +204,8 @@ def _worst_first(down: Collection[str]) -> Any:
     return choose
 
 
-def _outcome(router: Router, model: str, down: Collection[str]) -> Plain:
-    asked = asks(router, model, down, _worst_first(down))
+def _outcome(router: Router, model: str, down: Collection[str], tokens: int = 0) -> Plain:
+    asked = asks(router, model, down, _worst_first(down), tokens)
     answered = next((ask.deployment.provider for ask in asked if ask.answered), None)
     return {"asked": [_ask(ask) for ask in asked], "answers": answered}
 
@@ -219,6 +229,16 @@ def _when_down(router: Router, model: str) -> list[Plain]:
         down.append(answers)
         rows.append({"down": sorted(down), **_outcome(router, model, down)})
     return rows
+
+
+def _when_long(router: Router, model: str) -> list[Plain]:
+    """Step over one limit after the other, of those that anybody on the way has."""
+    if not router.checks_length:
+        return []
+    everybody = {deployment.provider for group in router.groups.values() for deployment in group}
+    way = asks(router, model, everybody, lambda one_of: one_of[0])
+    limits = {d.limit for d in (*router.deployments(model), *(ask.deployment for ask in way)) if d.limit is not None}
+    return [{"over": limit, **_outcome(router, model, (), limit + 1)} for limit in sorted(limits)]
 
 
 # -- for people ---------------------------------------------------------------------------------------------------
@@ -245,60 +265,17 @@ def as_lines(told: Plain) -> list[str]:
     if told["down"]:
         lines.append(f"  {_outage(told)}")
     lines += [f"  {_outage(row)}" for row in told["when_down"]]
+    lines += [f"  prompt over {row['over']} tokens: {_way_of(row)}" for row in told["when_long"]]
     breaker = told["breaker"]
     lines.append(f"  breaker: out after {breaker['failures']} failures, for {breaker['cooldown_seconds']} s")
     return lines
 
 
 def _outage(row: Plain) -> str:
+    return f"down: {', '.join(row['down'])}: {_way_of(row)}"
+
+
+def _way_of(row: Plain) -> str:
     way = ", ".join(f"{ask['provider']}/{ask['model']}" for ask in row["asked"]) or "nobody"
     answer = f"{row['answers']} answers" if row["answers"] else "nobody answers"
-    return f"down: {', '.join(row['down'])}: asks {way}: {answer}"
-
-
-# -- two registries -----------------------------------------------------------------------------------------------
-
-
-def routing_diff(old: Registry, new: Registry, groups: object, addresses: object) -> Plain:
-    """What another registry changes for clients, as plain data.
-
-    {added: [name], removed: [name], rerouted: {name: {old: [target], new: [target]}},
-     chains: {name: {old: [target], new: [target]}}}
-
-    Names are models, capabilities and patterns, `*` the default. A target is `provider/model` with its weight; a name
-    is rerouted when who is asked first changed, its chain changed when who is asked after that did. Hosts do not
-    count: a provider that moves is the same provider.
-    """
-    routers = []
-    for registry in (old, new):
-        place = Placement(registry, groups, addresses)
-        if place.findings:
-            raise RegistryError(place.findings)
-        routers.append(router_at(place, place.gateways[0]))
-    before, after = (set(router.groups) for router in routers)
-    rerouted, chains = {}, {}
-    for name in sorted(before & after):
-        was, now = (_way(router, name) for router in routers)
-        if was[0] != now[0]:
-            rerouted[name] = {"old": was[0], "new": now[0]}
-        if was[1] != now[1]:
-            chains[name] = {"old": was[1], "new": now[1]}
-    return {"added": sorted(after - before), "removed": sorted(before - after), "rerouted": rerouted, "chains": chains}
-
-
-def _way(router: Router, name: str) -> tuple[list[str], list[str]]:
-    """Who is asked first, and who after that when everybody fails."""
-    found = router.deployments(name)
-    first = min((d.order for d in found if d.order is not None), default=None)
-    level = [deployment for deployment in found if deployment.order == first]
-    strategy = router.strategies.get(name)
-    heads = [_line(deployment) for deployment in level] + ([f"by {strategy}"] if strategy else [])
-    everybody = {deployment.provider for group in router.groups.values() for deployment in group}
-    later = [a.deployment for a in asks(router, name, everybody, lambda one_of: one_of[0])]
-    rest = dict.fromkeys(_line(deployment, False) for deployment in later if deployment.id not in {d.id for d in level})
-    return list(dict.fromkeys(heads)), list(rest)
-
-
-def _line(deployment: Deployment, weighted: bool = True) -> str:
-    weight = deployment.params.get("weight")
-    return f"{deployment.provider}/{deployment.model}" + (f" weight {weight}" if weight and weighted else "")
+    return f"asks {way}: {answer}"

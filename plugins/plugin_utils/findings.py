@@ -13,9 +13,12 @@ import re
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticCustomError
+
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.checks import BY_VALUE, CHECKS, Check, Severity
 
 # In our own ValueErrors this separates the problem from the remedy.
 ARROW = " → "
@@ -25,16 +28,31 @@ _SECRET_WORDS = frozenset({"api_key", "apikey", "key", "token", "password", "sec
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """One thing that is wrong. `path` is like `ai_backend_providers.ollama.models[0].name`, `where` is file:line."""
+    """One thing that is wrong, or that people should know.
+
+    `path` is like `ai_backend_providers.ollama.models[0].name`, `where` is file:line, `check` one of checks.CHECKS.
+    """
 
     path: str
     problem: str
     remedy: str
     where: str = ""
+    check: Check = "schema"
+    severity: Severity = "critical"
 
     def __str__(self) -> str:
         place = f" ({self.where})" if self.where else ""
         return f"{self.path}: {self.problem}{ARROW}{self.remedy}{place}"
+
+
+def warning(path: str, problem: str, remedy: str, check: Check) -> Finding:
+    """What people should know, and what stops nothing."""
+    return Finding(path, problem, remedy, check=check, severity="warning")
+
+
+def refused(check: Check, text: str) -> PydanticCustomError:
+    """What a validator raises for another check than `schema`; `text` is `what is wrong → what to write`."""
+    return PydanticCustomError(check, "{text}", {"text": text})
 
 
 class RegistryError(ValueError):
@@ -64,6 +82,15 @@ def join(root: str, *parts: str | int) -> str:
     return path
 
 
+_STEP = re.compile(r'\.?([A-Za-z0-9_-]+)|\["((?:[^"]|"(?!\]))*)"\]|\[(\d+)\]')
+
+
+def steps_of(path: str) -> tuple[str | int, ...]:
+    """Take a path of `join` apart: `a.b["c:1"].d[0]` is a, b, c:1, d and 0."""
+    found = _STEP.finditer(path)
+    return tuple(int(m[3]) if m[3] else m[2] if m[2] is not None else m[1] for m in found)
+
+
 def suggest(word: str, known: Iterable[str]) -> str:
     """Return `did you mean 'x'?`, or the first known words, or an empty string when there are none."""
     names = sorted(set(known))
@@ -81,7 +108,19 @@ def suggest(word: str, known: Iterable[str]) -> str:
 def from_pydantic(error: ValidationError, root: str, model: type[BaseModel]) -> list[Finding]:
     """Turn a ValidationError of `model`, read from the variable or key `root`, into findings."""
     rows = error.errors(include_input=False, include_url=False, include_context=False)
-    return [_finding(root, model, row["loc"], row["type"], row["msg"]) for row in rows]
+    found = [(_finding(root, model, row["loc"], row["type"], row["msg"]), row["type"]) for row in rows]
+    return [
+        replace(finding, check=_check_of(kind, root)) if finding.check == "schema" else finding
+        for finding, kind in found
+    ]
+
+
+def _check_of(kind: str, root: str) -> Check:
+    """A validator's own check; what has the wrong form is `schema`, a wrong value belongs to the variable's check."""
+    if kind in CHECKS:
+        return typing.cast(Check, kind)
+    wrong_form = kind in ("missing", "extra_forbidden") or kind.endswith(("_type", "_parsing", "_from_float"))
+    return "schema" if wrong_form else BY_VALUE.get(root, "schema")
 
 
 def _finding(root: str, model: type[BaseModel], loc: Sequence[str | int], kind: str, message: str) -> Finding:
@@ -92,7 +131,7 @@ def _finding(root: str, model: type[BaseModel], loc: Sequence[str | int], kind: 
         return Finding(path, "is missing", f"write `{parts[-1]}: …`")
     if kind == "extra_forbidden":
         return _unknown_key(path, str(parts[-1]), owner_of(model, parts))
-    if kind == "value_error":
+    if kind == "value_error" or kind in CHECKS:
         problem, _arrow, remedy = message.removeprefix("Value error, ").partition(ARROW)
         return Finding(path, problem, remedy or "correct it")
     if kind in ("model_type", "dict_type", "model_attributes_type"):
@@ -113,7 +152,7 @@ def _unknown_key(path: str, word: str, owner: type[BaseModel] | None) -> Finding
         return Finding(path, "is not supported", refused[word])
     if word.lower() in _SECRET_WORDS:
         remedy = "a secret is given by name: write `env_var: SOME_NAME` and put SOME_NAME into ai_backend_secrets"
-        return Finding(path, "a secret does not belong here", remedy)
+        return Finding(path, "a secret does not belong here", remedy, check="secrets")
     hint = suggest(word, _words(owner))
     return Finding(path, "unknown key", f"{hint} else remove it" if hint.startswith("did") else f"remove it ({hint})")
 

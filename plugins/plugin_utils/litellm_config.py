@@ -34,6 +34,10 @@ _PREFIX = {
 }
 # LiteLLM's default for `max_fallbacks`; a longer chain would end there, unseen.
 _MAX_FALLBACKS = 5
+# Strategies that are LiteLLM's own for a group, or that are written as `order`.
+_LEVELS = ("simple-shuffle", "priority", "context-based")
+# LiteLLM takes a price of 0 for none, and counts that dearer than any; dollars a token.
+_FREE = 1e-12
 _REFERENCE = re.compile(r"os\.environ/([A-Z][A-Z0-9_]*)")
 
 # Where a provider is reached from this gateway: (host, api_base without the path of the API).
@@ -174,6 +178,8 @@ def _params(registry: Registry, group: Group, target: Target, base: str) -> dict
     entry = provider.entry(target.model or "")
     if entry is not None:
         params |= _entry_params(entry, provider)
+    if group.strategy == "cost-based-routing":
+        params |= {key: value or _FREE for key, value in params.items() if key.endswith("_cost_per_token")}
     return params
 
 
@@ -225,6 +231,9 @@ def _info(provider: Provider, target: Target) -> dict[str, Any]:
     if entry is not None:
         if entry.context_length is not None:
             info["max_input_tokens"] = entry.context_length
+            if _PREFIX[provider.type] == "ollama_chat":
+                # Seen: LiteLLM looks such a model up by its client, knows none, and leaves the limit out.
+                info["litellm_provider"] = "ollama_chat"
         described = {"quantization": entry.quantization, "size": entry.size, "specialty": entry.specialty}
         info |= {name: value for name, value in described.items() if value is not None}
         if entry.tags:
@@ -278,10 +287,15 @@ def _router_settings(registry: Registry, fallbacks: list[dict[str, list[str]]], 
         # A group of the model's own name: its strategy applies to the model and no further name is listed.
         {"group_name": name, "models": [name], "routing_strategy": group.strategy}
         for name, group in registry.routes.groups.items()
-        if group.strategy not in ("simple-shuffle", "priority") and not group.wildcard
+        if group.strategy not in _LEVELS and not group.wildcard
     ]
     if groups:
         settings["routing_groups"] = groups
+    if any(group.strategy == "context-based" for group in registry.routes.groups.values()):
+        # It holds for all groups: none asks a model for more than its max_input_tokens.
+        settings["enable_pre_call_checks"] = True
+        # Once one group has such a list, the others' `fallbacks` no longer count for a prompt that is too long.
+        settings["context_window_fallbacks"] = fallbacks
     if any(e.rate_limits is not None for p in registry.providers.values() if p.active for e in p.entries):
         settings["optional_pre_call_checks"] = ["enforce_model_rate_limits"]
     return settings

@@ -19,6 +19,7 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import (
     Words,
 )
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.llama_cpp import Environment, LlamaCppOptions
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.sizes import declared_size, named_size
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FILE_URL = re.compile(r"https?://\S+")
@@ -109,6 +110,12 @@ class BaseModelEntry(Described):
     """One price, or `input` and `output`; LiteLLM counts with it."""
     rate_limits: RateLimits | None = None
     """Limits of this model at this provider."""
+
+    @property
+    def billions(self) -> float | None:
+        """Parameters in billions: what `size` says, else what stands in the name; None when neither says it."""
+        declared = declared_size(self.size) if self.size is not None else None
+        return declared if declared is not None else named_size(self.name)
 
 
 class RemoteModel(BaseModelEntry):

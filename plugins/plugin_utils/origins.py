@@ -36,6 +36,21 @@ def ansible_origin() -> OriginOf:
     return origin_of
 
 
+def files_of(raw: object, origin_of: OriginOf) -> list[str]:
+    """The files the variables of a registry stand in, sorted; none where the core does not say."""
+    files: set[str] = set()
+    try:
+        if isinstance(raw, Mapping):
+            for name in list(raw):
+                value = raw[name]
+                inside = list(value) if isinstance(value, Mapping) else []
+                places = (origin_of(one) for one in (value, *inside))
+                files |= {place.rpartition(":")[0] for place in places if place is not None}
+    except Exception:  # noqa: S110  # a template that cannot be rendered here is reported where it is used
+        pass
+    return sorted(files)
+
+
 def located(findings: Iterable[Finding], raw: object, origin_of: OriginOf) -> list[Finding]:
     """Findings with the place of the nearest key of their path in `raw`, the registry as Ansible gave it."""
     findings = list(findings)
@@ -47,7 +62,12 @@ def located(findings: Iterable[Finding], raw: object, origin_of: OriginOf) -> li
                 _collect(raw[name], f"ai_backend_{name}", origin_of, places, name != "secrets")
     except Exception:  # noqa: S110  # a template that cannot be rendered twice must not hide the findings
         pass
-    return [replace(finding, where=_nearest(finding.path, places)) for finding in findings]
+    return at_places(findings, places)
+
+
+def at_places(findings: Iterable[Finding], places: Mapping[str, str]) -> list[Finding]:
+    """Findings with the place of the nearest key of their path; `places` is path -> file:line."""
+    return [replace(finding, where=finding.where or _nearest(finding.path, places)) for finding in findings]
 
 
 def _collect(value: object, path: str, origin_of: OriginOf, places: dict[str, str], deep: bool) -> None:

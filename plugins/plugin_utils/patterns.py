@@ -10,34 +10,61 @@ then the one with more special characters, then the one that stands first.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
+from ansible_collections.lab.ai_backend.plugins.plugin_utils import regexes
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import is_model_name
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import refused
+
 _SPECIAL = ("*", "+", "?", "\\", "^", "$", "|", "(", ")")
-_ESCAPED = re.compile(r"\\([^A-Za-z0-9])")
+_ONLY = "it knows only `*`"
+# Globs that a message shows.
+_SHOWN = 6
 
 
 def glob_of(text: str) -> str:
-    """Turn a regex of the list form into a glob, as `re.match` would use it; plain globs stay as they are.
+    """Turn a regex of the list form into a glob, as `re.match` would use it.
 
-    LiteLLM knows only `*`. `^` is what it does anyway; an open end (`^qwen`) is `qwen*`.
+    LiteLLM knows only `*`. Plain globs stay as they are; an open end (`^qwen`) is `qwen*`; a regex that stands for a
+    few names and no others stays too, see names_of.
 
-    Raises ValueError for a regex that needs more than that.
+    Raises ValueError for a regex that needs more than that, with the nearest globs.
     """
     if re.fullmatch(r"[^\\^$+?|()\[\]{}]*", text) and ".*" not in text and "*" in text:
         return text
-    body = text.removeprefix("^")
-    anchored = body.endswith("$") and not body.endswith("\\$")
-    if anchored:
-        body = body[:-1]
-    marked = _ESCAPED.sub(lambda found: f"\x00{ord(found[1]):04x}", body).replace(".*", "\x01").replace(".+", "\x01")
-    # A bare dot stands for itself in most hand-written patterns (llama3.1), and LiteLLM can only take it so.
-    if re.search(r"[\\^$*+?|()\[\]{}]", marked):
-        raise ValueError(
-            "pattern is a regex that LiteLLM cannot match, it knows only `*` → write one glob for each alternative"
-        )
-    glob = re.sub("\x00([0-9a-f]{4})", lambda found: chr(int(found[1], 16)), marked.replace("\x01", "*"))
-    return glob if anchored or glob.endswith("*") else glob + "*"
+    try:
+        language = regexes.language(text)
+    except regexes.TooManyError:
+        problem = f"is a regex for more than {regexes.LIMIT} names → write globs (`name*`), or names in `exact_matches`"
+        raise refused("routes", problem) from None
+    except regexes.UnreadableError:
+        raise refused("routes", f"is a regex LiteLLM cannot match, {_ONLY} → write globs such as `name*`") from None
+    if names_of(text):
+        return text
+    if len(language.words) == 1 and language.exact:
+        return language.words[0]
+    globs = [f"`{word}`" for word in language.words[:_SHOWN]]
+    rest = len(language.words) - len(globs)
+    more = f" and {rest} more like these" if rest else ""
+    raise refused(
+        "routes",
+        f"is a regex LiteLLM cannot match, {_ONLY} → write one pattern each: {', '.join(globs)}{more}"
+        + ("" if language.exact else ", which take more names than it"),
+    )
+
+
+@lru_cache(maxsize=4096)
+def names_of(text: str) -> tuple[str, ...]:
+    """The names that a regex such as `^(a|b)$` stands for; none when it is a glob, or stands for others too."""
+    if "*" in text or not text.startswith("^"):
+        return ()
+    try:
+        names = regexes.language(text).names
+    except ValueError:
+        return ()
+    return names if all(is_model_name(name) for name in names) else ()
 
 
 def regex_of(glob: str) -> str:
@@ -113,6 +140,14 @@ def steals(first: str, second: str) -> bool:
     return False
 
 
+def covers(first: str, second: str) -> bool:
+    """Whether LiteLLM sends every name that matches `second` to `first`, were that asked before it.
+
+    A letter that stands in neither can only be taken by a `*`, and then anything in its place is.
+    """
+    return matches(first, second.replace("*", "\x00"))
+
+
 def _closure(glob: str, places: set[int]) -> frozenset[int]:
     """Places reached without reading a letter: a `*` may stand for nothing."""
     result = set(places)
@@ -132,15 +167,34 @@ def _read(glob: str, places: frozenset[int], letter: str) -> frozenset[int]:
 def conflicts(written: Sequence[str]) -> Iterator[tuple[str, str, str]]:
     """Yield (glob, problem, remedy) for patterns LiteLLM would not decide as they are written.
 
-    Refused are overlapping patterns whose written order is not LiteLLM's, and patterns that take another's names
-    only because nothing anchors their end.
+    Refused are overlapping patterns whose written order is not LiteLLM's, patterns that take another's names only
+    because nothing anchors their end, and patterns that are left without any name.
     """
-    for index, earlier in enumerate(written):
-        for later in written[index + 1 :]:
-            if earlier == later:
-                yield later, "stands there twice", "keep one of them"
-            else:
-                yield from _conflict(earlier, later)
+    for one, other in _pairs(written):
+        earlier, later = written[one], written[other]
+        if earlier == later:
+            yield later, "stands there twice", "keep one of them"
+        else:
+            yield from _conflict(earlier, later)
+
+
+def _pairs(written: Sequence[str]) -> list[tuple[int, int]]:
+    """Pairs that a name can match both of, as indexes in written order; with many patterns most pairs are none.
+
+    What stands before the first `*` of one has to begin that of the other.
+    """
+    by_head: dict[str, list[int]] = defaultdict(list)
+    heads = [glob.partition("*")[0] for glob in written]
+    for index, head in enumerate(heads):
+        by_head[head].append(index)
+    pairs = {
+        (min(index, other), max(index, other))
+        for index, head in enumerate(heads)
+        for length in range(len(head) + 1)
+        for other in by_head.get(head[:length], ())
+        if other != index
+    }
+    return sorted(pairs)
 
 
 def _conflict(earlier: str, later: str) -> Iterator[tuple[str, str, str]]:
@@ -148,6 +202,8 @@ def _conflict(earlier: str, later: str) -> Iterator[tuple[str, str, str]]:
     if first == later and overlap(earlier, later):
         problem = f"overlaps with '{earlier}' written before it, but LiteLLM asks the longer one first"
         yield later, problem, f"write it before '{earlier}'"
+    elif covers(first, second):
+        yield later, f"never decides: '{earlier}' takes all its names", "remove it, or make it the longer one"
     elif steals(first, second):
         problem = f"LiteLLM does not anchor the end, so '{first}' takes names of '{second}'"
         yield later, problem, f"end '{first}' with `*`, or make '{second}' the longer one"

@@ -17,9 +17,10 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.llama_cpp import en
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.models import LlamaCppModel
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import to_plain
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.providers import LlamaCpp, Provider
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import Registry, examine
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import Registry
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.routes import Target
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.secrets import missing
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.upstreams import upstreams
 
 SCHEMA = 1
 MODELS_DIRECTORY = "/var/lib/ai-backend/models"
@@ -53,7 +54,9 @@ class Placement:
             known = suggest(group, (name for name, members in self.groups.items() if members))
             hint = f" ({known})" if known.startswith("did") else ""
             problem = f"the inventory group '{group}' has no host, but {why}"
-            self.findings.append(Finding(path, problem, f"add a host to '{group}' in the inventory{hint}"))
+            self.findings.append(
+                Finding(path, problem, f"add a host to '{group}' in the inventory{hint}", check="references")
+            )
         return hosts
 
     def _redis_host(self) -> str | None:
@@ -62,7 +65,7 @@ class Placement:
         hosts = self._hosts("redis", "inventory", "the cache runs on it (or write ai_backend_cache.enabled: false)")
         if len(hosts) > 1:
             problem = f"the inventory group 'redis' has {len(hosts)} hosts, and the gateways share one cache"
-            self.findings.append(Finding("inventory", problem, "leave one host in 'redis'"))
+            self.findings.append(Finding("inventory", problem, "leave one host in 'redis'", check="references"))
         return hosts[0] if hosts else None
 
     def _engines(self) -> dict[str, list[str]]:
@@ -95,7 +98,7 @@ class Placement:
                 if port is not None and port in taken:
                     path = join("ai_backend_ports", "services", service)
                     problem = f"port {port} is also '{taken[port]}' on host '{host}'"
-                    self.findings.append(Finding(path, problem, "give one of them another port"))
+                    self.findings.append(Finding(path, problem, "give one of them another port", check="ports"))
                 taken.setdefault(port or 0, service)
             files: dict[str, tuple[str, dict[str, str]]] = {}
             for name in self.engines_on(host):
@@ -104,7 +107,7 @@ class Placement:
                 if other[1] != model["source"]:
                     path = join("ai_backend_providers", name, "models", 0)
                     problem = f"its file on host '{host}' is that of '{other[0]}', from another source"
-                    self.findings.append(Finding(path, problem, "give the models different names"))
+                    self.findings.append(Finding(path, problem, "give the models different names", check="names"))
 
     def check_addresses(self) -> None:
         """Ask for each address that the plan will need, so that all that are missing are said at once."""
@@ -154,11 +157,11 @@ class Placement:
         address = parse_address(given)
         if address is None:
             problem = "has no address" if not given else "has a name instead of an IP address"
-            self.findings.append(Finding(f"inventory.{host}", f"{problem}, but {why}", remedy))
+            self.findings.append(Finding(f"inventory.{host}", f"{problem}, but {why}", remedy, check="references"))
             return given
         if address.is_loopback() or not int(address):
             problem = f"has an address of its own only, but {why}"
-            self.findings.append(Finding(f"inventory.{host}", problem, remedy))
+            self.findings.append(Finding(f"inventory.{host}", problem, remedy, check="references"))
         return str(address)
 
     def endpoints(self, provider: str, gateway: str) -> list[tuple[str, str]]:
@@ -188,21 +191,21 @@ def make_plan(registry: Registry, groups: object, addresses: object) -> dict[str
 
     {schema, registry_hash, warnings: [str], models: [str], members: [host], providers: [row], ports: [row],
      hosts: {host: {address, redis, llama_cpp: [engine], litellm, edge: {gateway, published: [service]}, secrets:
-     {file: {key: secret name}}, instances: [str]}}}. All lists are sorted, all ports are ints, a slice a host does
-    not need is None or empty.
+     {file: {key: secret name}}, instances: [str], ports: {instance: port}, upstreams: [upstreams.py], cache: {host,
+     address, port}}}}. All lists are sorted, all ports are ints, a slice a host does not need is None or empty.
 
     Raises RegistryError when the inventory does not carry the registry.
     """
     place = Placement(registry, groups, addresses)
     place.check_addresses()
-    findings = [*place.findings, *_check_extra(registry)]
+    findings = [*place.findings, *check_extra(registry)]
     if findings:
         raise RegistryError(findings)
     hosts = {host: _host(place, host) for host in place.members}
     return {
         "schema": SCHEMA,
         "registry_hash": registry.hash,
-        "warnings": list(registry.warnings),
+        "warnings": [str(finding) for finding in registry.warnings],
         "models": registry.routes.names,
         "members": place.members,
         "providers": [_provider_row(place, name, provider) for name, provider in registry.providers.items()],
@@ -211,37 +214,14 @@ def make_plan(registry: Registry, groups: object, addresses: object) -> dict[str
     }
 
 
-def checked(raw: object, groups: object, addresses: object) -> Registry:
-    """The registry when it is sound.
-
-    Otherwise raises RegistryError with what is wrong with it, and with the inventory as far as that can be said.
-    """
-    examined = examine(raw)
-    if not examined.findings:
-        return examined.registry
-    findings = list(examined.findings)
-    paths = {finding.path for finding in findings}
-    unsure = examined.unsure
-    if any(path.startswith(("ai_backend_ports", "ai_backend_providers")) for path in paths):
-        # A port that two want would be said twice, in other words.
-        unsure |= {"ports"}
-    try:
-        place = Placement(examined.registry, groups, addresses, unsure)
-        place.check_addresses()
-        findings += place.findings
-    except RegistryError as error:
-        findings += error.findings
-    if "gateway" not in unsure and "ai_backend_secrets" not in paths:
-        findings += _check_extra(examined.registry, paths)
-    raise RegistryError(findings)
-
-
 def litellm_text(registry: Registry, groups: object, addresses: object, host: str) -> str:
     """LiteLLM's config for one gateway host. Raises RegistryError when the host is no gateway."""
     plan = make_plan(registry, groups, addresses)
     gateway = plan["hosts"].get(host, {}).get("litellm")
     if gateway is None:
-        raise RegistryError([Finding("inventory", f"'{host}' is not in the group 'gateway'", "name a gateway host")])
+        raise RegistryError(
+            [Finding("inventory", f"'{host}' is not in the group 'gateway'", "name a gateway host", check="references")]
+        )
     text: str = gateway["config"]
     return text
 
@@ -269,7 +249,18 @@ def _host(place: Placement, host: str) -> dict[str, Any]:
         "secrets": _secrets(place, host),
         "instances": sorted(instances),
         "ports": _ports(place, host),
+        "upstreams": upstreams(registry, lambda provider: place.endpoints(provider, host)) if gateway else [],
+        "cache": _cache(place, host) if gateway else None,
     }
+
+
+def _cache(place: Placement, gateway: str) -> dict[str, Any] | None:
+    """{host, address, port}: the host of Redis, and where a gateway finds it."""
+    found = place.redis_address(gateway)
+    if found is None:
+        return None
+    address, _colon, port = found.rpartition(":")
+    return {"host": place.redis, "address": address, "port": int(port)}
 
 
 def _ports(place: Placement, host: str) -> dict[str, int]:
@@ -379,11 +370,13 @@ def _extra_names(registry: Registry) -> set[str]:
     return litellm_config.references(registry.gateway.litellm.extra)
 
 
-def _check_extra(registry: Registry, said: Container[str] = ()) -> Iterator[Finding]:
+def check_extra(registry: Registry, said: Container[str] = ()) -> Iterator[Finding]:
     """LiteLLM starts happily with an unset os.environ/NAME, and then every call with it fails."""
     for name in sorted(_extra_names(registry)):
         if missing(name, registry.secrets) and join("ai_backend_secrets", name) not in said:
-            yield Finding(_EXTRA, f"refers to {name}, which has no value", "add it to ai_backend_secrets")
+            yield Finding(
+                _EXTRA, f"refers to {name}, which has no value", "add it to ai_backend_secrets", check="secrets"
+            )
 
 
 def _provider_row(place: Placement, name: str, provider: Provider) -> dict[str, Any]:

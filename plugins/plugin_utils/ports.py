@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator, field_validator, model_validator
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import AlsoSpelled, Port, Strict, UrlPath
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, join
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, join, refused
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.reading import Place
 
 ROOT = "ai_backend_ports"
@@ -53,7 +53,7 @@ class PortRange(Strict):
     @model_validator(mode="after")
     def _check(self) -> PortRange:
         if self.start > self.end:
-            raise ValueError("start is above end → swap them")
+            raise refused("ports", "start is above end → swap them")
         return self
 
 
@@ -86,7 +86,7 @@ class Ports(Strict):
     def _names(cls, value: dict[str, Any]) -> dict[str, Any]:
         for name in value:
             if not _NAME.fullmatch(name):
-                raise ValueError("a name is not a plain word → use a-z, 0-9 and _, starting with a letter")
+                raise refused("names", "a name is not a plain word → use a-z, 0-9 and _, starting with a letter")
         return value
 
     def port_of(self, service: str) -> int | None:
@@ -113,23 +113,32 @@ def check_ports(ports: Ports, doubts: Collection[Place] = ()) -> Iterator[Findin
             continue
         path = join(ROOT, "services", name)
         if port in taken:
-            yield Finding(path, f"port {port} belongs to '{taken[port]}' already", "give one of them another port")
+            yield Finding(
+                path, f"port {port} belongs to '{taken[port]}' already", "give one of them another port", check="ports"
+            )
         taken.setdefault(port, name)
         for reserved, entry in sorted(ports.reserved.items()):
             if entry.port == port:
-                yield Finding(path, f"port {port} is reserved for '{reserved}'", "take another port")
+                yield Finding(path, f"port {port} is reserved for '{reserved}'", "take another port", check="ports")
         if name in ports.services:
             yield from _in_range(ports, name, path, known_ranges)
     seen: dict[int, str] = {}
     for name, entry in sorted(ports.reserved.items()):
         if entry.port in seen:
             path = join(ROOT, "reserved", name)
-            yield Finding(path, f"port {entry.port} is reserved for '{seen[entry.port]}' already", "remove one of them")
+            yield Finding(
+                path,
+                f"port {entry.port} is reserved for '{seen[entry.port]}' already",
+                "remove one of them",
+                check="ports",
+            )
         seen.setdefault(entry.port, name)
     bounds = sorted((span.start, span.end, name) for name, span in ports.ranges.items())
     for (_start, end, first), (start, _end, second) in itertools.pairwise(bounds):
         if start <= end:
-            yield Finding(join(ROOT, "ranges", second), f"overlaps with '{first}'", "make them follow each other")
+            yield Finding(
+                join(ROOT, "ranges", second), f"overlaps with '{first}'", "make them follow each other", check="ports"
+            )
 
 
 def _in_range(ports: Ports, name: str, path: str, known_ranges: bool) -> Iterator[Finding]:
@@ -138,12 +147,14 @@ def _in_range(ports: Ports, name: str, path: str, known_ranges: bool) -> Iterato
         return
     if entry.category is not None and entry.category not in ports.ranges:
         known = ", ".join(sorted(ports.ranges)) or "none"
-        yield Finding(f"{path}.category", "names no range", f"write one of ai_backend_ports.ranges ({known})")
+        yield Finding(
+            f"{path}.category", "names no range", f"write one of ai_backend_ports.ranges ({known})", check="ports"
+        )
     elif entry.category is not None:
         span = ports.ranges[entry.category]
         if not span.start <= entry.port <= span.end:
             remedy = f"take a port from {span.start} to {span.end}, or widen the range"
-            yield Finding(path, f"port {entry.port} is outside the range '{entry.category}'", remedy)
+            yield Finding(path, f"port {entry.port} is outside the range '{entry.category}'", remedy, check="ports")
     elif ports.ranges and not any(span.start <= entry.port <= span.end for span in ports.ranges.values()):
         remedy = "take a port inside one of ai_backend_ports.ranges, or add a range"
-        yield Finding(path, f"port {entry.port} is in no range", remedy)
+        yield Finding(path, f"port {entry.port} is in no range", remedy, check="ports")

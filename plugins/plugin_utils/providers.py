@@ -19,6 +19,7 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import (
     UrlPath,
     is_loopback,
 )
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import refused
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.llama_cpp import Environment, LlamaCppOptions
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.models import (
     BaseModelEntry,
@@ -98,9 +99,11 @@ class BaseProvider(Described):
         names = [entry.name for entry in self.entries]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"models has '{name}' twice → keep one of them")
+                raise refused("names", f"models has '{name}' twice → keep one of them")
         if self.default_model is not None and self.default_model not in names:
-            raise ValueError(f"default_model '{self.default_model}' is not among its models → add it to `models:`")
+            raise refused(
+                "references", f"default_model '{self.default_model}' is not among its models → add it to `models:`"
+            )
         if self.hosts is not None and not self.LOCAL:
             raise ValueError("hosts is for engines on our own hosts → write `base_url: https://…`")
         if (self.hosts is None) == (self.base_url is None):
@@ -124,16 +127,18 @@ class BaseProvider(Described):
                 raise ValueError("base_url of a managed engine is not http://127.0.0.1:port → write it so")
         if self.env_var is not None or self.requires_api_key:
             remedy = "remove env_var and requires_api_key, or write `managed: false`"
-            raise ValueError(f"a managed engine gets its key from the deployment → {remedy}")
+            raise refused("secrets", f"a managed engine gets its key from the deployment → {remedy}")
 
     def _check_key(self) -> None:
         if self.env_var in GENERATED:
             remedy = "name the provider's own key, such as OPENAI_API_KEY"
-            raise ValueError(f"env_var is a secret of the deployment itself, not to be sent to a provider → {remedy}")
+            raise refused(
+                "secrets", f"env_var is a secret of the deployment itself, not to be sent to a provider → {remedy}"
+            )
         if self.requires_api_key and self.env_var is None:
-            raise ValueError("requires_api_key is true without env_var → write `env_var: SOME_API_KEY`")
+            raise refused("secrets", "requires_api_key is true without env_var → write `env_var: SOME_API_KEY`")
         if self.requires_api_key is False and self.env_var is not None:
-            raise ValueError("requires_api_key is false, but env_var is given → remove one of them")
+            raise refused("secrets", "requires_api_key is false, but env_var is given → remove one of them")
 
 
 def _cloud_defaults(data: Any, base_url: str, env_var: str) -> Any:
@@ -145,7 +150,7 @@ def _cloud_defaults(data: Any, base_url: str, env_var: str) -> Any:
 
 def _cloud_check(provider: BaseProvider) -> None:
     if not provider.requires_api_key:
-        raise ValueError("requires_api_key is false, but this cloud answers nobody without a key → remove it")
+        raise refused("secrets", "requires_api_key is false, but this cloud answers nobody without a key → remove it")
 
 
 class Ollama(BaseProvider):

@@ -19,6 +19,7 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import (
     RegistryError,
     join,
     suggest,
+    warning,
 )
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.gateway import Gateway
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.llama_cpp import LlamaCppOptions
@@ -31,11 +32,12 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.providers import (
     Provider,
 )
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.reading import Place, read
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.resolver import resolve, unknown_of
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.resolver import resolve
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.routes import Routes
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.routing import ROOT as ROUTING
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.routing import Routing, unwrap
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.secrets import missing, redact, take_secrets
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.unknown import unknown_of
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.written import as_written
 
 PROVIDER_NAME = re.compile(r"[a-z][a-z0-9_]*")
 VARIABLES = ("providers", "routing", "ports", "gateway", "cache", "monitoring", "secrets")
@@ -54,7 +56,7 @@ class Registry:
     monitoring: Monitoring
     secrets: Mapping[str, bool]
     routes: Routes
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Finding, ...] = ()
 
     def dump(self) -> dict[str, Any]:
         """The registry as plain data with every default written out, secrets excluded, keys sorted."""
@@ -126,7 +128,8 @@ def examine(raw: object) -> Examined:
     entries = _providers(data["providers"], findings)
     below, root = unwrap(data["routing"], "ai_backend_routing")
     routing = read(Routing, below, root, findings, depth=2)
-    findings = _by_glob(findings, below, root)
+    where = as_written(data["routing"])
+    findings = [replace(finding, path=where(finding.path)) for finding in findings]
     ports = read(Ports, data["ports"], "ai_backend_ports", findings, depth=2)
     gateway = read(Gateway, data["gateway"], "ai_backend_gateway", findings)
     cache = read(Cache, data["cache"], "ai_backend_cache", findings)
@@ -141,8 +144,8 @@ def examine(raw: object) -> Examined:
         usable = {name: entry.provider for name, entry in entries.items() if entry.provider and entry.answers_known}
         unread = {name: entry.models for name, entry in entries.items() if name not in usable}
         may_lack = any(entry.more_models for name, entry in entries.items() if name in unread)
-        routes, found = resolve(usable, routing.value, unknown_of(routing.doubts, unread, may_lack))
-        findings += _as_written(found, below)
+        routes, found = resolve(usable, routing.value, unknown_of(routing.doubts, unread, may_lack), where)
+        findings += found
     # What a redacted value looks like to a model is no second problem.
     hidden = {finding.path for finding in literal}
     findings = [finding for finding in findings if finding in literal or finding.path not in hidden]
@@ -200,7 +203,7 @@ def _providers(data: Plain, findings: list[Finding]) -> dict[str, _Entry] | None
         known_name = PROVIDER_NAME.fullmatch(name) is not None
         if not known_name:
             remedy = "use a-z, 0-9 and _, starting with a letter (it becomes part of unit and file names)"
-            findings.append(Finding(path, "is not a provider name", remedy))
+            findings.append(Finding(path, "is not a provider name", remedy, check="names"))
         kind = entry.get("type") if isinstance(entry, dict) else None
         models, more = _model_names(entry)
         if isinstance(entry, dict) and "models" not in entry and entry.keys() - BaseProvider.model_fields - {"type"}:
@@ -231,33 +234,7 @@ def _model_names(entry: Plain) -> tuple[tuple[str, ...], bool]:
     return tuple(sorted(set(names))), len(names) < len(written)
 
 
-def _as_written(findings: list[Finding], routing: object) -> list[Finding]:
-    """A rule that is only the provider's name has no key `provider` to point at."""
-    bare = {
-        f"{join(ROUTING, section, name)}.provider": join(ROUTING, section, name)
-        for section, table in (routing.items() if isinstance(routing, dict) else ())
-        if isinstance(table, dict)
-        for name, rule in table.items()
-        if isinstance(rule, str)
-    }
-    return [replace(finding, path=bare.get(finding.path, finding.path)) for finding in findings]
-
-
-def _by_glob(findings: list[Finding], routing: object, root: str) -> list[Finding]:
-    """In the mapping form a pattern has a key, not a number: say the key."""
-    patterns = routing.get("patterns") if isinstance(routing, dict) else None
-    if not isinstance(patterns, dict):
-        return findings
-    paths = {join(root, "patterns", i): join(root, "patterns", glob) for i, glob in enumerate(patterns)}
-    result = []
-    for finding in findings:
-        found = re.match(re.escape(f"{root}.patterns") + r"\[\d+\]", finding.path)
-        path = paths[found[0]] + finding.path[found.end() :] if found else finding.path
-        result.append(replace(finding, path=path))
-    return result
-
-
-def _unused(providers: Mapping[str, Provider]) -> Iterator[str]:
+def _unused(providers: Mapping[str, Provider]) -> Iterator[Finding]:
     """Words that count only where this collection runs the engine."""
     for name, provider in providers.items():
         if not isinstance(provider, LlamaCpp) or not provider.active or provider.is_managed:
@@ -267,7 +244,8 @@ def _unused(providers: Mapping[str, Provider]) -> Iterator[str]:
             words += ["options"] if model.options != LlamaCppOptions() else []
             if words:
                 path = join("ai_backend_providers", name, "models", index)
-                yield f"{path}: {', '.join(sorted(words))} count only where `managed` is true"
+                problem = f"{', '.join(sorted(words))} count only where `managed` is true"
+                yield warning(path, problem, "remove them, or let this collection run the engine", "schema")
 
 
 def _check_provider_ports(entries: Mapping[str, _Entry], ports: Ports, doubts: Collection[Place]) -> list[Finding]:
@@ -282,22 +260,26 @@ def _check_provider_ports(entries: Mapping[str, _Entry], ports: Ports, doubts: C
         if provider.hosts is not None:
             if entry is None:
                 remedy = f"add it: `ai_backend_ports: {{services: {{{name}: {{port: …}}}}}}`"
-                findings.append(Finding(path, "has `hosts:` but no entry in ai_backend_ports.services", remedy))
+                findings.append(
+                    Finding(path, "has `hosts:` but no entry in ai_backend_ports.services", remedy, check="ports")
+                )
             continue
         parts = urlsplit(provider.base_url or "")
         if parts.port is None or not is_loopback(parts.hostname or ""):
             continue
         if entry is not None and entry.port != parts.port:
             problem = f"says port {parts.port}, ai_backend_ports.services.{name} says {entry.port}"
-            findings.append(Finding(f"{path}.base_url", problem, "make them agree"))
+            findings.append(Finding(f"{path}.base_url", problem, "make them agree", check="ports"))
         owner = next((other for other, port in known_ports.items() if port == parts.port and other != name), None)
         reserved = next((other for other, held in sorted(ports.reserved.items()) if held.port == parts.port), None)
         if provider.is_managed and provider.active and reserved is not None:
             problem = f"port {parts.port} is reserved for '{reserved}' in ai_backend_ports"
-            findings.append(Finding(f"{path}.base_url", problem, "take another port"))
+            findings.append(Finding(f"{path}.base_url", problem, "take another port", check="ports"))
         if provider.is_managed and provider.active and entry is None and owner is not None:
             problem = f"port {parts.port} belongs to '{owner}' in ai_backend_ports"
-            findings.append(Finding(f"{path}.base_url", problem, "take another port, or give the entry its name"))
+            findings.append(
+                Finding(f"{path}.base_url", problem, "take another port, or give the entry its name", check="ports")
+            )
     return findings
 
 
@@ -312,5 +294,9 @@ def _check_secrets(entries: Mapping[str, _Entry], present: Mapping[str, bool]) -
                 f"write `{variable}: \"{{{{ lookup('ansible.builtin.env', '{variable}') }}}}\"` below "
                 f"ai_backend_secrets and give it a value, or set {path}.status to inactive"
             )
-            findings.append(Finding(join("ai_backend_secrets", variable), f"has no value, '{name}' needs it", remedy))
+            findings.append(
+                Finding(
+                    join("ai_backend_secrets", variable), f"has no value, '{name}' needs it", remedy, check="secrets"
+                )
+            )
     return findings

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding
+
 DEFAULT = "*"
 
 
@@ -61,7 +63,7 @@ class Routes:
     """The outcome: groups by name (patterns in LiteLLM's order, the default last), and what to tell the user."""
 
     groups: Mapping[str, Group]
-    warnings: tuple[str, ...]
+    warnings: tuple[Finding, ...]
 
     @property
     def names(self) -> list[str]:

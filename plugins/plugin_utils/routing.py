@@ -10,57 +10,50 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import AlsoSpelled, Described, ModelName
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.patterns import glob_of
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import AlsoSpelled, Described, ModelName, Words
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import refused
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.patterns import glob_of, names_of
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.sizes import Size
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.strategies import StrategyWord
 
 ROOT = "ai_backend_routing"
-Strategy = Literal[
-    "priority", "simple-shuffle", "least-busy", "latency-based-routing", "usage-based-routing-v2", "cost-based-routing"
-]
-# The users' words for LiteLLM's strategies. `priority` is ours: one after the other, in the written order.
-STRATEGY_WORDS = {
-    "weighted": "simple-shuffle",
-    "random": "simple-shuffle",
-    "shuffle": "simple-shuffle",
-    "least_loaded": "least-busy",
-    "fastest": "latency-based-routing",
-    "latency_based": "latency-based-routing",
-    "lowest_latency": "latency-based-routing",
-    "usage_based": "usage-based-routing-v2",
-    "cost_based": "cost-based-routing",
-    "lowest_cost": "cost-based-routing",
-    "ordered": "priority",
-    "failover": "priority",
-}
-_NO_STRATEGY = {
-    "round_robin": "LiteLLM has no round robin; write `strategy: simple_shuffle`, which spreads evenly",
-    "quality_first": "LiteLLM knows no quality; write `strategy: priority` and the models in that order",
-    "sticky": "LiteLLM has no sessions here; write `strategy: simple_shuffle`",
-    "hash": "LiteLLM has no sessions here; write `strategy: simple_shuffle`",
-}
-
-
-def _strategy(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    word = value.strip().lower().replace("-", "_")
-    if word in _NO_STRATEGY:
-        raise ValueError(f"is not a strategy of LiteLLM → {_NO_STRATEGY[word]}")
-    word = STRATEGY_WORDS.get(word, word.replace("_", "-"))
-    return {"usage-based-routing": "usage-based-routing-v2"}.get(word, word)
-
-
-StrategyWord = Annotated[Strategy, BeforeValidator(_strategy), AlsoSpelled({"enum": sorted(STRATEGY_WORDS)})]
+TIERS = ("primary", "secondary", "tertiary", "quaternary")
+_BY_NAME = "LiteLLM routes by name only; give each case a name of its own"
 
 
 def _names(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def _one_word(data: dict[str, Any], also: str, word: str) -> dict[str, Any]:
+    """Read another word for a key; where both are given they must agree."""
+    result = dict(data)
+    if also in result:
+        value = result.pop(also)
+        if result.setdefault(word, value) != value:
+            raise ValueError(f"{also} and {word} differ → keep one of them")
+    return result
+
+
+def _chain_item(value: object) -> object:
+    """An item of a chain may carry its tier: `{secondary: ollama}`, or say what it is: `{provider: ollama}`."""
+    if not isinstance(value, dict):
+        return value
+    words = [key for key in value if key in (*TIERS, "provider", "model")]
+    for key in value:
+        if key in ("condition", "conditions") and value[key] != "always":
+            raise refused("routes", f"has a `{key}` → {_BY_NAME}, and remove it")
+    others = [key for key in value if key not in (*words, "condition", "conditions", *Described.model_fields)]
+    if len(words) != 1 or others:
+        raise refused("routes", "is not one name → write the provider or the model, nothing else")
+    return value[words[0]]
+
+
+ChainItem = Annotated[str, BeforeValidator(_chain_item), AlsoSpelled({"type": "object"})]
 _CHAIN_WORDS = ("chain", "fallback", "fallback_chain", "fallbacks")
 
 
@@ -74,7 +67,7 @@ def _one_chain(data: Any) -> Any:
         return rest
     first = next(iter(given.values()))
     if any(other != first for other in given.values()):
-        raise ValueError(f"{' and '.join(given)} name different chains → keep one of them")
+        raise refused("routes", f"{' and '.join(given)} name different chains → keep one of them")
     return {**rest, "chain": first}
 
 
@@ -87,13 +80,17 @@ class Rule(Described):
         "max_retries": "the gateway fails over instead of retrying: write `fallback_chain`",
         "timeout": "write `timeout_seconds` at the provider",
         "timeout_seconds": "write it at the provider",
-        "condition": "LiteLLM routes by name only; give each case a name of its own",
-        "conditions": "LiteLLM routes by name only; give each case a name of its own",
+        "retry_attempts": "the gateway fails over instead of retrying: write `fallback_chain`",
+        "retry_delay_ms": "the gateway fails over instead of retrying: write `fallback_chain`",
+        "condition": _BY_NAME,
+        "conditions": _BY_NAME,
+        "parameters": "the strategies have none; remove it",
+        "capabilities": "write this name into `ai_backend_routing.capabilities.<capability>.preferred_models`",
         "fallback_strategy": "a chain is tried in its order; remove it",
         "model": "write `backend_model`: the provider's name for the model",
     }
     ALSO: ClassVar[Mapping[str, str]] = dict.fromkeys(_CHAIN_WORDS, "chain")
-    chain: Annotated[tuple[str, ...], AlsoSpelled({"type": "string"})] = ()
+    chain: Annotated[tuple[ChainItem, ...], AlsoSpelled({"type": "string"})] = ()
     """What is tried next, in order: providers or models (also `fallback`, `fallbacks`, `fallback_chain`)."""
 
     @model_validator(mode="before")
@@ -115,10 +112,17 @@ class Exact(Rule):
     """The provider's name for the model, where it differs."""
 
 
+class _Glob(str):
+    """A pattern that is no regex."""
+
+    __slots__ = ()
+
+
 class Pattern(Rule):
     """Names that match a glob (`*` only: LiteLLM has nothing else).
 
-    The list form has `pattern:`, a regex that is read as a glob, or `glob:`. Inside, `pattern` is the glob.
+    The list form has `pattern:`, a regex, or `glob:`. Inside, `pattern` is the glob; a regex that stands for a few
+    names and no others stays as it is written, and `names` are those.
     """
 
     REFUSED: ClassVar[Mapping[str, str]] = {**Rule.REFUSED, "regex": "write `pattern`"}
@@ -138,29 +142,59 @@ class Pattern(Rule):
         if "glob" in data:
             if "pattern" in data:
                 raise ValueError("has both glob and pattern → keep one of them")
-            return {**{key: value for key, value in data.items() if key != "glob"}, "pattern": data["glob"]}
-        pattern = data.get("pattern")
-        return {**data, "pattern": glob_of(pattern)} if isinstance(pattern, str) else data
+            rest = {key: value for key, value in data.items() if key != "glob"}
+            return {**rest, "pattern": _Glob(data["glob"]) if isinstance(data["glob"], str) else data["glob"]}
+        return data
+
+    @field_validator("pattern", mode="before")
+    @classmethod
+    def _regex(cls, value: object) -> object:
+        return glob_of(value) if isinstance(value, str) and not isinstance(value, _Glob) else value
 
     @field_validator("pattern")
     @classmethod
     def _glob(cls, value: str) -> str:
+        if names_of(value):
+            return value
         if re.search(r"[\s?\[\]{}^$|()\\\\]", value):
-            raise ValueError("is not a glob LiteLLM can match, it knows only `*` → write `name*`")
+            raise refused("routes", "is not a glob LiteLLM can match, it knows only `*` → write `name*`")
         if "*" not in value:
-            raise ValueError("has no `*` → write it in ai_backend_routing.exact_matches")
+            raise refused("routes", "has no `*` → write it in ai_backend_routing.exact_matches")
         return value
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names a regex stands for when it is no glob."""
+        return names_of(self.pattern)
 
 
 class PoolTarget(Described):
     """One member of a pool or capability. Without `model` it is the provider's model of the pool's name."""
 
+    REFUSED: ClassVar[Mapping[str, str]] = {
+        "condition": f"{_BY_NAME}; shares are `weight`",
+        "conditions": f"{_BY_NAME}; shares are `weight`",
+        "priority": "write the members in that order and `strategy: priority`",
+        "reason": "write `notes`",
+        "saturation_overflow": "LiteLLM does not know how full an engine is: write `strategy: least_loaded`",
+    }
+    ALSO: ClassVar[Mapping[str, str]] = {"name": "provider", "preferred_model": "model"}
     provider: str | None = None
     """Who answers; without it the owner of `model`."""
     model: ModelName | None = None
     """The model; without it the provider's model of the pool's name, else its default."""
     weight: Annotated[float, Field(gt=0, le=10000)] | None = None
     """Share of the traffic, against the other weights."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_form(cls, data: Any) -> Any:
+        """`name` is another word for `provider`, `preferred_model` for `model`."""
+        return (
+            _one_word(_one_word(data, "name", "provider"), "preferred_model", "model")
+            if isinstance(data, dict)
+            else data
+        )
 
     @model_validator(mode="after")
     def _check(self) -> PoolTarget:
@@ -197,8 +231,9 @@ class Pool(Rule):
         "health_check": "nothing polls engines; the breaker (ai_backend_gateway.breaker) sees each call",
         "sticky": "LiteLLM has no sessions here; remove it",
     }
+    ALSO: ClassVar[Mapping[str, str]] = {**Rule.ALSO, "routing_strategy": "strategy"}
     strategy: StrategyWord = "simple-shuffle"
-    """How the traffic is shared."""
+    """How the traffic is shared (also `routing_strategy`)."""
     providers: Annotated[
         tuple[PoolMember, ...],
         BeforeValidator(_pool_members),
@@ -206,6 +241,11 @@ class Pool(Rule):
         AlsoSpelled({"type": "object", "additionalProperties": {"type": "number"}}),
     ]
     """Members: a list, or a mapping of providers to weights."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_form(cls, data: Any) -> Any:
+        return _one_word(data, "routing_strategy", "strategy") if isinstance(data, dict) else data
 
     @model_validator(mode="after")
     def _check(self) -> Pool:
@@ -217,11 +257,21 @@ class Capability(Rule):
     """A name for what a model is good at. A client asks for it as for a model. Default: one after the other."""
 
     REFUSED: ClassVar[Mapping[str, str]] = {**Pool.REFUSED, "model": "write `preferred_models`"}
-    ALSO: ClassVar[Mapping[str, str]] = {**Rule.ALSO, "models": "preferred_models"}
+    ALSO: ClassVar[Mapping[str, str]] = {
+        **Pool.ALSO,
+        "models": "preferred_models",
+        "provider": "providers",
+    }
     strategy: StrategyWord = "priority"
-    """`priority`: one after the other; else how the traffic is shared."""
-    preferred_models: Annotated[tuple[CapabilityMember, ...], Field(min_length=1)]
+    """`priority`: one after the other; else how the traffic is shared (also `routing_strategy`)."""
+    preferred_models: tuple[CapabilityMember, ...] = ()
     """Members, each a model or a mapping (also `models`); a capability may be the bare list."""
+    providers: Words = ()
+    """Without `preferred_models`: every model of these providers (also `provider`)."""
+    min_model_size: Size | None = None
+    """Only members of this size or more: 8B, 500M, or 8 for billions of parameters."""
+    min_context: Annotated[int, Field(ge=1)] | None = None
+    """Only members with this `context_length` or more, in tokens."""
 
     @model_validator(mode="before")
     @classmethod
@@ -231,15 +281,13 @@ class Capability(Rule):
             return {"preferred_models": data}
         if not isinstance(data, dict):
             return data
-        result = dict(data)
-        if "models" in result:
-            models = result.pop("models")
-            if result.setdefault("preferred_models", models) != models:
-                raise ValueError("models and preferred_models differ → keep one of them")
+        result = _one_word(_one_word(data, "models", "preferred_models"), "routing_strategy", "strategy")
         if isinstance(result.get("preferred_models"), str):
             result["preferred_models"] = [result["preferred_models"]]
+        if not isinstance(result.get("preferred_models"), list):
+            return _one_word(result, "provider", "providers")
         provider = result.get("provider")
-        if isinstance(provider, str) and isinstance(result.get("preferred_models"), list):
+        if isinstance(provider, str):
             result.pop("provider")
             members = [_bare_model(member) for member in result["preferred_models"]]
             result["preferred_models"] = [{"provider": provider, **m} if isinstance(m, dict) else m for m in members]
@@ -247,6 +295,10 @@ class Capability(Rule):
 
     @model_validator(mode="after")
     def _check(self) -> Capability:
+        if bool(self.preferred_models) == bool(self.providers):
+            both = "both preferred_models and providers" if self.providers else "neither preferred_models nor provider"
+            remedy = "write `provider:` at each model" if self.providers else "write `preferred_models: [model, …]`"
+            raise ValueError(f"has {both} → {remedy}")
         _check_weights(self.preferred_models, self.strategy)
         return self
 
@@ -254,23 +306,37 @@ class Capability(Rule):
 def _check_weights(members: tuple[PoolTarget, ...], strategy: str) -> None:
     weights = [member.weight for member in members if member.weight is not None]
     if weights and len(weights) != len(members):
-        raise ValueError("some members have a weight and some have none → give each a weight, or none")
+        raise refused("routes", "some members have a weight and some have none → give each a weight, or none")
     if weights and strategy != "simple-shuffle":
-        raise ValueError("weights count only with `strategy: weighted` → write that, or remove the weights")
+        raise refused("routes", "weights count only with `strategy: weighted` → write that, or remove the weights")
 
 
 class Chain(Rule):
-    """A chain that stands for itself, in `fallback_chains`."""
+    """A chain that stands for itself, in `fallback_chains`: a list, or tiers."""
 
-    REFUSED: ClassVar[Mapping[str, str]] = {
-        **Rule.REFUSED,
-        "primary": "the key is the name whose chain this is; remove it",
-    }
+    ALSO: ClassVar[Mapping[str, str]] = {**Rule.ALSO, **dict.fromkeys(TIERS[1:], "chain")}
+    primary: str | None = None
+    """Who is asked first anyway: it must agree with the rule of the name."""
 
     @model_validator(mode="before")
     @classmethod
-    def _bare(cls, data: Any) -> Any:
-        return _one_chain({"chain": data} if isinstance(data, list | str) else data)
+    def _one_form(cls, data: Any) -> Any:
+        data = {"chain": data} if isinstance(data, list | str) else data
+        if not isinstance(data, dict):
+            return data
+        tiers = [tier for tier in TIERS[1:] if data.get(tier) is not None]
+        if tiers:
+            if any(data.get(word) is not None for word in _CHAIN_WORDS):
+                raise refused("routes", "has tiers and a chain → keep one of them")
+            rest = {key: value for key, value in data.items() if key not in TIERS[1:]}
+            return {**rest, "chain": [data[tier] for tier in tiers]}
+        data = _one_chain(data)
+        chain = data.get("chain")
+        if isinstance(chain, list) and chain and isinstance(chain[0], dict) and "primary" in chain[0]:
+            if data.setdefault("primary", _chain_item(chain[0])) != chain[0]["primary"]:
+                raise refused("routes", "names two primaries → keep one of them")
+            return {**data, "chain": chain[1:]}
+        return data
 
 
 def _pattern_list(value: object) -> object:
@@ -312,7 +378,7 @@ class Routing(Described):
     load_balancing: dict[ModelName, Pool] = {}
     """Name to a pool of providers."""
     fallback_chains: dict[str, ChainEntry] = {}
-    """Name to what is tried next, after what the rule of that name says itself."""
+    """Name to what is tried next, after what the rule of that name says itself; `default` is for names without any."""
     default_provider: str | None = None
     """Who answers to names nobody knows; without it they are refused."""
 
@@ -320,13 +386,7 @@ class Routing(Described):
     @classmethod
     def _one_form(cls, data: Any) -> Any:
         """`capabilities` is another word for `capability_routing`."""
-        if not isinstance(data, dict) or "capabilities" not in data:
-            return data
-        result = dict(data)
-        capabilities = result.pop("capabilities")
-        if result.setdefault("capability_routing", capabilities) != capabilities:
-            raise ValueError("capabilities and capability_routing differ → keep one of them")
-        return result
+        return _one_word(data, "capabilities", "capability_routing") if isinstance(data, dict) else data
 
 
 def unwrap(data: object, root: str) -> tuple[object, str]:

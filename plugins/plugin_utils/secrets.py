@@ -47,7 +47,7 @@ def take_secrets(raw: Plain) -> tuple[dict[str, bool], frozenset[str], list[Find
         return {}, frozenset(), []
     if not isinstance(raw, dict):
         remedy = "write NAME: \"{{ lookup('ansible.builtin.env', 'NAME') }}\" lines below it"
-        return {}, frozenset(), [Finding(root, "is not a mapping of secret names", remedy)]
+        return {}, frozenset(), [Finding(root, "is not a mapping of secret names", remedy, check="secrets")]
     present: dict[str, bool] = {}
     values: set[str] = set()
     findings: list[Finding] = []
@@ -55,11 +55,13 @@ def take_secrets(raw: Plain) -> tuple[dict[str, bool], frozenset[str], list[Find
         if not SECRET_NAME.fullmatch(name):
             # The name itself may be the secret, so the line counts instead of quoting.
             remedy = "write a name such as OPENAI_API_KEY (A-Z, 0-9, _)"
-            findings.append(Finding(root, f"entry {number + 1} has a key that is not a secret's name", remedy))
+            findings.append(
+                Finding(root, f"entry {number + 1} has a key that is not a secret's name", remedy, check="secrets")
+            )
             values.add(name)
             continue
         if value is not None and not isinstance(value, str | int):
-            findings.append(Finding(join(root, name), "is not a text", "write one value for one name"))
+            findings.append(Finding(join(root, name), "is not a text", "write one value for one name", check="secrets"))
             continue
         text = "" if value is None else str(value)
         present[name] = bool(text.strip())
@@ -67,7 +69,9 @@ def take_secrets(raw: Plain) -> tuple[dict[str, bool], frozenset[str], list[Find
         if len(text) >= 8:
             values.add(text)
         if "\n" in text.strip() or "\x00" in text:
-            findings.append(Finding(join(root, name), "has more than one line", "write the secret on one line"))
+            findings.append(
+                Finding(join(root, name), "has more than one line", "write the secret on one line", check="secrets")
+            )
     return present, frozenset(values), findings
 
 
@@ -80,7 +84,7 @@ def redact(value: Plain, path: str, known: frozenset[str], findings: list[Findin
         result: dict[str, Plain] = {}
         for key, item in value.items():
             if _is_secret(key, "", known):
-                findings.append(Finding(path, "has a key that looks like a secret", _REMEDY))
+                findings.append(Finding(path, "has a key that looks like a secret", _REMEDY, check="secrets"))
                 continue
             result[key] = _redact_leaf(item, key, join(path, key), known, findings)
         return result
@@ -96,7 +100,7 @@ def _redact_leaf(value: Plain, key: str, path: str, known: frozenset[str], findi
     if isinstance(value, dict | list):
         return redact(value, path, known, findings)
     if isinstance(value, str) and _is_secret(value, key, known):
-        findings.append(Finding(path, "looks like a literal secret", _REMEDY))
+        findings.append(Finding(path, "looks like a literal secret", _REMEDY, check="secrets"))
         return REDACTED
     return value
 

@@ -1,20 +1,22 @@
 """The real LiteLLM, asked: runs with the Python of tests/tools/litellm_venv.py, which has nothing of ours.
 
-Reads one JSON line for each registry, `{config, cases: [{model, down}]}`, and writes one with, for each case, every
-request that reached an engine, `[provider, host, model]`. Engines are HTTP servers on loopback, one for each provider
-and host, that answer 200, or 500 when the case says that the provider is down.
+Reads one JSON line for each registry, `{config, cases: [{model, down, words}]}`, and writes one with, for each case,
+every request that reached an engine, `[provider, host, model]`. Engines are HTTP servers on loopback, one for each
+provider and host, that answer 200, or 500 when the case says that the provider is down.
 """
 
 from __future__ import annotations
 
 import asyncio
 import copy
+import datetime
 import json
 import os
 import random
 import sys
 import threading
 import time
+import uuid
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -70,7 +72,7 @@ class Engines:
             self.asked.append((provider, host, body["model"]))
         status, answer = 500, {"error": {"message": "down", "type": "server_error"}}
         if provider not in self.down:
-            status, answer = 200, _answer(path, body.get("model", ""))
+            status, answer = 200, reply(path, body.get("model", ""))
         data = json.dumps(answer).encode()
         writer.write(
             b"HTTP/1.1 %d X\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % (status, len(data))
@@ -80,7 +82,8 @@ class Engines:
         return True
 
 
-def _answer(path: str, model: str) -> Plain:
+def reply(path: str, model: str) -> Plain:
+    """What an engine answers when it is well."""
     if path.endswith("/api/chat"):
         message = {"role": "assistant", "content": "ok"}
         counts = {"prompt_eval_count": 1, "eval_count": 1, "total_duration": 1}
@@ -131,11 +134,16 @@ def router_of(config: Plain) -> Any:
     )
 
 
-async def ask(router: Any, model: str) -> bool:
-    """One request for a model; whether it was answered."""
+async def ask(router: Any, model: str, words: int) -> bool:
+    """One request for a model, with a prompt of so many words; whether it was answered."""
+    import litellm
+
+    messages = [{"role": "user", "content": "hello " * words}]
+    data = {"model": model, "messages": messages, "litellm_call_id": str(uuid.uuid4())}
+    # The proxy has one log for a request, whatever that leads to; the breaker counts by it.
+    log, data = litellm.utils.function_setup("acompletion", litellm.utils.Rules(), datetime.datetime.now(), **data)
     try:
-        messages = [{"role": "user", "content": "hello"}]
-        await asyncio.wait_for(router.acompletion(model=model, messages=messages), SECONDS)
+        await asyncio.wait_for(router.acompletion(**data, litellm_logging_obj=log), SECONDS)
     except TimeoutError:
         raise
     except Exception:
@@ -160,7 +168,7 @@ async def main() -> None:
             router = router_of(copy.deepcopy(job["config"]))
             made += time.perf_counter() - began
             engines.down, engines.asked = set(case["down"]), []
-            answered = await ask(router, case["model"])
+            answered = await ask(router, case["model"], case["words"])
             router.discard()
             outcomes.append({"asked": engines.asked, "answered": answered})
         print(json.dumps({"outcomes": outcomes, "router_seconds": made}), flush=True)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 
 from checkout import ROOT, short, tracked
@@ -16,6 +17,7 @@ from checkout import ROOT, short, tracked
 LOCKS = {
     "requirements/dev.in": "requirements/dev.txt",
     "requirements/litellm.in": "roles/litellm/files/litellm.lock",
+    "requirements/mutation.in": "requirements/mutation.txt",
 }
 # Registries are the machine's business: its own apt and pip know theirs.
 REGISTRIES = re.compile(
@@ -162,3 +164,10 @@ def test_the_artefact_is_for_users() -> None:
         "CHANGELOG.md LICENSE README.md changelogs docs galaxy.yml group_vars inventory meta playbooks plugins roles"
     )
     assert shipped <= set(meant.split())
+
+
+@pytest.mark.parametrize("kind", ["callback", "filter", "lookup", "modules"])
+def test_the_changelog_names_every_plugin(kind: str) -> None:
+    (release,) = yaml.safe_load((ROOT / "changelogs" / "changelog.yaml").read_text())["releases"].values()
+    named = release["modules"] if kind == "modules" else release["plugins"][kind]
+    assert [entry["name"] for entry in named] == sorted(path.stem for path in (ROOT / "plugins" / kind).glob("*.py"))

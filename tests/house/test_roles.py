@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from checkout import load, roles, short, tasks
+from checkout import ROOT, load, roles, short, tasks
 
 ROLES = pytest.mark.parametrize("role", roles(), ids=lambda role: role.name)
 # A plain run of a role; what it only includes when asked (other ways to install, say) is not counted.
@@ -102,3 +102,10 @@ def test_the_role_stays_small(role: pathlib.Path) -> None:
 @ROLES
 def test_the_role_has_a_readme(role: pathlib.Path) -> None:
     assert (role / "README.md").is_file(), f"run make docs: {short(role)} has no README.md"
+
+
+def test_every_role_that_reads_the_registry_reads_the_same() -> None:
+    """A role's variables do not reach the next play, so they stand in each."""
+    parts = load(ROOT / "roles" / "plan" / "defaults" / "main.yml")["plan_registry"]
+    assert load(ROOT / "roles" / "explain" / "vars" / "main.yml")["__explain_registry"] == parts
+    assert load(ROOT / "roles" / "look" / "vars" / "main.yml")["__look_parts"] == parts

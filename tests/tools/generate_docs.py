@@ -230,6 +230,13 @@ def schema() -> str:
     ]
     parts, common = TypeAdapter.json_schemas(inputs, ref_template="#/$defs/{model}")
     properties: dict[str, Any] = {name: parts[(name, "validation")] for name in variables}
+    # Files of today have all rules below one key.
+    rules = properties["ai_backend_routing"]
+    wrapped = [
+        {"type": "object", "properties": {key: rules}, "required": [key], "additionalProperties": False}
+        for key in ("routing", "routes")
+    ]
+    properties["ai_backend_routing"] = {"anyOf": [rules, *wrapped]}
     # Clouds fill in their address and key, so nothing but `type` has to be there.
     properties["ai_backend_secrets"] = {
         "type": "object",
@@ -259,6 +266,12 @@ def spelled(value: Any) -> Any:
             fields |= dict.fromkeys(("fallback", "fallbacks", "fallback_chain"), fields["chain"])
         if "capability_routing" in fields:
             fields["capabilities"] = fields["capability_routing"]
+        if "strategy" in fields:
+            fields["routing_strategy"] = fields["strategy"]
+        if "primary" in fields:
+            fields |= {tier: {"type": "string"} for tier in routing.TIERS[1:]}
+        if value.get("title") == "PoolTarget":
+            fields |= {"name": fields["provider"], "preferred_model": fields["model"]}
         if "preferred_models" in fields:
             fields |= {"models": fields["preferred_models"], "provider": {"type": "string"}}
             value.pop("required", None)

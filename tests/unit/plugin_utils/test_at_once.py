@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import RegistryError, join
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import checked, make_plan
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import make_plan
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation import checked
 
 Raw = dict[str, Any]
 GROUPS = {"gateway": ["one"], "redis": ["one"], "engines": ["one"], "far": ["two"]}
@@ -71,7 +72,12 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
     ("missing provider", "routing/exact_matches/lost", {"provider": "olamma"}, "lost.provider: 'olamma' is not a"),
     ("missing provider, bare", "routing/exact_matches/gone", "olamma", "exact_matches.gone: 'olamma' is not a"),
     ("missing default", "routing/default_provider", "olamma", "routing.default_provider: 'olamma' is not a provider"),
-    ("missing member", "routing/load_balancing/pool/providers/0/provider", "olamma", "pool.providers[0]: 'olamma' is"),
+    (
+        "missing member",
+        "routing/load_balancing/pool/providers/0/provider",
+        "olamma",
+        "pool.providers[0].provider: 'olamma' is",
+    ),
     ("dead route", "routing/exact_matches/dead", "asleep", "exact_matches.dead: no active target is left"),
     ("unknown chain item", "routing/exact_matches/chat/fallback", ["nativ"], "chain item 'nativ' is neither"),
     ("chain that is itself", "routing/exact_matches/plain", {"provider": "other", "fallback": "plain"}, "name itself"),
@@ -85,6 +91,30 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
     ("chain of nothing", "routing/fallback_chains/chatt", ["native"], "chatt: is not a name a client may ask for"),
     ("bad pattern", "routing/patterns/[ab]+", "ollama", "is not a glob LiteLLM can match"),
     ("capability to no model", "routing/capabilities/coding", ["qwwen"], "'qwwen' is not a model"),
+    (
+        "no strategy",
+        "routing/capabilities/clever",
+        {"models": ["qwen"], "routing_strategy": "adaptive"},
+        "capabilities.clever.routing_strategy: is no strategy here",
+    ),
+    (
+        "no size",
+        "routing/capabilities/large",
+        {"models": ["qwen"], "min_model_size": "8B"},
+        "capabilities.large.models[0]: the size of 'qwen' is not known",
+    ),
+    (
+        "wrong primary",
+        "routing/fallback_chains/best",
+        {"primary": "cloud", "secondary": "chat"},
+        "fallback_chains.best.primary: 'cloud' is not asked first, 'claude' is",
+    ),
+    (
+        "unknown item of the default chain",
+        "routing/fallback_chains/default",
+        {"secondary": "nativ"},
+        "fallback_chains.default.secondary: chain item 'nativ' is neither",
+    ),
     ("wrong rule", "routing/exact_matches/spare/provider", 7, "exact_matches.spare.provider: is not a text"),
     ("unknown key of a rule", "routing/exact_matches/best/fallbak", ["x"], "best.fallbak: unknown key → did you mean"),
     ("refused key", "routing/custom_strategies", {}, "routing.custom_strategies: is not supported"),
@@ -104,10 +134,15 @@ DEPENDENT = {
     # The models of a provider that cannot be read may be those that are missed.
     ("misspelled key", "wrong type of models", "no type"): (
         "unknown chain item",
+        "unknown item of the default chain",
         "capability to no model",
         "chain of nothing",
     ),
     ("misspelled key",): ("wrong model",),
+    # Of a rule with a key that was probably another it is not known who is asked first.
+    ("unknown key of a rule",): ("wrong primary",),
+    # A common chain may be a way out of a dead end.
+    ("unknown item of the default chain",): ("dead route",),
     # Without a gateway nobody asks a host for anything, and on hosts that are not there nothing can be asked.
     ("empty group", "no host"): ("no address of a host",),
     # What stands in a part of which one key was probably another is not looked at.
@@ -218,7 +253,6 @@ def test_what_cannot_be_read_has_no_consequences_elsewhere(place: tuple[str, ...
     try:
         checked(raw, groups, addresses)
     except RegistryError as error:
-        section = [{"capabilities": "capability_routing"}.get(part, part) for part in place]
-        near = join(f"ai_backend_{section[0]}", *section[1 : 2 if section[0] in ("providers", "secrets") else 3])
+        near = join(f"ai_backend_{place[0]}", *place[1 : 2 if place[0] in ("providers", "secrets") else 3])
         away = [str(finding) for finding in error.findings if not finding.path.startswith(near)]
         assert not away

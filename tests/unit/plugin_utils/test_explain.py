@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils import entries
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.explain import as_lines, explain, routing_diff
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.changes import routing_diff
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.explain import as_lines, explain
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import RegistryError
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import Registry, load
 
@@ -131,6 +132,22 @@ def test_the_entry_takes_words_and_wants_a_model(lab: Callable[..., Raw]) -> Non
     assert entries.explain(lab(), "gpt-4o", GROUPS, None, "openai, vllm")["down"] == ["openai", "vllm"]
     with pytest.raises(RegistryError, match="-e model="):
         entries.explain(lab(), "", GROUPS, None, [])
+
+
+def test_the_entry_takes_the_length_of_the_prompt(lab: Callable[..., Raw]) -> None:
+    members = ["llama3.1:8b", "qwen2.5-coder:7b"]
+    raw = lab(routing={"capabilities": {"texts": {"routing_strategy": "context_based", "preferred_models": members}}})
+    raw["providers"]["ollama"]["models"] = [
+        {"name": name, "context_length": length} for name, length in zip(members, (1000, 9000), strict=True)
+    ]
+
+    def answers(tokens: object) -> str:
+        model: str = entries.explain(raw, "texts", GROUPS, None, [], tokens)["asked"][-1]["model"]
+        return model
+
+    assert [answers(tokens) for tokens in (0, None, "999", 5000)] == [*[members[0]] * 3, members[1]]
+    with pytest.raises(RegistryError, match="-e tokens="):
+        answers("many")
 
 
 def test_the_diff_of_two_registries(routed: Routed) -> None:

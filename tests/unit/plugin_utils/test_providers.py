@@ -163,6 +163,7 @@ def test_words_count_only_where_the_engine_is_ours(lab: Callable[..., Raw], plan
     raw["providers"]["python"]["models"] = [{"name": "gguf", "path": "/m.gguf", "options": {"threads": 1}}]
     assert planned(raw)["warnings"] == [
         "ai_backend_providers.python.models[0]: options, path count only where `managed` is true"
+        " → remove them, or let this collection run the engine"
     ]
 
 

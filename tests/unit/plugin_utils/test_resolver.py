@@ -183,9 +183,9 @@ MISTAKES = [
         "goes round: claude-3 to lab-tiny to gguf to claude-3",
     ),
     ("fallback_chains: {nope: [gguf]}", "fallback_chains.nope: is not a name a client may ask for"),
-    ("capabilities: {gguf: [claude-3]}", "capability_routing.gguf: is the name of a model or pool too"),
-    ("capabilities: {c: [nope]}", "capability_routing.c.preferred_models[0]: 'nope' is not a model"),
-    ("capabilities: {c: ['kimi-k2:1t-cloud']}", "capability_routing.c: no active target is left"),
+    ("capabilities: {gguf: [claude-3]}", "capabilities.gguf: is the name of a model or pool too"),
+    ("capabilities: {c: [nope]}", "capabilities.c[0]: 'nope' is not a model"),
+    ("capabilities: {c: ['kimi-k2:1t-cloud']}", "capabilities.c: no active target is left"),
     (
         "exact_matches: {gguf: python}\nload_balancing: {gguf: {providers: [native]}}",
         "load_balancing.gguf: does not hold 'python'",
@@ -229,10 +229,10 @@ def test_warnings_name_each_inactive_provider_once(routed: Callable[[str], Regis
         "fallback_chains: {gguf: ['kimi-k2:1t-cloud'], 'kimi-k2:1t-cloud': [lab-tiny]}\n"
         "patterns: {'*-mini': {provider: openai, fallback: other}}"
     )
-    assert registry.warnings == (
-        "ai_backend_providers.cloud: inactive, so it is left out of exact_matches.x, fallback_chains.gguf, "
+    assert tuple(f"{finding.path}: {finding.problem}" for finding in registry.warnings) == (
+        "ai_backend_providers.cloud: inactive, so it is left out of exact_matches.x, fallback_chains.gguf[0], "
         'fallback_chains["kimi-k2:1t-cloud"]',
-        'ai_backend_providers.other: template, so it is left out of patterns["*-mini"]',
+        'ai_backend_providers.other: template, so it is left out of patterns["*-mini"].fallback',
         'ai_backend_routing.patterns["*-mini"]: LiteLLM does not anchor the end, names that go on after it match too',
     )
 
@@ -242,7 +242,9 @@ def test_a_deprecated_provider_still_answers(lab: Callable[..., Raw]) -> None:
     raw["providers"]["python"]["status"] = "deprecated"
     registry = load(raw)
     assert steps(registry, "gguf") == [["python/gguf"]]
-    assert registry.warnings == ("ai_backend_providers.python: deprecated, it still answers",)
+    assert [(f.path, f.problem, f.check, f.severity) for f in registry.warnings] == [
+        ("ai_backend_providers.python", "deprecated, it still answers", "routes", "warning")
+    ]
 
 
 def test_a_chain_may_be_longer_than_pythons_stack(lab: Callable[..., Raw]) -> None:
@@ -262,3 +264,13 @@ def test_depth_first_says_every_round() -> None:
     order, loops = depth_first({"a": ["b"], "b": ["a", "c"], "d": ["d2"], "d2": ["d"]})
     assert loops == [["a", "b", "a"], ["d", "d2", "d"]]
     assert order.index("c") < order.index("b") < order.index("a")
+
+
+def test_a_member_that_names_a_model_of_its_provider_means_that_one_not_an_alias(
+    routed: Callable[[str], Registry],
+) -> None:
+    registry = routed(
+        "exact_matches: {'llama3.1:8b': {provider: ollama, backend_model: 'qwen2.5-coder:7b'}}\n"
+        "load_balancing: {both: {providers: [{provider: ollama, model: 'llama3.1:8b'}, python]}}"
+    )
+    assert steps(registry, "both") == [["ollama/llama3.1:8b", "python/gguf"]]

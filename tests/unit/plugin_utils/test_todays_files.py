@@ -105,3 +105,56 @@ def test_what_this_version_does_not_install_is_one_word_away(
     for name in ("llama_cpp_python", "ollama", "vllm"):
         raw["providers"][name]["managed"] = False
     assert planned(raw)["hosts"]["one"]["instances"][3] == "llama-cpp@llama_cpp_native"
+
+
+MAPPINGS = """
+capabilities:
+  code:
+    description: Generation, debugging, refactoring
+    preferred_models: ["qwen2.5-coder:7b", qwen-coder-vllm]
+    routing_strategy: quality_first
+  chat:
+    description: Conversation
+    preferred_models: ["llama3.1:8b", llama-cpp-native]
+    routing_strategy: usage_based
+  high_throughput: {description: Many at once, min_model_size: "7B", provider: vllm, routing_strategy: least_loaded}
+  low_latency: {provider: llama_cpp_native, fallback: llama_cpp_python, routing_strategy: fastest_response}
+  large_context: {min_context: 8192, providers: [llama_cpp_native], routing_strategy: most_capacity}
+exact_matches:
+  "llama3.1:8b": {provider: ollama, fallback: null, description: General purpose}
+  qwen-coder-vllm: {provider: vllm, backend_model: Qwen/Qwen2.5-Coder-7B-Instruct-AWQ}
+patterns:
+  - {pattern: "^meta-llama/.*", provider: vllm, fallback: ollama, description: Weights of the hub}
+  - {pattern: '^(qwen2\\.5-coder:7b|llama3\\.2:3b)$', provider: ollama}
+load_balancing:
+  general:
+    routing_strategy: load_balance
+    providers: [{name: ollama, preferred_model: "llama3.1:8b"}, {provider: vllm}]
+fallback_chains:
+  "llama3.1:8b": {primary: ollama, secondary: llama_cpp_python, tertiary: llama_cpp_native}
+  code: {chain: [vllm, {secondary: ollama, condition: always}]}
+  default: {description: Everybody else, chain: [{primary: vllm}, {secondary: ollama}]}
+"""
+
+
+def test_the_words_of_mappings_mean_what_they_say() -> None:
+    raw = {**todays(), "routing": yaml.safe_load(MAPPINGS)}
+    registry = load(raw)
+    first = {
+        name: ([[target.provider for target in level] for level in group.levels], group.strategy)
+        for name, group in registry.routes.groups.items()
+        if group.kind in ("capability", "pool")
+    }
+    assert first == {
+        "code": ([["ollama"], ["vllm"]], "priority"),
+        "chat": ([["ollama", "llama_cpp_native"]], "usage-based-routing-v2"),
+        "high_throughput": ([["vllm"]], "least-busy"),
+        "low_latency": ([["llama_cpp_native"]], "latency-based-routing"),
+        "large_context": ([["llama_cpp_native"]], "usage-based-routing-v2"),
+        "general": ([["ollama", "vllm"]], "simple-shuffle"),
+    }
+    chain = [[target.provider for target in level] for level in registry.routes.sequence("llama3.1:8b")]
+    assert chain == [["ollama"], ["llama_cpp_python"], ["llama_cpp_native"]]
+    assert [str(finding)[:60] for finding in registry.warnings if "patterns" in finding.path] == [
+        "ai_backend_routing.patterns[1]: no provider declares 'llama3"
+    ]

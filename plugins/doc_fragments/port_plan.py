@@ -1,0 +1,32 @@
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The options by which a module knows whose port is whose."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Ansible looks for this class."""
+
+    DOCUMENTATION = r"""
+options:
+  registry:
+    description: The plan's rows of ports, C(ai_backend_plan.ports).
+    type: list
+    elements: dict
+    required: true
+  instances:
+    description: Port of each instance on this host, C(ai_backend_slice.ports).
+    type: dict
+    default: {}
+  published:
+    description: What the edge publishes to other hosts, C(ai_backend_slice.edge.published).
+    type: list
+    elements: dict
+    default: []
+  upstreams:
+    description: The providers that this host's gateway asks, C(ai_backend_slice.upstreams).
+    type: list
+    elements: dict
+    default: []
+"""

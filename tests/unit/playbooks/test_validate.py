@@ -1,0 +1,138 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""validate.yml as people and pipelines run it: its report, its scopes, its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+INVENTORY = """
+all:
+  vars: {ansible_connection: ssh, ansible_host: 192.0.2.1, ansible_ssh_executable: /nonexistent/ssh}
+  hosts: {gpu1: }
+  children: {gateway: {hosts: {gpu1: }}, redis: {hosts: {gpu1: }}, llama_cpp: {hosts: {gpu1: }}}
+"""
+SOUND = """\
+ai_backend_providers:
+  native:
+    type: llama_cpp
+    hosts: llama_cpp
+    models: [{name: lab-tiny, source: tiny}]
+  spare:
+    type: openai_compatible
+    base_url: https://llm.example.com/v1
+    status: inactive
+    models: [spare-model]
+ai_backend_ports: {services: {native: 8080}}
+ai_backend_routing:
+  fallback_chains:
+    lab-tiny: [spare]
+"""
+
+
+def play(
+    folder: pathlib.Path, text: str, *arguments: str, playbook: str = "validate"
+) -> subprocess.CompletedProcess[str]:
+    """Run a playbook with the findings callback on a host that nobody can reach."""
+    (folder / "hosts.yml").write_text(INVENTORY)
+    (folder / "group_vars").mkdir(exist_ok=True)
+    (folder / "group_vars" / "all.yml").write_text(text)
+    command = [str(pathlib.Path(sys.executable).with_name("ansible-playbook")), "-i", "hosts.yml", *arguments]
+    environment = {
+        **os.environ,
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
+        "ANSIBLE_STDOUT_CALLBACK": "lab.ai_backend.findings",
+    }
+    environment.pop("ANSIBLE_CONFIG", None)
+    return subprocess.run(
+        [*command, f"lab.ai_backend.{playbook}"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def report(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """The document: nothing else may stand on standard output."""
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+def test_warnings_are_reported_and_stop_nothing(tmp_path: pathlib.Path) -> None:
+    done = play(tmp_path, SOUND)
+    document = report(done)
+    assert done.returncode == 0
+    assert (document["schema"], document["critical"], document["warning"]) == (1, 0, 1)
+    (row,) = document["findings"]
+    assert (row["check"], row["severity"], row["path"]) == ("routes", "warning", "ai_backend_providers.spare")
+    assert (row["file"], row["line"]) == ("group_vars/all.yml", 6)
+
+
+def test_a_critical_finding_has_an_exit_code_and_its_line(tmp_path: pathlib.Path) -> None:
+    done = play(tmp_path, SOUND.replace("[spare]", "[nobody]"), "-e", "ai_backend_validate_only=critical")
+    (row,) = report(done)["findings"]
+    assert done.returncode == 2
+    assert (row["check"], row["path"], row["line"]) == (
+        "references",
+        "ai_backend_routing.fallback_chains.lab-tiny[0]",
+        14,
+    )
+
+
+def test_tags_do_not_skip_the_refusal(tmp_path: pathlib.Path) -> None:
+    done = play(tmp_path, SOUND.replace("[spare]", "[nobody]"), "--tags", "edge", playbook="deploy")
+    assert done.returncode == 2
+    assert report(done)["critical"] == 1
+
+
+def test_a_scope_that_leaves_the_mistake_out_ends_well(tmp_path: pathlib.Path) -> None:
+    done = play(tmp_path, SOUND.replace("[spare]", "[nobody]"), "-e", "ai_backend_validate_only=ports,secrets")
+    assert (done.returncode, report(done)["findings"]) == (0, [])
+
+
+def test_a_key_that_stands_twice_is_critical_although_ansible_goes_on(tmp_path: pathlib.Path) -> None:
+    done = play(tmp_path, SOUND + "    lab-tiny: []\n")
+    rows = report(done)["findings"]
+    assert done.returncode == 2
+    assert [(row["check"], row["path"], row["line"]) for row in rows] == [
+        ("yaml", "ai_backend_routing.fallback_chains.lab-tiny", 15)
+    ]
+
+
+def test_a_file_that_is_no_yaml_is_in_the_document_too(tmp_path: pathlib.Path) -> None:
+    done = play(tmp_path, SOUND + "    broken: [\n")
+    (row,) = report(done)["findings"]
+    assert done.returncode != 0
+    assert (row["check"], row["file"], row["line"]) == ("yaml", "group_vars/all.yml", 16)
+
+
+def test_the_report_may_be_written_to_a_file_even_in_check_mode(tmp_path: pathlib.Path) -> None:
+    wanted = tmp_path / "findings.json"
+    done = play(tmp_path, SOUND, "--check", "-e", f"ai_backend_output_file={wanted}")
+    assert json.loads(wanted.read_text()) == report(done)
+
+
+@pytest.mark.parametrize("scope", ["true", "critical"])
+def test_deploy_ends_after_the_check_and_touches_no_host(tmp_path: pathlib.Path, scope: str) -> None:
+    done = play(tmp_path, SOUND, "-e", f"ai_backend_validate_only={scope}", playbook="deploy")
+    assert done.returncode == 0
+    assert report(done)["critical"] == 0
+    assert "192.0.2.1" not in done.stderr
+    assert "unreachable" not in done.stderr.lower()
+
+
+def test_without_the_scope_deploy_would_have_gone_there(tmp_path: pathlib.Path) -> None:
+    done = play(tmp_path, SOUND, "-e", "ai_backend_validate_only=false", playbook="deploy")
+    assert done.returncode != 0
+    assert "gpu1" in done.stderr
