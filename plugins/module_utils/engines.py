@@ -1,0 +1,213 @@
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ask each engine, from the gateway's host, whether it is well and which models it has.
+
+An upstream is an entry of the plan: {provider, host, type, managed, health, models_url, models: [{name, path}], key}.
+`health` and `models_url` are URLs as this gateway sees them, `key` the name of the key in litellm.env, or empty.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+from ansible_collections.lab.ai_backend.plugins.module_utils.findings import critical, suggest, warning
+from ansible_collections.lab.ai_backend.plugins.module_utils.probes import ProbeError, secret
+
+KEYS = "litellm.env"
+# A list of models is some kilobytes; what answers without end is no engine.
+LONGEST = 8_000_000
+
+
+class UnansweredError(Exception):
+    """Nobody answered; the text says why in a few words, without anything the other side sent."""
+
+
+class NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A redirect would take the key to another address."""
+
+    def redirect_request(self, *_arguments):
+        return None
+
+
+def opener_for(url):
+    """Past a proxy for addresses of one's own network, through it for names, as the gateway does."""
+    name = urllib.parse.urlsplit(url).hostname or ""
+    try:
+        ipaddress.ip_address(name)
+        direct = True
+    except ValueError:
+        direct = name == "localhost"
+    return urllib.request.build_opener(NoRedirects(), *([urllib.request.ProxyHandler({})] if direct else []))
+
+
+def get(url, headers, timeout):
+    """(status, text) of a GET. Raises UnansweredError."""
+    try:
+        question = urllib.request.Request(url, headers=headers)  # noqa: S310 - the plan gives http and https only
+        with opener_for(url).open(question, timeout=timeout) as answer:
+            return answer.status, answer.read(LONGEST).decode("utf-8", "replace")
+    except urllib.error.HTTPError as error:
+        return error.code, ""
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise UnansweredError(getattr(reason, "strerror", None) or type(reason).__name__) from None
+
+
+def headers_of(layout, upstream):
+    """The key as this kind of provider takes it. Raises ProbeError where it is not on the host."""
+    if not upstream["key"]:
+        return {}
+    value = secret(layout, {"file": KEYS, "name": upstream["key"]})
+    if upstream["type"] == "anthropic":
+        return {"x-api-key": value, "anthropic-version": "2023-06-01"}
+    return {"Authorization": "Bearer %s" % value}
+
+
+def plain_name(kind, name):
+    """One spelling of a model's name: Ollama reads a missing tag as `latest`, its cloud drops `-cloud`."""
+    if kind == "ollama_cloud":
+        name = name.removesuffix("-cloud").removesuffix(":cloud")
+    return name if ":" in name or not kind.startswith("ollama") else name + ":latest"
+
+
+def listed(text):
+    """The names in a list of models, in OpenAI's form or in Ollama's. Raises ValueError where it is neither."""
+    try:
+        answer = json.loads(text)
+        return [entry["id"] for entry in answer["data"]] if "data" in answer else [e["name"] for e in answer["models"]]
+    except (KeyError, TypeError) as error:
+        raise ValueError("no list of models") from error
+
+
+class Engine:
+    """One upstream, looked at within `timeout` seconds an answer."""
+
+    def __init__(self, layout, upstream, timeout):
+        self.layout = layout
+        self.upstream = upstream
+        self.timeout = timeout
+        self.path = "ai_backend_providers.%s" % upstream["provider"]
+        self.name = "'%s' at %s" % (upstream["provider"], upstream["health"])
+
+    def look(self):
+        """Findings."""
+        try:
+            headers = headers_of(self.layout, self.upstream)
+        except ProbeError as error:
+            hint = "give ai_backend_secrets.%s a value, and deploy" % self.upstream["key"]
+            return [critical("secrets", self.path, "%s can't be asked: %s" % (self.name, error), hint)]
+        try:
+            status, text = get(self.upstream["health"], headers, self.timeout)
+            unwell = self.unwell(status)
+            if unwell:
+                return [unwell]
+            if self.upstream["models_url"] != self.upstream["health"]:
+                status, text = get(self.upstream["models_url"], headers, self.timeout)
+        except UnansweredError as error:
+            return [self.dead("does not answer: %s" % error)]
+        return self.models(status, text, headers)
+
+    def dead(self, problem):
+        """What to do about an engine that is ours, or is not."""
+        hint = "start it there, or write `status: inactive`"
+        if self.upstream["managed"]:
+            unit = "ai-backend-llama-cpp@%s.service" % self.upstream["provider"]
+            hint = "look at `journalctl -u %s -n 50` on %s, then deploy" % (unit, self.upstream["host"])
+        return critical("references", self.path, "%s %s" % (self.name, problem), hint)
+
+    def unwell(self, status):
+        """The finding of an answer that is no good one, or None."""
+        key = self.upstream["key"]
+        if status in (401, 403) and key:
+            hint = "correct ai_backend_secrets.%s, and deploy" % key
+            return critical("secrets", self.path, "%s refuses the key %s (%d)" % (self.name, key, status), hint)
+        if status in (401, 403):
+            hint = "name its key: `env_var: SOME_API_KEY`"
+            return critical("secrets", self.path, "%s wants a key, and none is named (%d)" % (self.name, status), hint)
+        if not 200 <= status < 300:
+            return self.dead("answers %d" % status)
+        return None
+
+    def models(self, status, text, headers):
+        """Findings of the models that the registry names and the engine lacks."""
+        where = "'%s' at %s" % (self.upstream["provider"], self.upstream["models_url"])
+        unlisted = self.unwell(status) if status in (401, 403) else None
+        if unlisted:
+            return [unlisted]
+        try:
+            names = listed(text) if 200 <= status < 300 else None
+        except ValueError:
+            names = None
+        if names is None:
+            message = "%s does not list its models (%d)" % (where, status)
+            return [warning("references", self.path, message, "whether it has them can't be told from here")]
+        kind = self.upstream["type"]
+        known = {plain_name(kind, name) for name in names}
+        lacking = [model for model in self.upstream["models"] if plain_name(kind, model["name"]) not in known]
+        return [self.lacking(where, model, names) for model in lacking if not self.alias(model["name"], headers)]
+
+    def alias(self, name, headers):
+        """Anthropic lists models with their dates, and takes other names for them."""
+        if self.upstream["type"] != "anthropic":
+            return False
+        url = "%s/%s" % (self.upstream["models_url"], urllib.parse.quote(name, safe=""))
+        try:
+            return get(url, headers, self.timeout)[0] == 200
+        except UnansweredError:
+            return False
+
+    def lacking(self, where, model, names):
+        message = "%s does not have '%s'" % (where, model["name"])
+        hint = suggest(model["name"], names)
+        if self.upstream["type"] == "llama_cpp" and not self.upstream["managed"]:
+            # It answers to any name with the one model it was started with.
+            return warning("references", model["path"], message, "%s, and answers to any name with it" % hint)
+        get_it = {"ollama": "`ollama pull %s` there" % model["name"]}.get(
+            self.upstream["type"], "start it with that model"
+        )
+        if self.upstream["managed"]:
+            get_it = "deploy"
+        elif self.upstream["type"] not in ("ollama", "vllm"):
+            get_it = "write a name it has"
+        return critical("references", model["path"], message, "%s else %s" % (hint, get_it) if hint else get_it)
+
+
+def local_port(url):
+    """The port of a URL on this very machine, else 0."""
+    parts = urllib.parse.urlsplit(url)
+    here = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    return (parts.port or 0) if here else 0
+
+
+def ask_all(layout, upstreams, held=(), timeout=5):
+    """Findings of all engines, asked side by side; what has not ended in time is told as such.
+
+    On ports of this machine that strangers hold (`held`) nobody is asked: they would get the engine's key. A single
+    read has its own bound of `timeout` seconds; an answer that trickles is left behind with its thread.
+    """
+    engines = [Engine(layout, upstream, timeout) for upstream in upstreams]
+    found = [None] * len(engines)
+
+    def work(index):
+        engine = engines[index]
+        stranger = local_port(engine.upstream["health"]) in held
+        found[index] = [engine.dead("is not asked: somebody else listens there")] if stranger else engine.look()
+
+    threads = [threading.Thread(target=work, args=(index,), daemon=True) for index in range(len(engines))]
+    for thread in threads:
+        thread.start()
+    end = time.monotonic() + 3 * timeout
+    for thread in threads:
+        thread.join(max(0, end - time.monotonic()))
+    late = "does not end its answer within %d s" % (3 * timeout)
+    return [
+        finding
+        for engine, findings in zip(engines, found, strict=True)
+        for finding in ([engine.dead(late)] if findings is None else findings)
+    ]

@@ -1,0 +1,27 @@
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The memory of a host's graphics cards, as NVIDIA's own tool tells it."""
+
+from __future__ import annotations
+
+import subprocess
+
+from ansible_collections.lab.ai_backend.plugins.module_utils.findings import warning
+from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import run_command
+
+QUESTION = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+
+
+def gpu_memory(host, run=run_command, timeout=10):
+    """([MiB of each card], findings). A host without the tool has no card that counts."""
+    try:
+        code, output = run(QUESTION, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        code, output = 1, "no answer"
+    if code == 127:
+        return [], []
+    if code != 0:
+        hint = "`nvidia-smi` on the host says why; often the driver was updated and the host not restarted"
+        return [], [warning("capacity", "host.%s" % host, "nvidia-smi does not answer (exit code %d)" % code, hint)]
+    # A card that shares the machine's memory has none of its own to tell: "[N/A]".
+    return [int(line) for line in map(str.strip, output.splitlines()) if line.isdigit()], []

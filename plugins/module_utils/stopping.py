@@ -1,0 +1,161 @@
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Stop what listens on a port of ours, and nothing else: a unit as a unit, a process by SIGTERM, nobody by SIGKILL.
+
+What may be stopped is decided twice: when it is shown, and again when it is done, on the same processes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+
+from ansible_collections.lab.ai_backend.plugins.module_utils.slots import wait_until
+from ansible_collections.lab.ai_backend.plugins.module_utils.sockets import (
+    OURS,
+    ancestry,
+    listeners,
+    place_of,
+    started,
+    systemd_root,
+)
+
+# They listen for a container: ending them cuts it off, and it is not rid of. /proc shows 15 characters of a name.
+PROXIES = {
+    "conmon",
+    "containerd",
+    "containerd-shim",
+    "docker-proxy",
+    "dockerd",
+    "incusd",
+    "k3s-server",
+    "kube-proxy",
+    "kubelet",
+    "lxd",
+    "pasta",
+    "pasta.avx2",
+    "podman",
+    "rootlesskit",
+    "rootlessport",
+    "slirp4netns",
+}
+
+
+def socket_unit(systemd, port):
+    """The socket unit through which systemd itself listens on a port, or `a socket unit`."""
+    _code, output = systemd.run(["systemctl", "list-sockets", "--no-legend", "--plain", "--full"])
+    rows = [line.split() for line in output.splitlines()]
+    return next((row[1] for row in rows if len(row) > 1 and row[0].endswith(":%d" % port)), "a socket unit")
+
+
+def refusal(layout, systemd, row):
+    """Why this collection does not stop who listens, and what its operator can do; empty where it may."""
+    pid, unit, port = row["pid"], row["unit"], row["port"]
+    if OURS.fullmatch(unit):
+        return "%s is one of ours: `systemctl stop %s` stops it, the next deploy starts it" % (unit, unit)
+    if pid == 0:
+        return "its process can't be seen from here, so it can't be told what would be stopped"
+    if pid == 1:
+        name = socket_unit(systemd, port)
+        return "systemd itself listens for %s: `systemctl disable --now %s`" % (name, name)
+    if row["command"] in PROXIES:
+        find = "`docker ps --filter publish=%d` (or podman) names it, `docker stop` stops it" % port
+        return "%s (pid %d) listens for a container: %s" % (row["command"], pid, find)
+    if row["container"] and not unit:
+        return "it runs in container %s: `docker stop %s` (or podman)" % (row["container"], row["container"])
+    if row["user"]:
+        there = "`systemctl --user --machine=%s@ stop %s`" % (row["user"], unit)
+        return "%s belongs to user %s: %s" % (unit, row["user"], there)
+    above = ancestry(layout, os.getpid())
+    root = systemd_root(layout)
+    units = {place_of(layout, other, root)[0] for other in above} - {""}
+    if unit in units or {number for number, _started in row["processes"]} & set(above):
+        return "this very connection hangs on it"
+    return ""
+
+
+def action(row):
+    """What stopping would do, in words."""
+    if row["unit"]:
+        return "stop unit %s (%s, pid %d)" % (row["unit"], row["command"], row["pid"])
+    return "end %s (pid %d)" % (row["command"], row["pid"])
+
+
+def conflicts(layout, systemd, rows, named):
+    """Rows that stand in the way, with `action` and `refusal`; a reserved port counts only where it was `named`."""
+    verdicts = ("foreign", "taken") if named else ("foreign",)
+    return [
+        {**row, "action": action(row), "refusal": refusal(layout, systemd, row)}
+        for row in rows
+        if row["verdict"] in verdicts
+    ]
+
+
+def still_there(layout, row):
+    """The owner that listens on the row's port through a process of the row; None when it has gone."""
+    same = [tuple(process) for process in row["processes"]]
+    for owner in listeners(layout, {row["port"]}).get(row["port"], []):
+        if any(tuple(process) in same for process in owner["processes"]):
+            return owner
+    return None
+
+
+def successor(layout, row):
+    """Who listens on the port instead, on the same address, once its processes have gone; None when nobody does."""
+    owners = listeners(layout, {row["port"]}).get(row["port"], [])
+    return next((owner for owner in owners if set(owner["addresses"]) & set(row["addresses"])), None)
+
+
+def terminate(layout, row, kill):
+    """SIGTERM to each process that still is the one that was shown."""
+    for pid, began in row["processes"]:
+        if started(layout, pid) == began:
+            with contextlib.suppress(ProcessLookupError):
+                kill(pid, signal.SIGTERM)
+
+
+def stop(layout, systemd, row, timeout, kill=os.kill):
+    """(what was done, what went wrong) in words, one of them empty.
+
+    `row` is as it was shown; who listens by now is looked at again, and must be the same and not refused.
+    """
+    owner = still_there(layout, row)
+    if owner is None:
+        return "port %d: %s has gone by itself" % (row["port"], row["command"]), ""
+    row = {**row, **owner}
+    reason = refusal(layout, systemd, row)
+    if reason:
+        return "", "port %d: not stopped: %s" % (row["port"], reason)
+    enabled = bool(row["unit"]) and systemd.unit(row["unit"]).enabled
+    if row["unit"]:
+        # Without waiting: how long is this module's to say, not the unit's.
+        systemd.call("stop", "--no-block", row["unit"])
+    else:
+        terminate(layout, row, kill)
+    if not wait_until(lambda: still_there(layout, row) is None, timeout):
+        rest = "`kill -KILL %d` would end it without a word to its clients" % row["pid"]
+        return "", "port %d: %s (pid %d) still listens after %d s: %s" % (
+            row["port"],
+            row["command"],
+            row["pid"],
+            timeout,
+            rest,
+        )
+    other = successor(layout, row)
+    if other is not None:
+        return "", "port %d: %s was stopped, and %s (pid %d) listens there now: something starts it again" % (
+            row["port"],
+            row["command"],
+            other["command"],
+            other["pid"],
+        )
+    what = (
+        "unit %s was stopped" % row["unit"] if row["unit"] else "%s (pid %d) was ended" % (row["command"], row["pid"])
+    )
+    done = "port %d is free: %s" % (row["port"], what)
+    if enabled:
+        done += "; it is enabled and starts at the next boot: `systemctl disable %s` keeps it off" % row["unit"]
+    if row["expected"]:
+        done += "; `ansible-playbook lab.ai_backend.deploy` starts what belongs there"
+    return done, ""

@@ -1,0 +1,129 @@
+#!/usr/bin/python
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Look at a host for what is wrong."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: look
+short_description: Look at a host for what the registry alone cannot tell
+version_added: 0.1.0
+description:
+  - Compares ports with who listens, asks engines and cache as the gateway does, reads the generations, and asks
+    graphics cards for their memory. It changes nothing.
+  - Keys are read on the host from C(/etc/ai-backend/secrets); no result holds one, nor what a service answered.
+author:
+  - lab.ai_backend contributors (@lab)
+extends_documentation_fragment:
+  - lab.ai_backend.attributes
+  - lab.ai_backend.port_plan
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+options:
+  host:
+    description: Name of the host in the findings.
+    type: str
+    required: true
+  cache:
+    description: Where this host's gateway finds Redis; address and port. Empty where it asks none.
+    type: dict
+    default: {}
+  keep:
+    description: How many of the newest generations have to be whole.
+    type: int
+    default: 10
+  timeout:
+    description: Seconds that an engine has for one answer.
+    type: int
+    default: 5
+"""
+
+EXAMPLES = r"""
+- name: Look at the host
+  lab.ai_backend.look:
+    host: "{{ inventory_hostname }}"
+    registry: "{{ ai_backend_plan.ports }}"
+    instances: "{{ ai_backend_slice.ports }}"
+    upstreams: "{{ ai_backend_slice.upstreams }}"
+"""
+
+RETURN = r"""
+findings:
+  description: What is wrong; check, severity (critical or warning), path, message, hint, host.
+  type: list
+  elements: dict
+  returned: always
+gpu_memory_mib:
+  description: Memory of each graphics card in MiB, as nvidia-smi tells it; empty without the tool.
+  type: list
+  elements: int
+  returned: always
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.lab.ai_backend.plugins.module_utils.engines import KEYS, ask_all
+from ansible_collections.lab.ai_backend.plugins.module_utils.findings import critical
+from ansible_collections.lab.ai_backend.plugins.module_utils.graphics import gpu_memory
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, list_instances, service_of
+from ansible_collections.lab.ai_backend.plugins.module_utils.port_findings import STRANGERS, port_findings
+from ansible_collections.lab.ai_backend.plugins.module_utils.port_table import ARGUMENTS, compare, exposed, plan_of
+from ansible_collections.lab.ai_backend.plugins.module_utils.probes import ProbeError, run_once
+from ansible_collections.lab.ai_backend.plugins.module_utils.restorable import generation_findings
+from ansible_collections.lab.ai_backend.plugins.module_utils.sockets import is_loopback
+from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
+
+
+def cache_findings(layout, cache, held):
+    """Findings of the cache, asked as the gateway asks it, unless a stranger would get the password."""
+    if is_loopback(cache["address"]) and int(cache["port"]) in held:
+        message = "Redis can't be asked: somebody else listens on its port %s" % cache["port"]
+        return [critical("cache", "ai_backend_cache", message, "free the port, and deploy")]
+    probe = {"kind": "redis", "address": cache["address"], "key": {"file": KEYS, "name": "REDIS_PASSWORD"}}
+    try:
+        run_once(layout, probe, int(cache["port"]))
+    except ProbeError as error:
+        hint = "look at `journalctl -u ai-backend-redis.service -n 50` on %s, then deploy" % cache["host"]
+        return [critical("cache", "ai_backend_cache", "the cache on %s: %s" % (cache["host"], error), hint)]
+    return []
+
+
+def look(layout, systemd, params):
+    """(findings, MiB of each graphics card)."""
+    host, plan = params["host"], plan_of(params)
+    rows = compare(layout, systemd, plan)
+    held = {row["port"] for row in rows if row["verdict"] in STRANGERS}
+    found = port_findings(systemd, rows, exposed(layout), host)
+    upstreams = params["upstreams"]
+    if "litellm" in map(service_of, list_instances(layout)):
+        found += cache_findings(layout, params["cache"], held) if params["cache"] else []
+    else:
+        # Before the first deploy there is no key to ask with; that nothing is deployed was said above.
+        upstreams = [upstream for upstream in upstreams if not upstream["key"]]
+    found += ask_all(layout, upstreams, held, params["timeout"])
+    found += generation_findings(layout, host, params["keep"])
+    memory, cards = gpu_memory(host)
+    return [{**finding, "host": host} for finding in found + cards], memory
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            **ARGUMENTS,
+            "host": {"type": "str", "required": True},
+            "cache": {"type": "dict", "default": {}},
+            "keep": {"type": "int", "default": 10},
+            "timeout": {"type": "int", "default": 5},
+        },
+        supports_check_mode=True,
+    )
+    findings, memory = look(Layout(), Systemd(), module.params)
+    module.exit_json(changed=False, findings=findings, gpu_memory_mib=memory)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+#!/usr/bin/python
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Show whose ports are whose, and free one."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ports
+short_description: Compare the registry's ports with what listens, and stop what stands in the way
+version_added: 0.1.0
+description:
+  - Without O(stop) it only looks. Processes are found through C(/proc), so no tool has to be installed.
+  - A process of a systemd unit is stopped as its unit, another one by SIGTERM. Nothing is killed.
+  - One of ours, systemd itself, a container and its proxies, a user's own unit, and what carries the connection are
+    never stopped; the refusal says what their operator can do.
+author:
+  - lab.ai_backend contributors (@lab)
+extends_documentation_fragment:
+  - lab.ai_backend.attributes
+  - lab.ai_backend.port_plan
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+options:
+  port:
+    description: Only this port; 0 for all.
+    type: int
+    default: 0
+  required:
+    description: Only ports that the plan needs on this host.
+    type: bool
+    default: false
+  stop:
+    description: Entries of RV(conflicts) of an earlier call, to be stopped where they still are the same processes.
+    type: list
+    elements: dict
+    default: []
+  timeout:
+    description: Seconds until a port has to be free.
+    type: int
+    default: 20
+"""
+
+EXAMPLES = r"""
+- name: Look who listens
+  lab.ai_backend.ports:
+    registry: "{{ ai_backend_plan.ports }}"
+    instances: "{{ ai_backend_slice.ports }}"
+  register: found
+
+- name: Stop what stands in the way
+  lab.ai_backend.ports:
+    registry: "{{ ai_backend_plan.ports }}"
+    instances: "{{ ai_backend_slice.ports }}"
+    stop: "{{ found.conflicts }}"
+"""
+
+RETURN = r"""
+rows:
+  description:
+    - One entry for each that listens or should; verdict, port, service, expected (unit), pid, command, unit, address.
+    - The verdict is one of ours, unmanaged, foreign, misplaced, reserved, taken, down, absent, idle, free.
+  type: list
+  elements: dict
+  returned: always
+conflicts:
+  description: The rows that stand in the way; action says what stopping would do, refusal why it is not done.
+  type: list
+  elements: dict
+  returned: always
+stopped:
+  description: What was done, or in check mode would be, one line each.
+  type: list
+  elements: str
+  returned: always
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
+from ansible_collections.lab.ai_backend.plugins.module_utils.port_table import ARGUMENTS, compare, plan_of, select
+from ansible_collections.lab.ai_backend.plugins.module_utils.stopping import conflicts, stop
+from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd, SystemdError
+
+
+def free(layout, systemd, wanted, timeout):
+    """([what was done], [what went wrong])."""
+    done, wrong = [], []
+    for row in wanted:
+        try:
+            words, problem = stop(layout, systemd, row, timeout)
+        except SystemdError as error:
+            words, problem = "", "port %d: %s" % (row["port"], error)
+        done += [words] if words else []
+        wrong += [problem] if problem else []
+    return done, wrong
+
+
+def shown(row):
+    """A row for people: no pid where nobody listens, units as short as systemctl takes them."""
+    return {
+        **{key: row[key] for key in ("port", "service", "verdict", "command")},
+        "expected": row["expected"].replace(".service", ""),
+        "pid": row["pid"] or None,
+        "unit": row["unit"].removesuffix(".service"),
+        "address": row["addresses"],
+    }
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            **ARGUMENTS,
+            "port": {"type": "int", "default": 0},
+            "required": {"type": "bool", "default": False},
+            "stop": {"type": "list", "elements": "dict", "default": []},
+            "timeout": {"type": "int", "default": 20},
+        },
+        supports_check_mode=True,
+    )
+    layout, systemd, params = Layout(), Systemd(), module.params
+    if module.check_mode:
+        done = ["port %d: would %s" % (row["port"], row["action"]) for row in params["stop"] if not row["refusal"]]
+        wrong = ["port %d: not stopped: %s" % (row["port"], row["refusal"]) for row in params["stop"] if row["refusal"]]
+    else:
+        done, wrong = free(layout, systemd, params["stop"], params["timeout"])
+    every = compare(layout, systemd, plan_of(params))
+    if params["port"] and not select(every, params["port"]):
+        known = ", ".join(str(number) for number in sorted({row["port"] for row in every}))
+        module.fail_json(msg="port %d stands nowhere in the registry, which has %s" % (params["port"], known))
+    rows = select(every, params["port"], params["required"])
+    result = {
+        "changed": bool(done),
+        "rows": [shown(row) for row in rows],
+        "conflicts": conflicts(layout, systemd, rows, named=bool(params["port"])),
+        "stopped": done,
+    }
+    if wrong:
+        module.fail_json(msg="; ".join(wrong), **result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

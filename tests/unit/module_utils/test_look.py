@@ -1,0 +1,157 @@
+"""One look at a host: what it asks, and what it leaves alone."""
+
+from __future__ import annotations
+
+import pathlib
+import socket
+import subprocess
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from host_stand_in import FakeSystemctl, made, manifest
+from proc_stand_in import Proc
+
+from ansible_collections.lab.ai_backend.plugins.module_utils import generations, graphics, switching
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, write_atomic
+from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
+from ansible_collections.lab.ai_backend.plugins.modules import look as module
+
+SECRET = "the-password"  # pragma: allowlist secret
+
+
+@pytest.fixture
+def proc(tmp_path: pathlib.Path) -> Proc:
+    return Proc(tmp_path)
+
+
+@pytest.fixture
+def tool(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> Callable[[str], None]:
+    """Put a nvidia-smi in the path that runs a shell script, and nothing else."""
+
+    def make(script: str) -> None:
+        path = tmp_path / "bin" / "nvidia-smi"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{path.parent}:/usr/bin:/bin")
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return make
+
+
+def asked(**changes: Any) -> dict[str, Any]:
+    return {
+        "host": "gpu1",
+        "registry": [],
+        "instances": {},
+        "published": [],
+        "upstreams": [],
+        "cache": {},
+        "keep": 10,
+        "timeout": 1,
+        **changes,
+    }
+
+
+def test_every_finding_names_the_host_and_nothing_changes_on_it(
+    layout: Layout, systemd: Systemd, systemctl: FakeSystemctl, proc: Proc, tool: Callable[[str], None]
+) -> None:
+    write_atomic(generations.path_of(layout, 1), "{")
+    registry = [{"port": 6379, "name": "redis", "reserved": False}]
+    findings, memory = module.look(layout, systemd, asked(registry=registry, instances={"redis": 6379}))
+    assert [(finding["check"], finding["host"]) for finding in findings] == [("ports", "gpu1"), ("generations", "gpu1")]
+    assert all(list(finding) == ["check", "severity", "path", "message", "hint", "host"] for finding in findings)
+    assert (memory, systemctl.calls) == ([], [])
+
+
+@pytest.fixture
+def gateway(layout: Layout, proc: Proc) -> Layout:
+    """A host with a deployed gateway and its password."""
+    switching.point(layout, "litellm@blue", made(layout, manifest("litellm", slotted=True)))
+    write_atomic(f"{layout.secrets}/litellm.env", f'REDIS_PASSWORD="{SECRET}"\n', 0o600)
+    return layout
+
+
+def cache(port: int) -> dict[str, Any]:
+    return {"host": "store", "address": "127.0.0.1", "port": port}
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"), [(b"+OK\r\n+PONG\r\n", ""), (b"-WRONGPASS x\r\n-NOAUTH\r\n", "refuses the password")]
+)
+def test_the_cache_is_asked_with_the_gateways_password(
+    gateway: Layout, systemd: Systemd, tool: Callable[[str], None], answer: bytes, problem: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _address = server.accept()
+            with connection:
+                assert SECRET.encode() in connection.recv(4096)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        findings, _memory = module.look(gateway, systemd, asked(cache=cache(server.getsockname()[1])))
+        thread.join(5)
+    assert [(finding["check"], finding["severity"]) for finding in findings] == [("cache", "critical")] * bool(problem)
+    assert all(problem in finding["message"] and "on store" in finding["hint"] for finding in findings)
+    assert SECRET not in str(findings)
+
+
+def test_a_stranger_on_the_port_of_the_cache_is_not_sent_its_password(
+    gateway: Layout, systemd: Systemd, proc: Proc, tool: Callable[[str], None]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0)
+        port = server.getsockname()[1]
+        proc.process(7, "nc")
+        proc.listen(port, 7)
+        registry = [{"port": port, "name": "redis", "reserved": False}]
+        findings, _memory = module.look(
+            gateway, systemd, asked(registry=registry, instances={"redis": port}, cache=cache(port))
+        )
+        with pytest.raises(BlockingIOError):
+            server.accept()
+    assert [finding["check"] for finding in findings] == ["ports", "cache"]
+    assert "somebody else listens" in findings[1]["message"]
+
+
+def test_before_the_first_deploy_only_who_wants_no_key_is_asked(
+    layout: Layout, systemd: Systemd, proc: Proc, tool: Callable[[str], None]
+) -> None:
+    urls = {"health": "http://127.0.0.1:9/h", "models_url": "http://127.0.0.1:9/m", "local_port": 0, "models": []}
+    common = {"host": "gpu1", "type": "vllm", "managed": False, **urls}
+    upstreams = [{**common, "provider": "keyed", "key": "K"}, {**common, "provider": "open", "key": ""}]
+    findings, _memory = module.look(layout, systemd, asked(upstreams=upstreams, cache=cache(9)))
+    assert [finding["path"] for finding in findings] == ["ai_backend_providers.open"]
+
+
+@pytest.mark.parametrize(
+    ("script", "memory"),
+    [
+        ("echo 24564; echo 24564", [24564, 24564]),
+        ("echo '[N/A]'", []),
+        ('test "$*" = "--query-gpu=memory.total --format=csv,noheader,nounits" && echo 16384', [16384]),
+    ],
+)
+def test_cards_tell_their_memory(tool: Callable[[str], None], script: str, memory: list[int]) -> None:
+    tool(script)
+    assert graphics.gpu_memory("gpu1") == (memory, [])
+
+
+def test_without_the_tool_there_is_no_card_and_no_finding(tool: Callable[[str], None]) -> None:
+    assert graphics.gpu_memory("gpu1") == ([], [])
+
+
+def test_a_driver_that_does_not_answer_is_a_warning(tool: Callable[[str], None]) -> None:
+    tool("echo 'Driver/library version mismatch'; exit 18")
+    memory, (finding,) = graphics.gpu_memory("gpu1")
+    assert (memory, finding["check"], finding["severity"]) == ([], "capacity", "warning")
+
+    def hang(argv: list[str], timeout: float) -> tuple[int, str]:
+        raise subprocess.TimeoutExpired(argv, timeout)
+
+    assert graphics.gpu_memory("gpu1", run=hang)[1][0]["severity"] == "warning"
