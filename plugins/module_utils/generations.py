@@ -40,7 +40,31 @@ def path_of(layout, number):
 
 
 def read(layout, number):
-    return read_json(path_of(layout, number))
+    """The content of generation `number`, or None where its file is missing or can't be read."""
+    content = read_json(path_of(layout, number))
+    return content if well_formed(content) else None
+
+
+def well_formed(content):
+    """Whether a generation's content has the shape that a way back reads."""
+    return (
+        isinstance(content, dict)
+        and content.get("schema") == SCHEMA
+        and isinstance(content.get("instances"), dict)
+        and all(isinstance(entry, dict) and entry.get("release") for entry in content["instances"].values())
+    )
+
+
+def read_all(layout):
+    """({number: content} of the readable generations, ascending; numbers of the others)."""
+    good, bad = {}, []
+    for number in numbers(layout):
+        content = read(layout, number)
+        if content:
+            good[number] = content
+        else:
+            bad.append(number)
+    return good, bad
 
 
 def active_slot(layout, service):
@@ -70,8 +94,8 @@ def snapshot(layout, run=run_command):
     return {"instances": instances, "slots": slots}
 
 
-def record(layout, number, registry="", complete=False, summary=(), run=run_command):
-    """Write generation `number` from what stands on this host now."""
+def record(layout, number, registry="", complete=False, summary=(), restores=0, run=run_command):
+    """Write generation `number` from what stands on this host now. `restores` is the generation it brought back."""
     before = read(layout, number) or {}
     content = {
         "schema": SCHEMA,
@@ -82,15 +106,25 @@ def record(layout, number, registry="", complete=False, summary=(), run=run_comm
         "summary": list(before.get("summary", []))
         + [line for line in summary if line not in before.get("summary", [])],
     }
+    if restores or before.get("restores"):
+        content["restores"] = restores or before["restores"]
     content.update(snapshot(layout, run))
     write_atomic(path_of(layout, number), json.dumps(content, indent=2, sort_keys=True) + "\n")
     return content
 
 
 def protected_releases(layout, keep):
-    """{service: release ids} named by the newest `keep` generations."""
+    """({service: release ids} that no way back may lose, numbers of the unreadable generations among the protected).
+
+    Protected are the newest `keep` complete generations, one more of them (so that there are still `keep` when the file
+    of the newest is lost), and whatever was begun between them.
+    """
+    good, bad = read_all(layout)
+    complete = [number for number, content in good.items() if content.get("complete")]
+    oldest = complete[-(keep + 1) :][0] if complete else 0
     kept = {}
-    for number in numbers(layout)[-keep:]:
-        for name, entry in (read(layout, number) or {}).get("instances", {}).items():
-            kept.setdefault(service_of(name), set()).add(entry["release"])
-    return kept
+    for number, content in good.items():
+        for name, entry in content["instances"].items():
+            if number >= oldest:
+                kept.setdefault(service_of(name), set()).add(entry["release"])
+    return kept, [number for number in bad if number > oldest]

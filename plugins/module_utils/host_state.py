@@ -4,18 +4,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pwd
-import re
 import shutil
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.generations import numbers
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import read_text, service_of, user_of
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import (
+    read_text,
+    service_of,
+    user_of,
+    write_atomic,
+)
+from ansible_collections.lab.ai_backend.plugins.module_utils.sockets import OURS, listeners
 from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import run_command
-
-OURS = re.compile(r"ai-backend-[\w@.\\-]+\.service")
-LISTENING = "0A"
 
 
 def read_os_release(layout):
@@ -76,6 +77,18 @@ def make_folders(layout, missing):
         os.chmod(path, folders(layout)[path])
 
 
+def stale_tools(layout, library, commands):
+    """{path: (text, mode)} of our own code and commands that are not on the host as they should be."""
+    wanted = {os.path.join(layout.library, name): (text, 0o644) for name, text in library.items()}
+    wanted.update((os.path.join(layout.commands, name), (text, 0o755)) for name, text in commands.items())
+    return {path: entry for path, entry in wanted.items() if read_text(path) != entry[0]}
+
+
+def write_tools(stale):
+    for path, (text, mode) in sorted(stale.items()):
+        write_atomic(path, text, mode)
+
+
 def missing_users(instances):
     wanted = sorted({user_of(service_of(name)) for name in instances})
     present = {entry.pw_name for entry in pwd.getpwall()}
@@ -104,48 +117,12 @@ def make_users(names, run=run_command):
     return failures
 
 
-def listening_inodes(layout):
-    """{port: socket inodes} of every TCP listener, IPv4 and IPv6."""
-    found = {}
-    for name in ("proc/net/tcp", "proc/net/tcp6"):
-        for line in (read_text(layout.path(name)) or "").splitlines()[1:]:
-            words = line.split()
-            if len(words) > 9 and words[3] == LISTENING:
-                found.setdefault(int(words[1].rpartition(":")[2], 16), set()).add(words[9])
-    return found
-
-
-def open_sockets(folder):
-    """Inodes of the sockets a process holds; what closes or ends while we look is not among them."""
-    found = set()
-    with contextlib.suppress(OSError):
-        for name in os.listdir(folder):
-            with contextlib.suppress(OSError):
-                target = os.readlink(os.path.join(folder, name))
-                if target.startswith("socket:["):
-                    found.add(target[8:-1])
-    return found
-
-
-def process_of(layout, inodes):
-    """(pid, command, unit) of the process that holds one of the sockets; (0, "", "") where none can be seen."""
-    for pid in filter(str.isdigit, os.listdir(layout.path("proc"))):
-        if inodes & open_sockets(layout.path("proc", pid, "fd")):
-            groups = read_text(layout.path("proc", pid, "cgroup")) or ""
-            unit = re.findall(r"([^/\n]+\.service)", groups)
-            command = (read_text(layout.path("proc", pid, "comm")) or "").strip()
-            return int(pid), command, unit[-1] if unit else ""
-    return 0, "", ""
-
-
 def foreign_listeners(layout, ports):
     """[{port, instance, pid, command, unit}] where somebody else listens on `ports` = {instance: port}."""
-    listening = listening_inodes(layout)
-    found = []
-    for instance, port in sorted(ports.items()):
-        if port not in listening:
-            continue
-        pid, command, unit = process_of(layout, listening[port])
-        if not OURS.fullmatch(unit):
-            found.append({"port": port, "instance": instance, "pid": pid, "command": command, "unit": unit})
-    return found
+    listening = listeners(layout, set(ports.values()))
+    return [
+        {"port": port, "instance": instance, **{key: owner[key] for key in ("pid", "command", "unit")}}
+        for instance, port in sorted(ports.items())
+        for owner in listening.get(port, [])
+        if not OURS.fullmatch(owner["unit"])
+    ]

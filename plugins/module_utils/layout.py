@@ -50,6 +50,15 @@ class Layout:
         return self.path("opt/ai-backend/instances")
 
     @property
+    def library(self):
+        """Our own code, for `ai-backend-rollback`."""
+        return self.path("opt/ai-backend/lib")
+
+    @property
+    def commands(self):
+        return self.path("usr/local/sbin")
+
+    @property
     def etc(self):
         return self.path("etc/ai-backend")
 
@@ -100,8 +109,12 @@ def read_text(path):
 
 
 def read_json(path):
-    text = read_text(path)
-    return None if text is None else json.loads(text)
+    """What the file holds, or None where it does not exist or was damaged: whoever reads it asks what to do then."""
+    try:
+        text = read_text(path)
+        return None if text is None else json.loads(text)
+    except ValueError:
+        return None
 
 
 def write_atomic(path, text, mode=0o644):

@@ -108,11 +108,17 @@ def prune(layout, service, keep, protected):
 
 
 def prune_artifacts(layout):
-    """Delete the artifacts that no release on this host names. Returns their names."""
+    """Delete the artifacts that no release on this host names. Returns their names.
+
+    A release whose manifest can't be read may name any of them: as long as there is one, all stay.
+    """
     used = set()
     for parent, _folders, names in os.walk(layout.releases):
         if "manifest.json" in names:
-            used.add((read_json(os.path.join(parent, "manifest.json")) or {}).get("artifact", ""))
+            manifest = read_json(os.path.join(parent, "manifest.json"))
+            if not manifest:
+                return []
+            used.add(manifest.get("artifact", ""))
     try:
         present = sorted(os.listdir(layout.artifacts))
     except FileNotFoundError:

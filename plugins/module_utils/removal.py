@@ -41,11 +41,17 @@ def folders(layout, data):
     return [path for path in ours + [os.path.join(layout.state, name) for name in data] if os.path.isdir(path)]
 
 
+def commands(layout):
+    """Our commands for root."""
+    return sorted(glob.glob(os.path.join(layout.commands, "ai-backend-*")))
+
+
 def inventory(layout, data):
     """What a removal would take, in words, in its order."""
     lines = ["instance %s" % name for name in list_instances(layout)]
     lines += ["hold on %s" % name for name in held_back(layout)]
     lines += ["folder %s" % path for path in folders(layout, data)]
+    lines += ["file %s" % path for path in commands(layout)]
     return lines + ["user %s" % name for name in our_users()]
 
 
@@ -61,6 +67,8 @@ def remove(layout, systemd, data):
             systemd.run(["systemctl", "disable", "--quiet", name])
     for path in folders(layout, data):
         shutil.rmtree(path)
+    for path in commands(layout):
+        os.unlink(path)
     for name in our_users():
         systemd.run(["userdel", name])
     if os.path.isdir(layout.state) and not os.listdir(layout.state):

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot, numbers, read
+from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot, numbers, path_of, read_all
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import (
     linked_release,
     list_instances,
@@ -51,11 +51,16 @@ def row(layout, systemd, instance):
 
 
 def report(layout, systemd, host):
-    """{generation, complete, rows}; generation 0 where nothing of ours was ever deployed. `host` heads every row."""
+    """{generation, complete, rows, warnings}; generation 0 where nothing of ours was ever deployed.
+
+    `host` heads every row.
+    """
+    good, bad = read_all(layout)
     number = max(numbers(layout), default=0)
     rows = [row(layout, systemd, instance) for instance in list_instances(layout)] or [NOTHING]
     return {
         "generation": number,
-        "complete": bool((read(layout, number) or {}).get("complete", False)),
+        "complete": bool(good.get(number, {}).get("complete", False)),
+        "warnings": ["generation %d can't be read: %s" % (each, path_of(layout, each)) for each in bad],
         "rows": [dict(entry, host=host, generation=number) for entry in rows],
     }

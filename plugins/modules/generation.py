@@ -31,7 +31,9 @@ options:
     type: str
     default: ""
   keep:
-    description: Releases kept of each service.
+    description:
+      - Releases kept of each service, and complete generations whose releases are kept, with one to spare.
+      - While one of these generations can't be read nothing is deleted, and a warning names it.
     type: int
     default: 10
 """
@@ -54,7 +56,12 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.generations import protected_releases, read, record
+from ansible_collections.lab.ai_backend.plugins.module_utils.generations import (
+    path_of,
+    protected_releases,
+    read,
+    record,
+)
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
 from ansible_collections.lab.ai_backend.plugins.module_utils.releases import prune, prune_artifacts
 
@@ -66,12 +73,19 @@ ARGUMENTS = {
 
 
 def tidy(layout, keep):
-    protected = protected_releases(layout, keep)
+    """(what was deleted, warnings). What an unreadable generation names is unknown, so then nothing is deleted."""
+    protected, unreadable = protected_releases(layout, keep)
+    if unreadable:
+        return [], [
+            "generation %d can't be read (%s): put the file back from a backup or remove it; until then no old"
+            " release is deleted" % (number, path_of(layout, number))
+            for number in unreadable
+        ]
     pruned = []
     for service in sorted(os.listdir(layout.releases)):
         gone = prune(layout, service, keep, protected.get(service, set()))
         pruned.extend("release %s/%s" % (service, name) for name in gone)
-    return pruned + ["artifact %s" % name for name in prune_artifacts(layout)]
+    return pruned + ["artifact %s" % name for name in prune_artifacts(layout)], []
 
 
 def main():
@@ -81,7 +95,10 @@ def main():
     if not opened or opened["complete"] or module.check_mode:
         module.exit_json(changed=False, pruned=[])
     record(layout, params["number"], params["registry"], complete=True)
-    module.exit_json(changed=True, pruned=tidy(layout, params["keep"]))
+    pruned, warnings = tidy(layout, params["keep"])
+    for line in warnings:
+        module.warn(line)
+    module.exit_json(changed=True, pruned=pruned)
 
 
 if __name__ == "__main__":

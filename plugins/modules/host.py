@@ -31,6 +31,14 @@ options:
     description: Port of each instance.
     type: dict
     default: {}
+  library:
+    description: Our own code for the host, path to text.
+    type: dict
+    default: {}
+  commands:
+    description: Commands for root, name to text.
+    type: dict
+    default: {}
   python:
     description: Interpreter that virtual environments on the host are made from.
     type: str
@@ -65,6 +73,8 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.host_state import (
     make_users,
     missing_folders,
     missing_users,
+    stale_tools,
+    write_tools,
 )
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
 
@@ -72,6 +82,8 @@ ARGUMENTS = {
     "instances": {"type": "list", "elements": "str", "required": True},
     "ports": {"type": "dict", "default": {}},
     "python": {"type": "str", "default": "/usr/bin/python3"},
+    "library": {"type": "dict", "default": {}},
+    "commands": {"type": "dict", "default": {}},
 }
 
 
@@ -83,14 +95,17 @@ def main():
     # A host that fails the preflight stays as it is.
     usable = facts["systemd"] and facts["apt"] and not foreign
     folders, users = missing_folders(layout), missing_users(params["instances"])
+    tools = stale_tools(layout, params["library"], params["commands"])
     if usable and not module.check_mode:
         make_folders(layout, folders)
+        write_tools(tools)
         failures = make_users(users)
         if failures:
             module.fail_json(msg="; ".join(failures))
     lines = ["folder %s\n" % path for path in folders] + ["user %s\n" % name for name in users]
+    lines += ["file %s\n" % path for path in sorted(tools)]
     module.exit_json(
-        changed=usable and bool(folders or users),
+        changed=usable and bool(folders or users or tools),
         facts=facts,
         foreign=foreign,
         diff={"before": "", "after": "".join(lines)} if usable else {},

@@ -59,7 +59,10 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Syst
 
 def main():
     module = AnsibleModule(argument_spec={"host": {"type": "str", "required": True}}, supports_check_mode=True)
-    module.exit_json(changed=False, **report(Layout(), Systemd(), module.params["host"]))
+    found = report(Layout(), Systemd(), module.params["host"])
+    for line in found.pop("warnings"):
+        module.warn(line)
+    module.exit_json(changed=False, **found)
 
 
 if __name__ == "__main__":

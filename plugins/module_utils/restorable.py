@@ -1,0 +1,86 @@
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whether the ways back are there: every generation readable, its releases whole, what they run from in its place."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from ansible_collections.lab.ai_backend.plugins.module_utils.findings import critical, warning
+from ansible_collections.lab.ai_backend.plugins.module_utils.generations import path_of, read_all
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import ARTIFACT_MARKER, service_of
+from ansible_collections.lab.ai_backend.plugins.module_utils.releases import RELEASE_MARK, current_texts, identifier
+
+
+def manifest_on_disk(layout, service, release_id):
+    """The manifest that a release was made from, put together again from its files. Raises ValueError, KeyError."""
+    folder = layout.release(service, release_id)
+    texts = current_texts(layout, service, release_id)
+    texts = {name: text.replace(folder, RELEASE_MARK) for name, text in texts.items()}
+    manifest = json.loads(texts["manifest.json"])
+    del manifest["id"], manifest["units"]
+    for part in ("files", "units"):
+        start = part + "/"
+        manifest[part] = {name.removeprefix(start): text for name, text in texts.items() if name.startswith(start)}
+    manifest["dropin"] = texts["release.conf"].removeprefix(
+        "[Service]\nEnvironment=AI_BACKEND_RELEASE=%s\n" % release_id
+    )
+    return manifest
+
+
+def damage(layout, service, release_id):
+    """Why a release can't be started again, in words; none when it can. Its id is the checksum of what it holds."""
+    name = "release %s of %s" % (release_id, service)
+    if not os.path.isdir(layout.release(service, release_id)):
+        return ["%s is gone" % name]
+    try:
+        manifest = manifest_on_disk(layout, service, release_id)
+        whole = identifier(manifest) == release_id
+    except (ValueError, KeyError, TypeError, OSError):
+        whole = False
+    if not whole:
+        return ["%s is not what it was when it was made" % name]
+    needed = list(manifest["requires"]) + [os.path.join(layout.secrets, file) for file in manifest["secrets"]]
+    if manifest["artifact"]:
+        needed.append(os.path.join(manifest["artifact"], ARTIFACT_MARKER))
+    return [
+        "%s needs %s, which isn't there" % (name, path) for path in dict.fromkeys(needed) if not os.path.exists(path)
+    ]
+
+
+def nearest(good):
+    """The generation that stands and the last complete one before it: those a night needs."""
+    newest = max(good, default=0)
+    before = [number for number, content in good.items() if number < newest and content.get("complete")]
+    return {newest, max(before, default=newest)}
+
+
+def generation_findings(layout, host, keep=10):
+    """Findings. Of older generations than the newest `keep`, releases may have been tidied away."""
+    path = "host.%s" % host
+    good, bad = read_all(layout)
+    found = [
+        critical(
+            "generations",
+            path,
+            "generation %d can't be read: %s" % (number, path_of(layout, number)),
+            "put the file back from a backup, or remove it: the other generations stay",
+        )
+        for number in bad
+    ]
+    hurt = {}
+    for number in sorted(good)[-keep:]:
+        for instance, entry in sorted(good[number]["instances"].items()):
+            for reason in damage(layout, service_of(instance), entry["release"]):
+                hurt.setdefault(reason, set()).add(number)
+    urgent = nearest(good)
+    for reason, affected in sorted(hurt.items()):
+        names = ", ".join(map(str, sorted(affected)))
+        message = "%s: no way back to generation %s" % (reason, names)
+        if affected & urgent:
+            hint = "run `ansible-playbook lab.ai_backend.deploy`: it makes again what the registry still names"
+            found.append(critical("generations", path, message, hint))
+        else:
+            found.append(warning("generations", path, message, "nothing to do, unless you want to go back that far"))
+    return found

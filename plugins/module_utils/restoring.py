@@ -1,0 +1,337 @@
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Bring a host back to a generation: the switches, probes and commits of a deploy, from what the host itself keeps.
+
+Nothing is downloaded and nothing is read but the host's own files, so it works without a controller, without a network
+and with a registry that cannot be parsed. The result is a generation of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import fcntl
+import os
+
+from ansible_collections.lab.ai_backend.plugins.module_utils.generations import (
+    active_slot,
+    numbers,
+    read,
+    read_all,
+    record,
+)
+from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import (
+    linked_release,
+    list_instances,
+    read_json,
+    service_of,
+)
+from ansible_collections.lab.ai_backend.plugins.module_utils.probes import ProbeError, prove
+from ansible_collections.lab.ai_backend.plugins.module_utils.releases import current_texts
+from ansible_collections.lab.ai_backend.plugins.module_utils.restorable import damage
+from ansible_collections.lab.ai_backend.plugins.module_utils.slots import SlotError, promote
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching import (
+    SwitchError,
+    differences,
+    retire,
+    switch,
+    switch_slot,
+    withdraw,
+)
+from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import SystemdError
+
+# As in a deploy: what others need first, what clients meet last.
+ORDER = ("redis", "llama-cpp", "edge", "litellm")
+FAILURES = (SwitchError, SystemdError, ProbeError, SlotError, AdminError)
+
+
+class RestoreError(Exception):
+    """Why a generation can't be restored, or what stands after one that could not be finished.
+
+    `instance` is the one that failed, or empty when nothing was changed.
+    """
+
+    def __init__(self, message, instance=""):
+        super().__init__(message)
+        self.instance = instance
+
+
+class Wanted:
+    """One service of a generation: an instance, or for a slotted service its name, and the release it ran."""
+
+    def __init__(self, layout, name, release_id, slotted):
+        self.name = name
+        self.service = service_of(name)
+        self.release = release_id
+        self.manifest = read_json(os.path.join(layout.release(self.service, release_id), "manifest.json")) or {}
+        ports = sorted(self.manifest.get("ports", {}))
+        self.slots = [port.partition("@")[2] for port in ports] if slotted else []
+        # The instance that was touched last; for a slotted service the slot.
+        self.tried = name
+
+    @property
+    def instances(self):
+        """The names its link may have on the host."""
+        return ["%s@%s" % (self.name, slot) for slot in self.slots] or [self.name]
+
+
+def previous_of(rows):
+    """The generation before the one that stands, or 0. `rows` are {number, complete, restores}, of one host or many.
+
+    A generation that restored another one stands where that one stood, so a second way back goes further back; one that
+    was not finished is tried again. A number counts as complete when it is on every host that has it.
+    """
+    if not rows:
+        return 0
+    incomplete = {row["number"] for row in rows if not row["complete"]}
+    newest = max(row["number"] for row in rows)
+    restored = max(row.get("restores") or 0 for row in rows if row["number"] == newest)
+    below = restored + (newest in incomplete) if restored else newest
+    return max((row["number"] for row in rows if row["number"] < below and row["number"] not in incomplete), default=0)
+
+
+def list_generations(layout):
+    """[{number, complete, created, registry, restores, summary, changed, services, restorable}] here, newest first."""
+    good, bad = read_all(layout)
+    rows = []
+    for number in sorted([*good, *bad], reverse=True):
+        if number in bad:
+            rows.append({"number": number, "complete": False, "restorable": "its file is damaged"})
+            continue
+        content = good[number]
+        hurt = lacking(layout, wanted_of(layout, content))
+        row = {key: content.get(key) for key in ("number", "complete", "created", "registry", "restores", "summary")}
+        row["changed"] = changed_since(content, good.get(max((n for n in good if n < number), default=0)))
+        row["services"] = sorted({service_of(name) for name in content["instances"]})
+        row["restorable"] = hurt[0] if hurt else "yes"
+        rows.append(row)
+    return rows
+
+
+def changed_since(content, before):
+    """What runs on another release than in the generation before, came or went; all when there was none."""
+    now, earlier = served(content), served(before) if before else {}
+    return sorted(name for name in {*now, *earlier} if now.get(name) != earlier.get(name))
+
+
+def served(content):
+    """{name: release} of what a generation ran; a slotted service by its name, with its active slot's release."""
+    slots, found = content.get("slots", {}), {}
+    for name, entry in content["instances"].items():
+        service = service_of(name)
+        if service not in slots:
+            found[name] = entry["release"]
+        elif name == "%s@%s" % (service, slots[service]):
+            found[service] = entry["release"]
+    return found
+
+
+def target_of(layout, number):
+    """The content of this host's newest generation not above `number`. Raises RestoreError."""
+    good, bad = read_all(layout)
+    known = [n for n in good if n <= number]
+    if not known:
+        have = ", ".join(map(str, sorted(good))) or "none"
+        raise RestoreError("this host has no generation %d or older (it has: %s)" % (number, have))
+    newest = max(known)
+    unreadable = [n for n in bad if newest < n <= number]
+    if unreadable:
+        raise RestoreError("generation %d can't be read; choose another one" % unreadable[-1])
+    return good[newest]
+
+
+def wanted_of(layout, content, services=()):
+    """What a generation ran, in the order it is brought back; only some services when they are named."""
+    slotted = content.get("slots", {})
+    wanted = [Wanted(layout, name, release, name in slotted) for name, release in served(content).items()]
+    wanted = [one for one in wanted if not services or one.service in services]
+    return sorted(wanted, key=lambda one: (ORDER.index(one.service) if one.service in ORDER else len(ORDER), one.name))
+
+
+def lacking(layout, wanted):
+    """Why it can't be brought back, all reasons."""
+    return [reason for one in wanted for reason in damage(layout, one.service, one.release)]
+
+
+def current_release(layout, one, active):
+    """The release that serves now."""
+    return linked_release(layout, "%s@%s" % (one.name, active) if one.slots and active else one.name)
+
+
+def config_diff(layout, service, before, after):
+    """Unified diff of the files of two releases, without what only names their folder."""
+    old, new = (current_texts(layout, service, release) if release else {} for release in (before, after))
+    lines = []
+    for name in sorted({*old, *new}):
+        if name == "manifest.json" or not name.startswith("files/"):
+            continue
+        texts = (
+            text.get(name, "").replace(release or "-", "RELEASE") for text, release in ((old, before), (new, after))
+        )
+        was, now = (text.splitlines(keepends=True) for text in texts)
+        label = "%s/%s" % (service, name[len("files/") :])
+        lines += difflib.unified_diff(was, now, "%s (now)" % label, "%s (restored)" % label)
+    return "".join(lines)
+
+
+def unknown_services(rows, services):
+    """The names that no generation of `rows` has: a typing error, which must not read as "nothing had to change"."""
+    known = {name for row in rows for name in row.get("services", ())}
+    return sorted(name for name in services if name not in known)
+
+
+@contextlib.contextmanager
+def alone(layout):
+    """Hold the host for one way back at a time; the lock goes with the process. Raises RestoreError."""
+    path = layout.path("run/ai-backend-rollback.lock")
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RestoreError("another way back is under way on this host: wait for it, then look again") from error
+        yield
+
+
+class Restore:
+    """One run on one host."""
+
+    def __init__(self, layout, systemd, admin, timeout=180, drain_seconds=600, say=lambda line: None):
+        self.layout, self.systemd, self.admin = layout, systemd, admin
+        self.timeout, self.drain_seconds, self.say = timeout, drain_seconds, say
+
+    def plan(self, number, services=()):
+        """(content, wanted, instances that go, reasons by name). Raises RestoreError with all that is in the way."""
+        content = target_of(self.layout, number)
+        wanted = wanted_of(self.layout, content, services)
+        hurt = lacking(self.layout, wanted)
+        if hurt:
+            raise RestoreError(
+                "generation %d can't be restored: %s. A deploy of the registry it came from (hash %s) makes it again; "
+                "nothing was changed on this host"
+                % (content["number"], "; ".join(dict.fromkeys(hurt)), content.get("registry", "")[:12] or "unknown")
+            )
+        kept = {name for one in wanted for name in one.instances}
+        gone = [name for name in list_instances(self.layout) if name not in kept] if not services else []
+        reasons = {}
+        for one in wanted:
+            found = self._differences(one)
+            if found:
+                reasons[one.name] = found
+        return content, wanted, gone, reasons
+
+    def _active(self, one):
+        return active_slot(self.layout, one.service) if one.slots else ""
+
+    def _differences(self, one):
+        if one.slots and not self._active(one):
+            return ["no slot is active"]
+        instance = "%s@%s" % (one.name, self._active(one)) if one.slots else one.name
+        return differences(self.layout, self.systemd, instance, one.release)[0]
+
+    def run(self, number, services=(), check=False, generation=0, close=True):
+        """Bring the host back. Returns the module's result; raises RestoreError saying what stands.
+
+        `generation` is the number that this way back gets, the same on all hosts of a fleet. With close=False it stays
+        open, and what goes stays, for a second call that brings back the rest.
+        """
+        if check:
+            return self._run(number, services, True, generation, close)
+        with alone(self.layout):
+            return self._run(number, services, False, generation, close)
+
+    def _run(self, number, services, check, generation, close):
+        content, wanted, gone, reasons = self.plan(number, services)
+        gone = gone if close else []
+        new = generation or max(numbers(self.layout), default=0) + 1
+        begun = read(self.layout, new)
+        result = {
+            "changed": bool(reasons or gone or (close and begun and not begun["complete"])),
+            "restored": content["number"],
+            "registry": content.get("registry", ""),
+            "reasons": ["%s: %s" % (name, "; ".join(found)) for name, found in sorted(reasons.items())]
+            + ["%s goes" % name for name in gone],
+            "diff_text": "".join(
+                config_diff(self.layout, one.service, current_release(self.layout, one, self._active(one)), one.release)
+                for one in wanted
+                if one.name in reasons
+            ),
+            "generation": 0,
+        }
+        if not result["changed"] or check:
+            return result
+        return self._apply(result, content, wanted, gone, new, close, services)
+
+    def _apply(self, result, content, wanted, gone, new, close, services):
+        registry = content.get("registry", "")
+        summary, restores = ["restored generation %d" % content["number"]], content["number"]
+        if services:
+            # The host then stands where no generation stood: the way back from here is the generation before.
+            summary, restores = ["restored %s of generation %d" % (", ".join(services), content["number"])], 0
+        record(self.layout, new, registry, summary=summary, restores=restores, run=self.systemd.run)
+        done = []
+        for one in wanted:
+            self.say("%s: release %s" % (one.name, one.release))
+            try:
+                self._bring_back(one, new, registry)
+            except FAILURES as error:
+                stands = ", ".join(done) or "nothing"
+                raise RestoreError(
+                    "%s was not brought back: %s. Brought back before it: %s. Everything else runs as it did"
+                    % (one.name, error, stands),
+                    one.tried,
+                ) from error
+            done.append(one.name)
+        if gone:
+            kept = [name for one in wanted for name in one.instances]
+            retire(self.layout, self.systemd, kept, new, registry)
+        record(
+            self.layout,
+            new,
+            registry,
+            complete=close,
+            summary=summary,
+            restores=restores,
+            run=self.systemd.run,
+        )
+        result["generation"] = new
+        return result
+
+    def _bring_back(self, one, new, registry):
+        if one.slots:
+            self._bring_back_slot(one, new, registry)
+            return
+        made = switch(self.layout, self.systemd, one.name, one.release, new, registry)
+        if not made["action"]:
+            return
+        try:
+            prove(self.layout, self.systemd, one.name, one.manifest, self.timeout)
+        except ProbeError:
+            if made["previous"] not in ("", one.release):
+                switch(self.layout, self.systemd, one.name, made["previous"], new, registry)
+            raise
+
+    def _bring_back_slot(self, one, new, registry):
+        made = switch_slot(self.layout, self.systemd, one.service, one.slots, one.release, new, registry)
+        one.tried = made["instance"]
+        if not made["action"]:
+            return
+        try:
+            prove(self.layout, self.systemd, made["instance"], one.manifest, self.timeout)
+            if made["candidate"]:
+                promote(
+                    self.layout,
+                    self.systemd,
+                    self.admin,
+                    one.service,
+                    one.slots,
+                    made["slot"],
+                    self.drain_seconds,
+                    new,
+                    registry,
+                )
+        except FAILURES:
+            if made["candidate"] and active_slot(self.layout, one.service) != made["slot"]:
+                withdraw(self.layout, self.systemd, made["instance"])
+            raise

@@ -1,0 +1,312 @@
+"""The way back: a generation's releases, proven and committed like a deploy's, from what the host keeps."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+from typing import Any
+
+import pytest
+from host_stand_in import FakeSystemctl, made, manifest
+
+from ansible_collections.lab.ai_backend.plugins.module_utils import restoring, slots
+from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot, path_of, read, record
+from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminSocket
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, linked_release, write_atomic
+from ansible_collections.lab.ai_backend.plugins.module_utils.probes import ProbeError
+from ansible_collections.lab.ai_backend.plugins.module_utils.restoring import Restore, RestoreError, previous_of
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching import switch, switch_slot
+from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
+
+pytestmark = pytest.mark.usefixtures("environments")
+SLOTS = ["blue", "green"]
+PORTS = {"litellm@blue": 1, "litellm@green": 2}
+
+
+class Host:
+    """A host with Redis and a gateway of two slots, and a few generations."""
+
+    def __init__(self, layout: Layout, systemd: Systemd) -> None:
+        self.layout, self.systemd = layout, systemd
+        self.admin = AdminSocket("/nonexistent/admin.sock")
+        self.said: list[str] = []
+
+    def deploy(self, number: int, redis: str, litellm: str, complete: bool = True) -> tuple[str, str]:
+        """What a deploy does: switch, commit, close the generation."""
+        one = made(self.layout, manifest("redis", f"ExecStart={redis}\n", files={"redis.conf": f"{redis}\n"}))
+        two = made(self.layout, manifest("litellm", f"ExecStart={litellm}\n", ports=PORTS, slotted=True))
+        switch(self.layout, self.systemd, "redis", one, number, f"hash{number}")
+        booted = switch_slot(self.layout, self.systemd, "litellm", SLOTS, two, number, f"hash{number}")
+        if booted["candidate"]:
+            slots.promote(self.layout, self.systemd, self.admin, "litellm", SLOTS, booted["slot"], 0)
+        record(self.layout, number, f"hash{number}", complete=complete, run=self.systemd.run)
+        return one, two
+
+    def restore(self, number: int, **more: Any) -> dict[str, Any]:
+        run = Restore(self.layout, self.systemd, self.admin, say=self.said.append)
+        result: dict[str, Any] = run.run(number, **more)
+        return result
+
+    def serving(self) -> tuple[str, str]:
+        slot = active_slot(self.layout, "litellm")
+        return linked_release(self.layout, "redis"), linked_release(self.layout, f"litellm@{slot}")
+
+
+@pytest.fixture
+def host(layout: Layout, systemd: Systemd) -> Host:
+    return Host(layout, systemd)
+
+
+def rows(host: Host) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = restoring.list_generations(host.layout)
+    return found
+
+
+def test_configuration_and_gateway_come_back_together(host: Host) -> None:
+    first = host.deploy(1, "a", "b")
+    second = host.deploy(2, "c", "d")
+    assert host.serving() == second
+    result = host.restore(1)
+    assert result["changed"]
+    assert host.serving() == first
+    assert (result["restored"], result["generation"], result["registry"]) == (1, 3, "hash1")
+
+
+def test_the_slot_that_is_left_is_stopped_and_the_other_serves(host: Host, systemctl: FakeSystemctl) -> None:
+    host.deploy(1, "a", "b")
+    host.deploy(2, "a", "d")
+    before = active_slot(host.layout, "litellm")
+    host.restore(1)
+    now = active_slot(host.layout, "litellm")
+    assert now != before
+    assert [unit for unit in systemctl.active if "litellm@" in unit] == [f"ai-backend-litellm@{now}.service"]
+
+
+def test_what_did_not_change_is_not_touched(host: Host, systemctl: FakeSystemctl) -> None:
+    host.deploy(1, "a", "b")
+    host.deploy(2, "a", "d")
+    pid = systemctl.active["ai-backend-redis.service"]
+    host.restore(1)
+    assert systemctl.active["ai-backend-redis.service"] == pid
+
+
+def test_it_is_a_generation_of_its_own_that_says_what_it_restored(host: Host) -> None:
+    host.deploy(1, "a", "b")
+    host.deploy(2, "c", "d")
+    host.restore(1)
+    content = read(host.layout, 3)
+    assert (content["complete"], content["restores"], content["registry"]) == (True, 1, "hash1")
+    assert content["summary"] == ["restored generation 1"]
+    assert content["instances"]["redis"]["release"] == read(host.layout, 1)["instances"]["redis"]["release"]
+
+
+def test_a_second_time_nothing_changes(host: Host) -> None:
+    host.deploy(1, "a", "b")
+    host.deploy(2, "c", "d")
+    host.restore(1)
+    again = host.restore(1)
+    assert (again["changed"], again["reasons"], again["generation"]) == (False, [], 0)
+    assert rows(host)[0]["number"] == 3
+
+
+def test_the_generation_before_is_further_back_after_each_way_back(host: Host) -> None:
+    for number, word in enumerate("abc", start=1):
+        host.deploy(number, word, word)
+    assert previous_of(rows(host)) == 2
+    host.restore(2)
+    assert previous_of(rows(host)) == 1
+    host.restore(1)
+    assert previous_of(rows(host)) == 0
+
+
+def test_an_incomplete_generation_is_nothing_to_go_back_to(host: Host) -> None:
+    host.deploy(1, "a", "b")
+    host.deploy(2, "c", "d", complete=False)
+    host.deploy(3, "e", "f", complete=False)
+    assert previous_of(rows(host)) == 1
+
+
+def test_a_number_is_complete_when_it_is_on_every_host() -> None:
+    one = [{"number": 3, "complete": True}, {"number": 2, "complete": True}, {"number": 1, "complete": True}]
+    other = [{"number": 3, "complete": True}, {"number": 2, "complete": False}]
+    assert previous_of([*one, *other]) == 1
+    assert previous_of([]) == 0
+
+
+def test_a_host_without_the_number_goes_to_its_newest_before_it(host: Host) -> None:
+    first = host.deploy(2, "a", "b")
+    host.deploy(7, "c", "d")
+    assert host.restore(5)["restored"] == 2
+    assert host.serving() == first
+
+
+def test_a_host_that_came_later_is_left_alone(host: Host) -> None:
+    stands = host.deploy(7, "c", "d")
+    with pytest.raises(RestoreError, match=r"no generation 5 or older \(it has: 7\)"):
+        host.restore(5)
+    assert host.serving() == stands
+
+
+def test_an_instance_that_was_retired_since_comes_back_and_a_new_one_goes(host: Host) -> None:
+    first = host.deploy(1, "a", "b")
+    extra = made(host.layout, manifest("llama-cpp", "ExecStart=x\n", slotted=True))
+    switch(host.layout, host.systemd, "llama-cpp@new", extra, 2)
+    record(host.layout, 2, "hash2", complete=True, run=host.systemd.run)
+    result = host.restore(1)
+    assert "llama-cpp@new goes" in result["reasons"]
+    assert linked_release(host.layout, "llama-cpp@new") == ""
+    assert host.serving() == first
+    back = host.restore(2)
+    assert linked_release(host.layout, "llama-cpp@new") == extra
+    assert back["reasons"][0].startswith("llama-cpp@new: release none -> ")
+
+
+def test_only_the_named_services_go_back(host: Host) -> None:
+    first = host.deploy(1, "a", "b")
+    second = host.deploy(2, "c", "d")
+    host.restore(1, services=["litellm"])
+    assert host.serving() == (second[0], first[1])
+    assert read(host.layout, 3)["summary"] == ["restored litellm of generation 1"]
+    assert previous_of(rows(host)) == 2, "it stands where no generation stood"
+
+
+def test_a_host_without_the_named_service_stays_as_it_is(host: Host) -> None:
+    host.deploy(1, "a", "b")
+    second = host.deploy(2, "c", "d")
+    assert not host.restore(1, services=["llama-cpp"])["changed"]
+    assert host.serving() == second
+    assert restoring.unknown_services(rows(host), ["llama-cpp", "redis", "litellm"]) == ["llama-cpp"]
+
+
+def test_two_calls_of_one_way_back_make_one_generation_with_the_number_of_the_fleet(host: Host) -> None:
+    first = host.deploy(1, "a", "b")
+    host.deploy(2, "c", "b")
+    began = host.restore(1, services=["redis"], generation=9, close=False)
+    assert (began["changed"], read(host.layout, 9)["complete"]) == (True, False)
+    ended = host.restore(1, generation=9)
+    assert (ended["changed"], ended["reasons"], read(host.layout, 9)["complete"]) == (True, [], True)
+    assert host.serving() == first
+    assert read(host.layout, 9)["restores"] == 1
+    assert not host.restore(1, generation=10)["changed"]
+
+
+def test_a_way_back_that_was_not_finished_is_tried_again(host: Host) -> None:
+    for number, word in enumerate("abc", start=1):
+        host.deploy(number, word, word)
+    record(host.layout, 4, restores=2, run=host.systemd.run)
+    assert previous_of(rows(host)) == 2
+
+
+def test_a_second_way_back_at_the_same_time_is_refused(host: Host) -> None:
+    host.deploy(1, "a", "b")
+    second = host.deploy(2, "c", "d")
+    with restoring.alone(host.layout), pytest.raises(RestoreError, match="another way back is under way"):
+        host.restore(1)
+    assert host.serving() == second
+    assert host.restore(1)["changed"]
+
+
+def test_the_slot_that_did_not_serve_is_no_part_of_a_way_back(host: Host) -> None:
+    first = host.deploy(1, "a", "b")
+    host.deploy(2, "a", "d")
+    folder = pathlib.Path(host.layout.release("litellm", first[1]))
+    folder.rename(folder.with_name("elsewhere"))
+    assert [row["restorable"][:3] for row in rows(host)] == ["yes", "rel"]
+
+
+def test_check_mode_says_it_all_and_changes_nothing(host: Host, systemctl: FakeSystemctl) -> None:
+    host.deploy(1, "a", "b")
+    second = host.deploy(2, "c", "d")
+    calls = list(systemctl.calls)
+    result = host.restore(1, check=True)
+    assert result["changed"]
+    assert [reason.split(":")[0] for reason in result["reasons"]] == ["litellm", "redis"]
+    assert "-c\n+a\n" in result["diff_text"]
+    assert "--- redis/redis.conf (now)" in result["diff_text"]
+    assert (host.serving(), systemctl.calls, rows(host)[0]["number"]) == (second, calls, 2)
+
+
+@pytest.mark.parametrize("what", ["gone", "changed"])
+def test_a_release_that_is_gone_or_changed_is_refused_before_anything_happens(
+    host: Host, systemctl: FakeSystemctl, what: str
+) -> None:
+    first = host.deploy(1, "a", "b")
+    second = host.deploy(2, "c", "d")
+    folder = pathlib.Path(host.layout.release("litellm", first[1]))
+    if what == "gone":
+        folder.rename(folder.with_name("elsewhere"))
+    else:
+        (folder / "release.conf").write_text("ExecStart=/bin/evil\n")
+    calls = list(systemctl.calls)
+    with pytest.raises(RestoreError, match=f"release {first[1]} of litellm .* A deploy of the registry it came from"):
+        host.restore(1)
+    assert (host.serving(), systemctl.calls) == (second, calls)
+    assert rows(host)[-1]["restorable"] != "yes"
+
+
+def test_a_candidate_that_does_not_prove_itself_never_serves(
+    host: Host, systemctl: FakeSystemctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.deploy(1, "a", "b")
+    second = host.deploy(2, "a", "d")
+
+    def refuse(_layout: object, _systemd: object, instance: str, *_more: object) -> float:
+        raise ProbeError(f"{instance} says no")
+
+    monkeypatch.setattr(restoring, "prove", refuse)
+    with pytest.raises(RestoreError, match="litellm was not brought back: litellm@blue says no") as caught:
+        host.restore(1)
+    assert caught.value.instance == "litellm@blue"
+    assert host.serving() == second
+    assert [unit for unit in systemctl.active if "litellm@" in unit] == ["ai-backend-litellm@green.service"]
+    assert not read(host.layout, 3)["complete"]
+
+
+def test_an_instance_that_does_not_prove_itself_gets_its_release_back(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.deploy(1, "a", "b")
+    second = host.deploy(2, "c", "b")
+    monkeypatch.setattr(restoring, "prove", lambda *_arguments: (_ for _ in ()).throw(ProbeError("no")))
+    with pytest.raises(RestoreError, match=r"redis was not brought back: no\. Brought back before it: nothing"):
+        host.restore(1)
+    assert host.serving() == second
+
+
+def test_an_unreadable_generation_is_said_and_the_others_stay(host: Host) -> None:
+    host.deploy(1, "a", "b")
+    host.deploy(2, "c", "d")
+    host.deploy(3, "e", "f")
+    write_atomic(path_of(host.layout, 2), "{")
+    assert [row["restorable"] for row in rows(host)] == ["yes", "its file is damaged", "yes"]
+    with pytest.raises(RestoreError, match="generation 2 can't be read"):
+        host.restore(2)
+    assert host.restore(1)["restored"] == 1
+
+
+def test_the_list_says_when_what_changed_and_whether_there_is_a_way_back(host: Host) -> None:
+    host.deploy(1, "a", "b")
+    host.deploy(2, "a", "d")
+    newest, oldest = rows(host)
+    assert (newest["number"], newest["changed"], newest["complete"]) == (2, ["litellm"], True)
+    assert oldest["changed"] == ["litellm", "redis"]
+    assert newest["created"].endswith("Z")
+    assert json.dumps(rows(host))
+
+
+def test_progress_is_said_in_the_order_of_a_deploy(host: Host) -> None:
+    host.deploy(1, "a", "b")
+    host.deploy(2, "c", "d")
+    host.restore(1)
+    assert [line.split(":")[0] for line in host.said] == ["redis", "litellm"]
+
+
+def test_files_of_users_are_not_touched(host: Host) -> None:
+    host.deploy(1, "a", "b")
+    host.deploy(2, "c", "d")
+    kept = [os.path.join(host.layout.models, "m.gguf"), os.path.join(host.layout.secrets, "litellm.env")]
+    for path in kept:
+        write_atomic(path, "mine")
+    host.restore(1)
+    assert [pathlib.Path(path).read_text() for path in kept] == ["mine", "mine"]
