@@ -17,7 +17,7 @@ SCENARIO ?= default cluster
 UV_COMPILE := uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help venv test unit lint sanity molecule demo demo-clean contract bench-cold bench-noop bench-render lock docs build clean
+.PHONY: help venv test unit lint sanity molecule demo demo-clean golden mutation litellm-keys contract contract-proxy bench-cold bench-noop bench-render bench-rollback lock docs build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,11 +25,11 @@ help: ## list the targets
 venv: ## make .venv and .cache/collections (PYTHON=…)
 	@PYTHON="$(PYTHON)" tests/tools/bootstrap venv
 
-test: ## the whole suite: unit, lint, sanity, molecule
-	@tests/tools/run_stages unit lint sanity molecule
+test: ## the whole suite: unit, lint, sanity, contract, molecule
+	@CASES=400 tests/tools/run_stages unit lint sanity contract molecule
 
 unit: venv ## house rules and unit tests (ARGS=… goes to pytest)
-	python -m pytest tests/house tests/unit --cov --cov-report=term:skip-covered $(ARGS)
+	python -m pytest tests/house tests/unit tests/faults tests/golden --cov --cov-report=term:skip-covered $(ARGS)
 
 lint: venv ## ruff, mypy, yamllint, ansible-lint, changelog, secrets
 	@verdict=0; while read -r check; do echo "--- $$check"; bash -c "$$check" </dev/null || verdict=1; done <<< "$$CHECKS"; exit $$verdict
@@ -61,8 +61,22 @@ demo: venv ## bring up the whole stack in one container and leave it running
 demo-clean: venv ## remove what `make demo` made
 	python tests/demo/demo.py down
 
+golden: venv ## write anew what the library is expected to say and make; read the diff
+	python tests/golden/golden.py
+
+mutation: venv ## how many small changes of the library the tests notice (ARGS=--sample=… --show)
+	python tests/tools/mutation.py $(ARGS)
+
+litellm-keys: venv ## record anew which keys of its config the locked LiteLLM reads
+	"$$(python tests/tools/litellm_venv.py)" tests/contract/record_keys.py > plugins/plugin_utils/litellm_keys.py
+
 contract: venv ## what explain says against the real LiteLLM (ARGS=--cases=… --seed=…)
-	python tests/contract/contract.py --python "$$(python tests/tools/litellm_venv.py)" $(ARGS)
+	"$$(python tests/tools/litellm_venv.py)" tests/contract/record_keys.py | diff - plugins/plugin_utils/litellm_keys.py
+	python tests/contract/contract.py --python "$$(python tests/tools/litellm_venv.py)" \
+	  $(if $(CASES),--cases=$(CASES)) $(ARGS)
+
+contract-proxy: venv ## the same against the real proxy process, over HTTP (ARGS=--cases=… --seed=…)
+	python tests/contract/proxy.py --python "$$(python tests/tools/litellm_venv.py)" $(ARGS)
 
 bench-cold: venv ## seconds from an empty host to the first answer
 	tests/tools/bootstrap images
@@ -75,8 +89,13 @@ bench-noop: venv ## seconds of a run that changes nothing
 bench-render: venv ## seconds from registry to plan
 	python tests/bench/bench_render.py
 
+bench-rollback: venv ## seconds back to a generation, with the host's network off
+	tests/tools/bootstrap images
+	eval "$$(tests/tools/bootstrap env)" && python tests/bench/bench_rollback.py
+
 lock: venv ## write the hash locks anew (UPGRADE=--upgrade for newer versions)
 	$(UV_COMPILE) $(UPGRADE) requirements/dev.in -o requirements/dev.txt
+	$(UV_COMPILE) $(UPGRADE) -c requirements/dev.txt requirements/mutation.in -o requirements/mutation.txt
 	$(UV_COMPILE) $(UPGRADE) requirements/litellm.in -o roles/litellm/files/litellm.lock
 
 docs: venv ## write the generated parts of the documentation anew

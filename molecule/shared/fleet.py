@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import subprocess
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -177,3 +179,25 @@ class Client:
             return self.ask(text=os.urandom(8).hex(), **more).status_code == 200
         except httpx.TransportError:
             return False
+
+    @contextlib.contextmanager
+    def asking(self) -> Iterator[list[bool]]:
+        """Ask something new three times a second meanwhile; the list says which were answered.
+
+        Leaving it fails when one was lost, or when there were too few to say anything.
+        """
+        over, answers = threading.Event(), []
+
+        def ask() -> None:
+            while not over.wait(0.3):
+                answers.append(self.answers())
+
+        user = threading.Thread(target=ask)
+        user.start()
+        try:
+            yield answers
+        finally:
+            over.set()
+            user.join()
+        assert len(answers) > 10, f"only {len(answers)} requests were made"
+        assert all(answers), f"{answers.count(False)} of {len(answers)} requests were lost"

@@ -6,7 +6,7 @@ A probe is a dict of a release's manifest:
   {kind: http, path, status}                 a GET answers with this status
   {kind: models, path, models, key}          GET /v1/models lists exactly these names
   {kind: chat | stream, path, models, times, key}  so many real answers from each model, never from a cache
-  {kind: redis, key}                         PING, authenticated
+  {kind: redis, key, address}                PING, authenticated; on loopback unless an address is given
   {kind: haproxy, socket, release}           the running worker answers on its admin socket
 `key` names a secret: {file, name} below /etc/ai-backend/secrets; its value never appears in a message.
 """
@@ -123,7 +123,7 @@ def check_stream(layout, probe, port):
 def check_redis(layout, probe, port):
     password = secret(layout, probe["key"])
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        with socket.create_connection((probe.get("address", "127.0.0.1"), port), timeout=5) as connection:
             words = ["AUTH", password]
             parts = ["*%d\r\n" % len(words)] + ["$%d\r\n%s\r\n" % (len(word.encode("utf-8")), word) for word in words]
             connection.sendall("".join(parts).encode("utf-8") + b"PING\r\n")
@@ -135,6 +135,7 @@ def check_redis(layout, probe, port):
                 answer += part
     except OSError as error:
         raise ProbeError("redis on port %d: %s" % (port, error)) from error
+    expect(answer, "redis on port %d ends the connection without an answer" % port)
     expect(answer.startswith(b"+OK"), "redis on port %d refuses the password" % port)
     expect(
         b"+PONG" in answer,

@@ -9,6 +9,7 @@ import time
 from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot, record
 from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import unit_of, write_atomic
+from ansible_collections.lab.ai_backend.plugins.module_utils.soak import ratio, watch
 
 
 class SlotError(Exception):
@@ -75,10 +76,25 @@ def follow(layout, admin, service):
     return "the edge does not route to slot %s" % slot
 
 
-def promote(layout, systemd, admin, service, slots, slot, drain_seconds, generation=0, registry=""):
-    """Commit `slot`, drain the other, stop it. Returns the module's result."""
+def soak(layout, admin, service, slot, previous, seconds):
+    """Watch the new slot under real traffic while the old one still runs; give the traffic back when it is bad.
+
+    Raises SlotError after traffic is back on the slot before.
+    """
+    if not (seconds and previous and previous != slot and admin.present):
+        return
+    usual = ratio(admin.server(backend_of(service, previous), previous))
+    wrong = watch(lambda: admin.server(backend_of(service, slot), slot), usual, seconds)
+    if wrong:
+        commit(layout, admin, service, previous)
+        raise SlotError("slot %s was taken back after its commit: %s; slot %s serves again" % (slot, wrong, previous))
+
+
+def promote(layout, systemd, admin, service, slots, slot, drain_seconds, generation=0, registry="", soak_seconds=0):
+    """Commit `slot`, watch it, drain the other, stop it. Returns the module's result."""
     previous = active_slot(layout, service)
     commit(layout, admin, service, slot)
+    soak(layout, admin, service, slot, previous, soak_seconds)
     if generation:
         record(layout, generation, registry)
     cut = 0

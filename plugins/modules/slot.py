@@ -44,6 +44,12 @@ options:
     description: How long open answers of the other slot may take.
     type: int
     default: 600
+  soak_seconds:
+    description:
+      - How long the new slot is watched under real traffic before the other one is drained; 0 for not at all.
+      - Traffic goes back to the other slot when too many answers are errors or the slot goes down.
+    type: int
+    default: 0
 """
 
 EXAMPLES = r"""
@@ -83,6 +89,7 @@ ARGUMENTS = {
     "slots": {"type": "list", "elements": "str", "required": True},
     "admin_socket": {"type": "str", "required": True},
     "drain_seconds": {"type": "int", "default": 600},
+    "soak_seconds": {"type": "int", "default": 0},
     "generation": {"type": "int", "default": 0},
     "registry": {"type": "str", "default": ""},
 }
@@ -104,6 +111,7 @@ def main():
             params["drain_seconds"],
             params["generation"],
             params["registry"],
+            params["soak_seconds"],
         )
     except (SlotError, AdminError, SystemdError) as error:
         module.fail_json(msg=str(error))

@@ -1,6 +1,9 @@
 """The gateway here, the engine there."""
 
-from fleet import play, wait
+import copy
+import json
+
+from fleet import play, registry, wait
 
 
 def test_the_gateway_answers_with_the_engine_of_the_other_host(client):
@@ -50,6 +53,78 @@ def test_a_limit_to_one_host_changes_nothing_there():
     for host in ("gateway1", "gpu1"):
         run = play("deploy", "--limit", host)
         assert (run.code, run.changed) == (0, 0), run.output
+
+
+def test_the_live_checks_find_nothing_and_ask_the_other_host_as_the_gateway_does(machines):
+    run = play("validate", "--tags", "live")
+    assert run.code == 0, run.output
+    assert "nothing is wrong on gateway1, gpu1" in run.output
+    machines["gpu1"].run("systemctl stop ai-backend-edge.service")
+    try:
+        run = play("validate", "--tags", "live")
+    finally:
+        machines["gpu1"].run("systemctl start ai-backend-edge.service")
+    assert run.code != 0
+    words = " ".join(run.output.split())
+    assert "gateway1: ai_backend_providers.llama_cpp_native: 'llama_cpp_native' at http://198.18.41.12:8080" in words
+    assert "gateway1: ai_backend_cache: the cache on gpu1: redis on port 6379: [Errno 111] Connection refused" in words
+    for service in ("llama_cpp_native", "redis"):
+        assert f"gpu1: ai_backend_ports.services.{service}: nobody listens on port" in words
+    wait(lambda: machines["gpu1"].settled(), 30)
+
+
+def test_the_table_shows_what_the_edge_publishes_beside_its_service():
+    run = play("ports", "-e", "ai_backend_ports_required=true")
+    assert run.code == 0, run.output
+    shown = [line.split()[1:6] for line in run.output.splitlines() if line.split()[2:3] == ["8080"]]
+    assert sorted((verdict, unit) for verdict, _port, _service, unit, _pid in shown) == [
+        ("ours", "ai-backend-edge"),
+        ("ours", "ai-backend-llama-cpp@llama_cpp_native"),
+    ]
+
+
+def newest(machine):
+    """Number and content of a host's newest generation."""
+    folder = "/var/lib/ai-backend/generations"
+    number = max(int(name.partition(".")[0]) for name in machine.run(f"ls {folder}").split())
+    return number, json.loads(machine.run(f"cat {folder}/{number}.json"))
+
+
+def running(machines):
+    """The release of the gateway, and that of the engine."""
+    gateway = machines["gateway1"]
+    return gateway.release(f"litellm@{gateway.slot()}"), machines["gpu1"].release("llama-cpp@llama_cpp_native")
+
+
+def test_a_fleet_goes_back_as_one_generation(client, machines):
+    """The first change touches the gateway's host alone, the second both: the hosts' numbers are not the same."""
+    first, (begin, _content) = running(machines), newest(machines["gateway1"])
+    changed = {"ai_backend_gateway": {**registry("gateway"), "breaker": {"failures": 4, "cooldown_seconds": 120}}}
+    assert play("deploy", extra=changed).code == 0
+    second = running(machines)
+    assert (second[0] != first[0], second[1] == first[1]) == (True, True)
+    assert newest(machines["gpu1"])[0] == begin
+    changed["ai_backend_providers"] = copy.deepcopy(registry("providers"))
+    changed["ai_backend_providers"]["llama_cpp_native"]["models"][0]["context_length"] = 1024
+    assert play("deploy", extra=changed).code == 0
+    assert running(machines)[1] != first[1]
+
+    back = play("rollback")
+    assert back.code == 0, back.output
+    assert running(machines) == second
+    for name in ("gateway1", "gpu1"):
+        number, content = newest(machines[name])
+        assert (number, content["complete"], content["restores"]) == (
+            begin + 3,
+            True,
+            {"gateway1": begin + 1, "gpu1": begin}[name],
+        )
+    assert "outsider has nothing of ours and was left alone." in back.output
+    further = play("rollback")
+    assert further.code == 0, further.output
+    assert running(machines) == first
+    assert play("deploy").changed == 0
+    wait(client.answers, 10)
 
 
 def test_status_covers_every_host():

@@ -7,7 +7,8 @@ import pathlib
 import pytest
 from host_stand_in import FakeSystemctl
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
+from ansible_collections.lab.ai_backend.plugins.module_utils import switching
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, linked_release
 from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
 
 
@@ -27,3 +28,26 @@ def systemctl() -> FakeSystemctl:
 def systemd(systemctl: FakeSystemctl, monkeypatch: pytest.MonkeyPatch) -> Systemd:
     """Systemd over the stand-in; a process's environment is that of the release its unit was started on."""
     return Systemd(run=systemctl)
+
+
+@pytest.fixture
+def environments(monkeypatch: pytest.MonkeyPatch, layout: Layout, systemctl: FakeSystemctl) -> dict[int, str]:
+    """What each process was started on: the drop-in that stood there when its unit was started."""
+    started: dict[int, str] = {}
+    original = systemctl.__call__
+
+    def note(argv: list[str], timeout: int = 0) -> tuple[int, str]:
+        done = original(argv)
+        unit = argv[-1]
+        if argv[1] in ("start", "restart") and unit in systemctl.active:
+            instance = unit.removeprefix("ai-backend-").removesuffix(".service")
+            started[systemctl.active[unit]] = linked_release(layout, instance)
+        return done
+
+    monkeypatch.setattr(FakeSystemctl, "__call__", lambda self, argv, timeout=0: note(argv))
+    monkeypatch.setattr(
+        switching, "process_environment", lambda pid: {"AI_BACKEND_RELEASE": started.get(pid, "nobody's")}
+    )
+    # The stand-in's clock is monotonic since boot; processes started "now".
+    systemctl.clock = 10**15
+    return started

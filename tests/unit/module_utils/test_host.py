@@ -92,7 +92,7 @@ def test_a_generation_is_opened_closed_and_protects_its_releases(layout: Layout)
     assert (closed["registry"], closed["summary"], closed["complete"]) == ("hash", ["one"], True)
     assert closed["instances"]["redis"]["package_version"] == "7.0"
     assert closed["slots"] == {"redis": "blue"}
-    assert generations.protected_releases(layout, 10) == {"redis": {release_id}}
+    assert generations.protected_releases(layout, 10) == ({"redis": {release_id}}, [])
 
 
 def test_a_report_of_an_empty_host_says_so(layout: Layout, systemd: Systemd) -> None:

@@ -140,6 +140,7 @@ def test_a_secret_that_is_not_there_is_named(layout: Layout) -> None:
     [
         (b"+OK\r\n+PONG\r\n", ""),
         (b"-WRONGPASS x\r\n-NOAUTH\r\n", "refuses the password"),
+        (b"", "without an answer"),
         (b"+OK\r\n-LOADING\r\n", "LOADING"),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 import socketserver
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from host_stand_in import FakeSystemctl
@@ -27,6 +27,8 @@ class HAProxy(socketserver.ThreadingUnixStreamServer):
         self.status = {"blue": "UP", "green": "UP"}
         self.sessions = {"blue": [0], "green": [0]}
         self.deaf = False
+        # Answers and errors of a slot: one pair for each look, the last one stays.
+        self.answers = {"blue": [(0, 0)], "green": [(0, 0)]}
         super().__init__(path, Handler)
 
 
@@ -35,11 +37,13 @@ class Handler(socketserver.StreamRequestHandler):
         server: HAProxy = self.server  # type: ignore[assignment]
         words = self.rfile.readline().decode().split()
         if words[:2] == ["show", "stat"]:
-            lines = ["# pxname,svname,scur,status,"]
+            lines = ["# pxname,svname,scur,status,hrsp_2xx,hrsp_5xx,"]
             for slot in SLOTS:
                 open_now = server.sessions[slot]
                 scur = open_now.pop(0) if len(open_now) > 1 else open_now[0]
-                lines.append(f"litellm_{slot},{slot},{scur},{server.status[slot]},")
+                seen = server.answers[slot]
+                good, bad = seen.pop(0) if len(seen) > 1 else seen[0]
+                lines.append(f"litellm_{slot},{slot},{scur},{server.status[slot]},{good},{bad},")
             answer = "\n".join(lines)
         elif words[:2] == ["show", "map"]:
             answer = "\n".join(f"0x55 {key} {value}" for key, value in server.maps.items())
@@ -139,3 +143,71 @@ def test_a_stream_that_outlasts_the_patience_is_counted(
     haproxy.sessions["blue"] = [3]
     result = slots.promote(layout, systemd, admin, "litellm", SLOTS, "green", drain_seconds=0)
     assert result["open_at_stop"] == 3
+
+
+@pytest.fixture
+def promoted(
+    layout: Layout, admin: AdminSocket, haproxy: HAProxy, systemd: Systemd, systemctl: FakeSystemctl
+) -> Callable[[], dict[str, object]]:
+    """Promote green while blue serves, watched for a second."""
+    for slot in SLOTS:
+        systemctl.active[f"ai-backend-litellm@{slot}.service"] = 1
+    slots.commit(layout, admin, "litellm", "blue")
+
+    def promote() -> dict[str, object]:
+        made: dict[str, object] = slots.promote(
+            layout, systemd, admin, "litellm", SLOTS, "green", drain_seconds=5, soak_seconds=1
+        )
+        return made
+
+    return promote
+
+
+def test_a_slot_that_answers_well_stays(
+    promoted: Callable[[], dict[str, object]], haproxy: HAProxy, systemctl: FakeSystemctl
+) -> None:
+    haproxy.answers["green"] = [(0, 0), (50, 0), (100, 2)]
+    assert promoted()["slot"] == "green"
+    assert haproxy.maps == {"active": "green"}
+    assert list(systemctl.active) == ["ai-backend-litellm@green.service"]
+
+
+def test_a_slot_whose_clients_get_errors_gives_the_traffic_back_while_the_other_still_runs(
+    promoted: Callable[[], dict[str, object]], layout: Layout, haproxy: HAProxy, systemctl: FakeSystemctl
+) -> None:
+    haproxy.answers["green"] = [(0, 0), (0, 0), (0, 0), (10, 5)]
+    with pytest.raises(slots.SlotError, match="5 of 15 answers to clients were errors; slot blue serves again"):
+        promoted()
+    assert (active_slot(layout, "litellm"), haproxy.maps) == ("blue", {"active": "blue"})
+    assert "ai-backend-litellm@blue.service" in systemctl.active
+
+
+def test_errors_as_usual_are_not_the_new_slots_fault(
+    promoted: Callable[[], dict[str, object]], haproxy: HAProxy
+) -> None:
+    haproxy.answers = {"blue": [(70, 30)], "green": [(0, 0), (0, 0), (0, 0), (60, 40)]}
+    assert promoted()["slot"] == "green"
+
+
+def test_a_slot_that_goes_down_in_the_window_is_taken_back(
+    promoted: Callable[[], dict[str, object]], layout: Layout, haproxy: HAProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = slots.watch
+
+    def crash(*arguments: object, **more: object) -> str:
+        haproxy.status["green"] = "DOWN"
+        said: str = original(*arguments, **more)
+        return said
+
+    monkeypatch.setattr(slots, "watch", crash)
+    with pytest.raises(slots.SlotError, match="the edge sees it DOWN; slot blue serves again"):
+        promoted()
+    assert active_slot(layout, "litellm") == "blue"
+
+
+def test_the_first_slot_has_nothing_to_go_back_to_and_is_not_watched(
+    layout: Layout, admin: AdminSocket, haproxy: HAProxy, systemd: Systemd
+) -> None:
+    haproxy.answers["blue"] = [(0, 9)]
+    made = slots.promote(layout, systemd, admin, "litellm", SLOTS, "blue", drain_seconds=0, soak_seconds=30)
+    assert made["slot"] == "blue"

@@ -16,27 +16,7 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Syst
 SLOTS = ["blue", "green"]
 
 
-@pytest.fixture(autouse=True)
-def environments(monkeypatch: pytest.MonkeyPatch, layout: Layout, systemctl: FakeSystemctl) -> dict[int, str]:
-    """What each process was started on: the drop-in that stood there when its unit was started."""
-    started: dict[int, str] = {}
-    original = systemctl.__call__
-
-    def note(argv: list[str], timeout: int = 0) -> tuple[int, str]:
-        done = original(argv)
-        unit = argv[-1]
-        if argv[1] in ("start", "restart") and unit in systemctl.active:
-            instance = unit.removeprefix("ai-backend-").removesuffix(".service")
-            started[systemctl.active[unit]] = linked_release(layout, instance)
-        return done
-
-    monkeypatch.setattr(FakeSystemctl, "__call__", lambda self, argv, timeout=0: note(argv))
-    monkeypatch.setattr(
-        switching, "process_environment", lambda pid: {"AI_BACKEND_RELEASE": started.get(pid, "nobody's")}
-    )
-    # The stand-in's clock is monotonic since boot; processes started "now".
-    systemctl.clock = 10**15
-    return started
+pytestmark = pytest.mark.usefixtures("environments")
 
 
 def test_a_new_instance_is_linked_installed_enabled_and_started(
