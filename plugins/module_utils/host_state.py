@@ -31,6 +31,15 @@ def python_version(python, run=run_command):
     return output.strip() if code == 0 else ""
 
 
+def memory_bytes(layout, key="MemTotal"):
+    """A line of /proc/meminfo in bytes; 0 where it can't be read."""
+    for line in (read_text(layout.path("proc/meminfo")) or "").splitlines():
+        name, _colon, rest = line.partition(":")
+        if name == key:
+            return int(rest.split()[0]) * 1024
+    return 0
+
+
 def free_bytes(path):
     while not os.path.isdir(path):
         path = os.path.dirname(path)
@@ -49,6 +58,8 @@ def describe(layout, python, run=run_command):
         "apt": shutil.which("apt-get") is not None,
         "python": python_version(python, run),
         "free_bytes": free_bytes(layout.opt),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_bytes": memory_bytes(layout),
         "generation": max(numbers(layout), default=0),
     }
 

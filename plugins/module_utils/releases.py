@@ -57,12 +57,8 @@ def current_texts(layout, service, release_id):
     return texts
 
 
-def write(layout, service, release_id, texts):
-    """Make the folder beside its place and rename it in: a half-written release has no name."""
-    target = layout.release(service, release_id)
-    parent = os.path.dirname(target)
-    os.makedirs(parent, mode=0o755, exist_ok=True)
-    folder = tempfile.mkdtemp(dir=parent, prefix=".new-")
+def fill(folder, texts):
+    """Write {path: text} below a folder, down to the disk."""
     os.chmod(folder, 0o755)  # noqa: S103 - services read it; it holds no secret
     for name, text in sorted(texts.items()):
         path = os.path.join(folder, name)
@@ -72,6 +68,19 @@ def write(layout, service, release_id, texts):
             handle.write(text)
             handle.flush()
             os.fsync(handle.fileno())
+
+
+def write(layout, service, release_id, texts):
+    """Make the folder beside its place and rename it in: a half-written release has no name."""
+    target = layout.release(service, release_id)
+    parent = os.path.dirname(target)
+    os.makedirs(parent, mode=0o755, exist_ok=True)
+    folder = tempfile.mkdtemp(dir=parent, prefix=".new-")
+    try:
+        fill(folder, texts)
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
     if os.path.isdir(target):
         # Only a damaged copy comes here: its texts differed from what its name says.
         shutil.rmtree(target)

@@ -37,13 +37,13 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.switching import (
     retire,
     switch,
     switch_slot,
-    withdraw,
+    take_back,
 )
 from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import SystemdError
 
 # As in a deploy: what others need first, what clients meet last.
 ORDER = ("redis", "llama-cpp", "edge", "litellm")
-FAILURES = (SwitchError, SystemdError, ProbeError, SlotError, AdminError)
+FAILURES = (SwitchError, SystemdError, ProbeError, SlotError, AdminError, OSError)
 
 
 class RestoreError(Exception):
@@ -333,5 +333,5 @@ class Restore:
                 )
         except FAILURES:
             if made["candidate"] and active_slot(self.layout, one.service) != made["slot"]:
-                withdraw(self.layout, self.systemd, made["instance"])
+                take_back(self.layout, self.systemd, made["instance"])
             raise

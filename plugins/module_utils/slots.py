@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 
+from ansible_collections.lab.ai_backend.plugins.module_utils import candidate
 from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot, record
 from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import unit_of, write_atomic
@@ -81,7 +82,7 @@ def soak(layout, admin, service, slot, previous, seconds):
 
     Raises SlotError after traffic is back on the slot before.
     """
-    if not (seconds and previous and previous != slot and admin.present):
+    if not (seconds and previous != slot and admin.present):
         return
     usual = ratio(admin.server(backend_of(service, previous), previous))
     wrong = watch(lambda: admin.server(backend_of(service, slot), slot), usual, seconds)
@@ -93,8 +94,11 @@ def soak(layout, admin, service, slot, previous, seconds):
 def promote(layout, systemd, admin, service, slots, slot, drain_seconds, generation=0, registry="", soak_seconds=0):
     """Commit `slot`, watch it, drain the other, stop it. Returns the module's result."""
     previous = active_slot(layout, service)
+    candidate.promote(layout, systemd, "%s@%s" % (service, slot))
     commit(layout, admin, service, slot)
-    soak(layout, admin, service, slot, previous, soak_seconds)
+    # After a restart there is no other slot that could take the traffic back.
+    if previous and systemd.unit(unit_of("%s@%s" % (service, previous))).active:
+        soak(layout, admin, service, slot, previous, soak_seconds)
     if generation:
         record(layout, generation, registry)
     cut = 0

@@ -54,7 +54,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 facts:
-  description: Architecture, distribution, version, codename, systemd, apt, python, free_bytes, generation.
+  description: Architecture, distribution, version, codename, systemd, apt, python, free_bytes, cores,
+    memory_bytes, generation.
   type: dict
   returned: always
 foreign:

@@ -164,7 +164,12 @@ def main():
     slot = active_slot(layout, service)
     old = linked_release(layout, "%s@%s" % (service, slot) if slot else module.params["instance"])
     if changed and not module.check_mode:
-        write(layout, service, release_id, texts)
+        try:
+            write(layout, service, release_id, texts)
+        except OSError as error:
+            module.fail_json(
+                msg="release %s of %s could not be written: %s. What runs is as it was" % (release_id, service, error)
+            )
     module.exit_json(
         changed=changed,
         id=release_id,

@@ -113,7 +113,7 @@ def main():
             params["registry"],
             params["soak_seconds"],
         )
-    except (SlotError, AdminError, SystemdError) as error:
+    except (SlotError, AdminError, SystemdError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 

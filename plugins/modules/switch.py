@@ -41,6 +41,22 @@ options:
     description: HAProxy's admin socket, for a slotted service.
     type: str
     default: ""
+  strategy:
+    description:
+      - How a slotted service changes.
+      - V(beside) boots the idle slot beside the one that serves, and refuses where memory does not hold both.
+      - V(restart) stops that one first, so clients meet a pause.
+    type: str
+    choices: [beside, restart]
+    default: beside
+  memory_reserve_bytes:
+    description: Memory that must stay free when two slots run.
+    type: int
+    default: 0
+  force:
+    description: Boot the idle slot also where nothing changed, and also where memory looks too small.
+    type: bool
+    default: false
   state:
     description: V(withdrawn) stops the instance and removes its unit and link; release and data stay.
     type: str
@@ -91,11 +107,12 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import Admi
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, linked_release, unit_of
 from ansible_collections.lab.ai_backend.plugins.module_utils.slots import follow
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching import (
+    Manner,
     SwitchError,
     committed,
     switch,
     switch_slot,
-    withdraw,
+    take_back,
 )
 from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd, SystemdError
 
@@ -104,6 +121,9 @@ ARGUMENTS = {
     "release": {"type": "str", "default": ""},
     "slots": {"type": "list", "elements": "str", "default": []},
     "admin_socket": {"type": "str", "default": ""},
+    "strategy": {"type": "str", "choices": ["beside", "restart"], "default": "beside"},
+    "memory_reserve_bytes": {"type": "int", "default": 0},
+    "force": {"type": "bool", "default": False},
     "state": {"type": "str", "choices": ["present", "withdrawn"], "default": "present"},
     "generation": {"type": "int", "default": 0},
     "registry": {"type": "str", "default": ""},
@@ -113,15 +133,15 @@ ARGUMENTS = {
 def take_away(layout, systemd, instance, check):
     changed = bool(linked_release(layout, instance)) and not committed(layout, instance)
     if changed and not check:
-        withdraw(layout, systemd, instance)
+        take_back(layout, systemd, instance)
     return {"changed": changed, "instance": instance, "unit": unit_of(instance)}
 
 
 def put_slot(layout, systemd, params, check):
     service = params["instance"]
-    result = switch_slot(
-        layout, systemd, service, params["slots"], params["release"], params["generation"], params["registry"], check
-    )
+    manner = Manner(params["strategy"], params["memory_reserve_bytes"], params["force"])
+    record = (params["generation"], params["registry"], check)
+    result = switch_slot(layout, systemd, service, params["slots"], params["release"], *record, manner)
     admin = AdminSocket(params["admin_socket"])
     strayed = follow(layout, admin, service)
     if strayed:
@@ -149,7 +169,7 @@ def main():
                 params["registry"],
                 module.check_mode,
             )
-    except (SwitchError, SystemdError, AdminError) as error:
+    except (SwitchError, SystemdError, AdminError, OSError) as error:
         module.fail_json(msg=str(error))
     if result["changed"] and result.get("reasons"):
         result["diff"] = {"prepared": "%s: %s\n" % (result["unit"], "; ".join(result["reasons"]))}

@@ -14,7 +14,8 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Syst
 
 @pytest.fixture
 def layout(tmp_path: pathlib.Path) -> Layout:
-    """The paths of a host below a temporary folder."""
+    """The paths of a host below a temporary folder, without processes."""
+    (tmp_path / "proc").mkdir()
     return Layout(str(tmp_path))
 
 

@@ -28,6 +28,8 @@ def test_the_facts_of_this_machine_are_those_of_its_own_files() -> None:
     assert facts["architecture"] == os.uname().machine
     assert facts["python"] == ""
     assert facts["free_bytes"] > 0
+    assert facts["cores"] > 0
+    assert facts["memory_bytes"] > 10**8
 
 
 def test_folders_are_made_once_and_the_secret_one_is_closed(layout: Layout) -> None:
