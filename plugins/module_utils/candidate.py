@@ -66,12 +66,9 @@ def shortage(layout, pid, reserve):
     if not need or not free or free >= need + reserve:
         return ""
     return (
-        "a second slot needs about %s beside the one that serves, and %s shall stay free, but only %s are available"
-        % (
-            megabytes(need),
-            megabytes(reserve),
-            megabytes(free),
-        )
+        "a second slot needs about %s beside the one that serves, and %s shall stay free, but only %s are available: "
+        "free some, or change by a restart, for which clients wait (-e ai_backend_reload_strategy=restart)"
+        % (megabytes(need), megabytes(reserve), megabytes(free))
     )
 
 

@@ -8,11 +8,10 @@ and with a registry that cannot be parsed. The result is a generation of its own
 
 from __future__ import annotations
 
-import contextlib
 import difflib
-import fcntl
 import os
 
+from ansible_collections.lab.ai_backend.plugins.module_utils.changing import give_back, refusal, take
 from ansible_collections.lab.ai_backend.plugins.module_utils.generations import (
     active_slot,
     numbers,
@@ -181,25 +180,24 @@ def unknown_services(rows, services):
     return sorted(name for name in services if name not in known)
 
 
-@contextlib.contextmanager
-def alone(layout):
-    """Hold the host for one way back at a time; the lock goes with the process. Raises RestoreError."""
-    path = layout.path("run/ai-backend-rollback.lock")
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RestoreError("another way back is under way on this host: wait for it, then look again") from error
-        yield
-
-
 class Restore:
-    """One run on one host."""
+    """One run on one host. `who` is the run that changes it, `instead_of` the id of one that is over (changing.py)."""
 
-    def __init__(self, layout, systemd, admin, timeout=180, drain_seconds=600, say=lambda line: None):
+    def __init__(
+        self,
+        layout,
+        systemd,
+        admin,
+        timeout=180,
+        drain_seconds=600,
+        say=lambda line: None,
+        manner=None,
+        who=None,
+        instead_of="",
+    ):
         self.layout, self.systemd, self.admin = layout, systemd, admin
         self.timeout, self.drain_seconds, self.say = timeout, drain_seconds, say
+        self.manner, self.who, self.instead_of = manner, who, instead_of
 
     def plan(self, number, services=()):
         """(content, wanted, instances that go, reasons by name). Raises RestoreError with all that is in the way."""
@@ -236,10 +234,19 @@ class Restore:
         `generation` is the number that this way back gets, the same on all hosts of a fleet. With close=False it stays
         open, and what goes stays, for a second call that brings back the rest.
         """
-        if check:
-            return self._run(number, services, True, generation, close)
-        with alone(self.layout):
-            return self._run(number, services, False, generation, close)
+        if check or not self.who:
+            return self._run(number, services, check, generation, close)
+        holder = take(self.layout, self.who, self.instead_of)
+        if holder:
+            raise RestoreError(refusal("this host", holder))
+        over = True
+        try:
+            result = self._run(number, services, False, generation, close)
+            over = close
+            return result
+        finally:
+            if over:
+                give_back(self.layout, self.who)
 
     def _run(self, number, services, check, generation, close):
         content, wanted, gone, reasons = self.plan(number, services)
@@ -313,7 +320,9 @@ class Restore:
             raise
 
     def _bring_back_slot(self, one, new, registry):
-        made = switch_slot(self.layout, self.systemd, one.service, one.slots, one.release, new, registry)
+        made = switch_slot(
+            self.layout, self.systemd, one.service, one.slots, one.release, new, registry, manner=self.manner
+        )
         one.tried = made["instance"]
         if not made["action"]:
             return

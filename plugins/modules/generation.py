@@ -30,6 +30,10 @@ options:
     description: Hash of the registry.
     type: str
     default: ""
+  run:
+    description: The run that has the host and ends here, as P(lab.ai_backend.this_run#lookup) gives it; empty for none.
+    type: dict
+    default: {}
   keep:
     description:
       - Releases kept of each service, and complete generations whose releases are kept, with one to spare.
@@ -56,6 +60,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.lab.ai_backend.plugins.module_utils.changing import give_back
 from ansible_collections.lab.ai_backend.plugins.module_utils.generations import (
     path_of,
     protected_releases,
@@ -68,6 +73,7 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.releases import pru
 ARGUMENTS = {
     "number": {"type": "int", "required": True},
     "registry": {"type": "str", "default": ""},
+    "run": {"type": "dict", "default": {}},
     "keep": {"type": "int", "default": 10},
 }
 
@@ -93,9 +99,11 @@ def main():
     layout, params = Layout(), module.params
     opened = read(layout, params["number"])
     if not opened or opened["complete"] or module.check_mode:
+        give_back(layout, params["run"])
         module.exit_json(changed=False, pruned=[])
     record(layout, params["number"], params["registry"], complete=True)
     pruned, warnings = tidy(layout, params["keep"])
+    give_back(layout, params["run"])
     for line in warnings:
         module.warn(line)
     module.exit_json(changed=True, pruned=pruned)

@@ -39,6 +39,14 @@ options:
     description: Commands for root, name to text.
     type: dict
     default: {}
+  run:
+    description: The run that takes the host for itself, as P(lab.ai_backend.this_run#lookup) gives it; empty for none.
+    type: dict
+    default: {}
+  instead_of:
+    description: Id of a run that had the host and is known to be over.
+    type: str
+    default: ""
   python:
     description: Interpreter that virtual environments on the host are made from.
     type: str
@@ -58,6 +66,10 @@ facts:
     memory_bytes, generation.
   type: dict
   returned: always
+holder:
+  description: The other run that has the host, and the reason why nothing was done; else none.
+  type: dict
+  returned: always
 foreign:
   description: Listeners on our ports that are not ours; port, instance, pid, command, unit.
   type: list
@@ -67,6 +79,7 @@ foreign:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.lab.ai_backend.plugins.module_utils.changing import take
 from ansible_collections.lab.ai_backend.plugins.module_utils.host_state import (
     describe,
     foreign_listeners,
@@ -83,6 +96,8 @@ ARGUMENTS = {
     "instances": {"type": "list", "elements": "str", "required": True},
     "ports": {"type": "dict", "default": {}},
     "python": {"type": "str", "default": "/usr/bin/python3"},
+    "run": {"type": "dict", "default": {}},
+    "instead_of": {"type": "str", "default": ""},
     "library": {"type": "dict", "default": {}},
     "commands": {"type": "dict", "default": {}},
 }
@@ -93,8 +108,11 @@ def main():
     layout, params = Layout(), module.params
     facts = describe(layout, params["python"])
     foreign = foreign_listeners(layout, {name: int(port) for name, port in params["ports"].items()})
-    # A host that fails the preflight stays as it is.
-    usable = facts["systemd"] and facts["apt"] and not foreign
+    holder = None
+    if params["run"] and not module.check_mode:
+        holder = take(layout, params["run"], params["instead_of"])
+    # A host that fails the preflight stays as it is, and so does one that another run has.
+    usable = facts["systemd"] and facts["apt"] and not foreign and not holder
     folders, users = missing_folders(layout), missing_users(params["instances"])
     tools = stale_tools(layout, params["library"], params["commands"])
     if usable and not module.check_mode:
@@ -109,6 +127,7 @@ def main():
         changed=usable and bool(folders or users or tools),
         facts=facts,
         foreign=foreign,
+        holder=holder,
         diff={"before": "", "after": "".join(lines)} if usable else {},
     )
 

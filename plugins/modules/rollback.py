@@ -46,6 +46,19 @@ options:
     description: Whether this is the last call of a way back, which takes away what goes and closes its generation.
     type: bool
     default: true
+  run:
+    description: The run that takes the host for itself, as P(lab.ai_backend.this_run#lookup) gives it; empty for none.
+    type: dict
+    default: {}
+  instead_of:
+    description: Id of a run that had the host and is known to be over.
+    type: str
+    default: ""
+  strategy:
+    description: How a slotted service comes back; see M(lab.ai_backend.switch).
+    type: str
+    choices: [beside, restart]
+    default: beside
   admin_socket:
     description: HAProxy's admin socket.
     type: str
@@ -75,6 +88,10 @@ generations:
   description: The generations of this host, newest first.
   type: list
   elements: dict
+  returned: when listed
+holder:
+  description: The run that has the host, as far as anybody noted; else none.
+  type: dict
   returned: when listed
 restored:
   description: The generation that was restored.
@@ -106,9 +123,11 @@ reasons:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.lab.ai_backend.plugins.module_utils.changing import holder_of
 from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminSocket
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, unit_of
 from ansible_collections.lab.ai_backend.plugins.module_utils.restoring import Restore, RestoreError, list_generations
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching import Manner
 from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
 
 ARGUMENTS = {
@@ -117,6 +136,9 @@ ARGUMENTS = {
     "services": {"type": "list", "elements": "str", "default": []},
     "generation": {"type": "int", "default": 0},
     "close": {"type": "bool", "default": True},
+    "run": {"type": "dict", "default": {}},
+    "instead_of": {"type": "str", "default": ""},
+    "strategy": {"type": "str", "choices": ["beside", "restart"], "default": "beside"},
     "admin_socket": {"type": "str", "default": "/run/ai-backend-edge/admin.sock"},
     "timeout": {"type": "int", "default": 180},
     "drain_seconds": {"type": "int", "default": 600},
@@ -127,8 +149,17 @@ def main():
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     layout, systemd, params = Layout(), Systemd(), module.params
     if params["state"] == "listed":
-        module.exit_json(changed=False, generations=list_generations(layout))
-    restore = Restore(layout, systemd, AdminSocket(params["admin_socket"]), params["timeout"], params["drain_seconds"])
+        module.exit_json(changed=False, generations=list_generations(layout), holder=holder_of(layout))
+    restore = Restore(
+        layout,
+        systemd,
+        AdminSocket(params["admin_socket"]),
+        params["timeout"],
+        params["drain_seconds"],
+        manner=Manner(params["strategy"]),
+        who=params["run"],
+        instead_of=params["instead_of"],
+    )
     try:
         result = restore.run(
             params["number"], params["services"], module.check_mode, params["generation"], params["close"]

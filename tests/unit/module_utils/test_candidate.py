@@ -85,7 +85,8 @@ def test_a_second_slot_that_does_not_fit_is_refused_with_the_numbers_and_nothing
         host.change(reserve=100 * MEGABYTE)
     assert str(refusal.value) == (
         "a second slot needs about 410 MB beside the one that serves, and 100 MB shall stay free, "
-        "but only 461 MB are available"
+        "but only 461 MB are available: free some, or change by a restart, for which clients wait "
+        "(-e ai_backend_reload_strategy=restart)"
     )
     assert systemctl.calls == []
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from host_stand_in import FakeSystemctl, made, manifest
 
-from ansible_collections.lab.ai_backend.plugins.module_utils import restoring, slots
+from ansible_collections.lab.ai_backend.plugins.module_utils import changing, restoring, slots
 from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot, path_of, read, record
 from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminSocket
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, linked_release, write_atomic
@@ -43,8 +43,8 @@ class Host:
         record(self.layout, number, f"hash{number}", complete=complete, run=self.systemd.run)
         return one, two
 
-    def restore(self, number: int, **more: Any) -> dict[str, Any]:
-        run = Restore(self.layout, self.systemd, self.admin, say=self.said.append)
+    def restore(self, number: int, who: object = None, instead_of: str = "", **more: Any) -> dict[str, Any]:
+        run = Restore(self.layout, self.systemd, self.admin, say=self.said.append, who=who, instead_of=instead_of)
         result: dict[str, Any] = run.run(number, **more)
         return result
 
@@ -198,13 +198,31 @@ def test_a_way_back_that_was_not_finished_is_tried_again(host: Host) -> None:
     assert previous_of(rows(host)) == 2
 
 
+def run_of(name: str) -> dict[str, object]:
+    """A run on some other machine, of which nobody here knows whether it still goes on."""
+    return {"id": name, "who": name, "machine": "elsewhere", "boot": "b", "space": "s", "pid": 7, "started": 1}
+
+
 def test_a_second_way_back_at_the_same_time_is_refused(host: Host) -> None:
     host.deploy(1, "a", "b")
     second = host.deploy(2, "c", "d")
-    with restoring.alone(host.layout), pytest.raises(RestoreError, match="another way back is under way"):
-        host.restore(1)
+    assert changing.take(host.layout, run_of("ada")) is None
+    with pytest.raises(
+        RestoreError, match=r"this host is being changed by ada \(process 7\): wait for that run to end"
+    ):
+        host.restore(1, who=run_of("ben"))
     assert host.serving() == second
-    assert host.restore(1)["changed"]
+    assert host.restore(1, who=run_of("ben"), instead_of="ada")["changed"]
+    assert changing.holder_of(host.layout) is None
+
+
+def test_a_way_back_in_two_calls_keeps_the_host_between_them(host: Host) -> None:
+    host.deploy(1, "a", "b")
+    host.deploy(2, "c", "d")
+    host.restore(1, who=run_of("ada"), close=False)
+    assert changing.holder_of(host.layout)["who"] == "ada"
+    host.restore(1, who=run_of("ada"))
+    assert changing.holder_of(host.layout) is None
 
 
 def test_the_slot_that_did_not_serve_is_no_part_of_a_way_back(host: Host) -> None:

@@ -1,0 +1,53 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which run of Ansible this is."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: this_run
+author: lab.ai_backend contributors (@lab)
+version_added: 0.1.0
+short_description: Which run of Ansible this is, and whether another one has ended
+description:
+  - Returns what tells this run of C(ansible-playbook) from any other, for a host to note who changes it.
+options:
+  _terms:
+    description: The run that was found on a host; without it nothing is judged.
+    type: list
+    elements: dict
+"""
+
+EXAMPLES = r"""
+- name: Say who this is
+  ansible.builtin.debug:
+    msg: "{{ lookup('lab.ai_backend.this_run').who }}"
+
+- name: Ask whether another run has ended, as far as this machine can know
+  ansible.builtin.debug:
+    msg: "{{ lookup('lab.ai_backend.this_run', other_run).other_is_over }}"
+"""
+
+RETURN = r"""
+_raw:
+  description: One dict with id, who, machine, boot, space, pid and started; with a term also other_is_over.
+  type: list
+  elements: dict
+"""
+
+import multiprocessing
+import os
+
+from ansible.plugins.lookup import LookupBase
+
+from ansible_collections.lab.ai_backend.plugins.module_utils.changing import is_over, this_run
+
+
+class LookupModule(LookupBase):
+    """Ansible looks for this class."""
+
+    def run(self, terms, variables=None, **kwargs):
+        """A task is templated in a worker process; the run is the process above it."""
+        above = multiprocessing.parent_process()
+        found = this_run(above.pid if above else os.getpid())
+        return [{**found, "other_is_over": is_over(terms[0])} if terms else found]

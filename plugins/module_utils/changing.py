@@ -1,0 +1,96 @@
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One change of a host at a time: a note below /run says which run has it, so a second one refuses.
+
+A run is a process, of Ansible on a controller or of `ai-backend-rollback` on the host:
+  {id, who, machine, boot, space, pid, started}
+`space` is the process namespace its number counts in, `started` the clock ticks after boot at which it began. With them
+whoever finds the note of a run that died, and runs on the same machine, knows it and takes over; elsewhere somebody has
+to say so. A restart of the host forgets the note.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import getpass
+import json
+import os
+import socket
+
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, read_json, read_text, write_atomic
+from ansible_collections.lab.ai_backend.plugins.module_utils.sockets import started
+
+FIELDS = ("id", "who", "machine", "boot", "space", "pid", "started")
+
+
+def note_of(layout):
+    return layout.path("run/ai-backend-change.json")
+
+
+def name_of_user():
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "user %d" % os.getuid()
+
+
+def place(layout):
+    """What the numbers of processes here mean: {machine, boot, space}; a part that can't be read is empty."""
+    try:
+        space = os.readlink(layout.path("proc/self/ns/pid"))
+    except OSError:
+        space = ""
+    boot = (read_text(layout.path("proc/sys/kernel/random/boot_id")) or "").strip()
+    return {"machine": socket.gethostname(), "boot": boot, "space": space}
+
+
+def this_run(pid, layout=None):
+    """The run whose process is `pid` on this machine."""
+    layout = layout or Layout()
+    here = place(layout)
+    run = {"who": "%s@%s" % (name_of_user(), here["machine"]), "pid": pid, "started": started(layout, pid), **here}
+    return {"id": "%(machine)s %(boot)s %(pid)d %(started)d" % run, **run}
+
+
+def is_over(run, layout=None):
+    """Whether a run is known to have ended. False also where this machine can't tell."""
+    layout = layout or Layout()
+    here = place(layout)
+    if run["machine"] != here["machine"] or not here["boot"]:
+        return False
+    if run["boot"] != here["boot"]:
+        return True
+    return run["space"] == here["space"] and started(layout, run["pid"]) != run["started"]
+
+
+def holder_of(layout):
+    """The run that has this host, or None."""
+    note = read_json(note_of(layout))
+    return note if isinstance(note, dict) and all(field in note for field in FIELDS) else None
+
+
+def take(layout, run, instead_of=""):
+    """Take the host for a run. Returns the run that has it, or None when it is ours now.
+
+    A run known to be over gives it up, and so does the one whose id is `instead_of`.
+    """
+    os.makedirs(os.path.dirname(note_of(layout)), exist_ok=True)
+    with open(note_of(layout) + ".lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        holder = holder_of(layout)
+        if holder and holder["id"] not in (run["id"], instead_of) and not is_over(holder, layout):
+            return holder
+        write_atomic(note_of(layout), json.dumps(run, sort_keys=True) + "\n")
+    return None
+
+
+def give_back(layout, run):
+    """End a run's hold on the host; another run's stays."""
+    holder = holder_of(layout)
+    if holder and run and holder["id"] == run["id"]:
+        os.unlink(note_of(layout))
+
+
+def refusal(host, holder):
+    """Why a second run does not go on, and what to do."""
+    return "%s is being changed by %s (process %d): wait for that run to end" % (host, holder["who"], holder["pid"])
