@@ -17,7 +17,7 @@ import urllib.parse
 import urllib.request
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.findings import critical, suggest, warning
-from ansible_collections.lab.ai_backend.plugins.module_utils.probes import ProbeError, secret
+from ansible_collections.lab.ai_backend.plugins.module_utils.secret_files import SecretError, secret
 
 KEYS = "litellm.env"
 # A list of models is some kilobytes; what answers without end is no engine.
@@ -60,7 +60,7 @@ def get(url, headers, timeout):
 
 
 def headers_of(layout, upstream):
-    """The key as this kind of provider takes it. Raises ProbeError where it is not on the host."""
+    """The key as this kind of provider takes it. Raises SecretError where it is not on the host."""
     if not upstream["key"]:
         return {}
     value = secret(layout, {"file": KEYS, "name": upstream["key"]})
@@ -99,7 +99,7 @@ class Engine:
         """Findings."""
         try:
             headers = headers_of(self.layout, self.upstream)
-        except ProbeError as error:
+        except SecretError as error:
             hint = "give ai_backend_secrets.%s a value, and deploy" % self.upstream["key"]
             return [critical("secrets", self.path, "%s can't be asked: %s" % (self.name, error), hint)]
         try:

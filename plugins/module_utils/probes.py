@@ -6,6 +6,8 @@ A probe is a dict of a release's manifest:
   {kind: http, path, status}                 a GET answers with this status
   {kind: models, path, models, key}          GET /v1/models lists exactly these names
   {kind: chat | stream, path, models, times, key}  so many real answers from each model, never from a cache
+  {kind: answer, path, models, key}          an answer to a request for each model, whoever gives it
+  {kind: upstream, upstream}                 a provider is there, takes its key and has its models; costs nothing
   {kind: redis, key, address}                PING, authenticated; on loopback unless an address is given
   {kind: haproxy, socket, release}           the running worker answers on its admin socket
 `key` names a secret: {file, name} below /etc/ai-backend/secrets; its value never appears in a message.
@@ -15,14 +17,15 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import socket
 import time
 import urllib.error
 import urllib.request
 
+from ansible_collections.lab.ai_backend.plugins.module_utils.engines import Engine
 from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError, AdminSocket
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import read_text, unit_of
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import unit_of
+from ansible_collections.lab.ai_backend.plugins.module_utils.secret_files import SecretError, secret
 
 # Two starts that end at once are a pattern, not bad luck; systemd counts them.
 RESTARTS_TO_GIVE_UP = 2
@@ -30,18 +33,6 @@ RESTARTS_TO_GIVE_UP = 2
 
 class ProbeError(Exception):
     pass
-
-
-def secret(layout, key):
-    """A value of a secret file: `NAME="value"` or, in Redis's form, `name "value"`."""
-    text = read_text(os.path.join(layout.secrets, key["file"]))
-    if text is None:
-        raise ProbeError("secret file %s isn't there" % key["file"])
-    for line in text.splitlines():
-        found = re.fullmatch(r"(\w+)[= ](.*)", line)
-        if found and found[1] == key["name"]:
-            return found[2].strip('"')
-    raise ProbeError("secret file %s has no %s" % (key["file"], key["name"]))
 
 
 def request(layout, probe, port, body=None, timeout=30):
@@ -114,6 +105,18 @@ def check_chat(layout, probe, port):
         expect(name == model, "asked for model %s, %s answered" % (model, name or "nobody"))
 
 
+def check_answer(layout, probe, port):
+    for model in probe["models"]:
+        answer = json.loads(ask(layout, probe, port, model))
+        expect(answer.get("choices"), "model %s answered without a choice" % model)
+
+
+def check_upstream(layout, probe, _port):
+    found = Engine(layout, probe["upstream"], timeout=10).look()
+    wrong = [finding["message"] for finding in found if finding["severity"] == "critical"]
+    expect(not wrong, "; ".join(wrong))
+
+
 def check_stream(layout, probe, port):
     for model in probe["models"] * probe.get("times", 1):
         text = ask(layout, probe, port, model)
@@ -156,6 +159,8 @@ CHECKS = {
     "http": check_http,
     "models": check_models,
     "chat": check_chat,
+    "answer": check_answer,
+    "upstream": check_upstream,
     "stream": check_stream,
     "redis": check_redis,
     "haproxy": check_haproxy,
@@ -166,6 +171,8 @@ def run_once(layout, probe, port):
     """One attempt. Raises ProbeError with what is wrong, never with a secret."""
     try:
         CHECKS[probe["kind"]](layout, probe, port)
+    except SecretError as error:
+        raise ProbeError(str(error)) from error
     except (ValueError, KeyError, TypeError) as error:
         raise ProbeError(
             "%s %s: unreadable answer (%s)" % (probe["kind"], probe.get("path", ""), type(error).__name__)

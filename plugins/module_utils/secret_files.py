@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import read_text, write_atomic
 
@@ -47,3 +48,15 @@ def write(layout, texts):
     os.makedirs(layout.secrets, mode=0o700, exist_ok=True)
     for name, text in texts.items():
         write_atomic(os.path.join(layout.secrets, name), text, mode=0o600)
+
+
+def secret(layout, key):
+    """A value of a secret file: `NAME="value"` or, in Redis's form, `name "value"`. Raises SecretError."""
+    text = read_text(os.path.join(layout.secrets, key["file"]))
+    if text is None:
+        raise SecretError("secret file %s isn't there" % key["file"])
+    for line in text.splitlines():
+        found = re.fullmatch(r"(\w+)[= ](.*)", line)
+        if found and found[1] == key["name"]:
+            return found[2].strip('"')
+    raise SecretError("secret file %s has no %s" % (key["file"], key["name"]))

@@ -30,6 +30,19 @@ options:
     description: Seconds until it gives up.
     type: int
     default: 180
+  canaries:
+    description: Further probes, for what this change is about; P(lab.ai_backend.canaries#filter) makes them.
+    type: list
+    elements: dict
+    default: []
+  canary_timeout:
+    description: Seconds until a canary is given up.
+    type: int
+    default: 60
+  force:
+    description: Whether a canary that fails is a warning only.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -61,6 +74,9 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Syst
 ARGUMENTS = {
     "instance": {"type": "str", "required": True},
     "timeout": {"type": "int", "default": 180},
+    "canaries": {"type": "list", "elements": "dict", "default": []},
+    "canary_timeout": {"type": "int", "default": 60},
+    "force": {"type": "bool", "default": False},
 }
 
 
@@ -73,9 +89,19 @@ def main():
     if manifest is None:
         module.fail_json(msg="%s has no release on this host" % instance, journal=[])
     try:
-        module.exit_json(changed=False, seconds=prove(layout, systemd, instance, manifest, module.params["timeout"]))
+        seconds = prove(layout, systemd, instance, manifest, module.params["timeout"])
     except ProbeError as error:
         module.fail_json(msg=str(error), journal=systemd.journal(unit_of(instance)))
+    for canary in module.params["canaries"]:
+        try:
+            asked = dict(manifest, probes=[canary])
+            seconds += prove(layout, systemd, instance, asked, module.params["canary_timeout"])
+        except ProbeError as error:
+            if not module.params["force"]:
+                hint = "mend it, or go on all the same with -e ai_backend_force=true"
+                module.fail_json(msg="a route that changes: %s: %s" % (error, hint), journal=[])
+            module.warn("a route that changes does not work yet: %s" % error)
+    module.exit_json(changed=False, seconds=round(seconds, 1))
 
 
 if __name__ == "__main__":

@@ -100,6 +100,10 @@ id:
   description: The release's id.
   type: str
   returned: always
+previous:
+  description: The release that the instance runs now, for a slotted service that of the active slot; empty for none.
+  type: str
+  returned: always
 missing:
   description: The required paths that do not exist yet.
   type: list
@@ -173,6 +177,7 @@ def main():
     module.exit_json(
         changed=changed,
         id=release_id,
+        previous=old,
         missing=[path for path in manifest["requires"] if not os.path.exists(path)],
         free_bytes=free_bytes(layout.opt),
         diff=text_diff(current_texts(layout, service, old) if old else {}, texts, old, release_id)

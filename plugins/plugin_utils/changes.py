@@ -63,7 +63,7 @@ def config_changes(old: str, new: str) -> Plain:
     `lines` say it for people, `diff` is the text, `removed` are names that nobody answers any more.
     """
     text = "".join(difflib.unified_diff(old.splitlines(True), new.splitlines(True), "serves now", "would serve"))
-    before, after = _router(old), _router(new)
+    before, after = read_router(old), read_router(new)
     if before is None or after is None:
         lines = ["the routing cannot be compared: what serves now was written by another version"] if text else []
         return {"routing": None, "removed": [], "lines": lines, "diff": text}
@@ -71,7 +71,8 @@ def config_changes(old: str, new: str) -> Plain:
     return {"routing": routing, "removed": routing["removed"], "lines": as_lines(routing, bool(text)), "diff": text}
 
 
-def _router(text: str) -> Router | None:
+def read_router(text: str) -> Router | None:
+    """A gateway's config as LiteLLM would route by it; None when it was not written by a version like this one."""
     if not text.strip():
         return Router({}, {}, {}, 0, 0, False)
     try:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils import changes, importing
 from ansible_collections.lab.ai_backend.plugins.plugin_utils import explain as explaining
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.canaries import canaries as canaries_of
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.capacity import check_capacity
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, RegistryError
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.live import live_report as joined
@@ -116,6 +117,12 @@ def routing_diff(old: object, new: object, groups: object, addresses: object) ->
 def config_changes(old: object, new: object) -> dict[str, Any]:
     """What a gateway's new config changes for clients."""
     return changes.config_changes(str(old or ""), str(new or ""))
+
+
+def canaries(served: object, planned: object, answers: object, upstreams: object) -> list[dict[str, Any]]:
+    """What a candidate is asked because of what changes."""
+    names, rows = to_plain(answers), to_plain(upstreams)
+    return canaries_of(str(served or ""), str(planned or ""), names, rows)  # type: ignore[arg-type]
 
 
 def import_config(source: object, base_url: object) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from host_stand_in import FakeSystemctl
 
 from ansible_collections.lab.ai_backend.plugins.module_utils import probes
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, unit_of, write_atomic
+from ansible_collections.lab.ai_backend.plugins.module_utils.secret_files import SecretError, secret
 from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
 
 KEY = {"file": "engine.env", "name": "ENGINE_KEY"}
@@ -62,6 +63,28 @@ def chat(model: str) -> tuple[int, str]:
 
 LIST = {"kind": "models", "path": "/v1/models", "models": ["a", "b"], "key": KEY}
 CHAT = {"kind": "chat", "path": "/v1/chat/completions", "models": ["a"], "times": 2, "key": KEY}
+
+
+def test_an_answer_counts_whoever_gives_it(layout: Layout, port: int) -> None:
+    route = {"kind": "answer", "path": "/v1/chat/completions", "models": ["a"], "key": KEY}
+    Engine.answers["/v1/chat/completions"] = chat("its-fallback")
+    probes.run_once(layout, route, port)
+    Engine.answers["/v1/chat/completions"] = (503, "nobody is there")
+    with pytest.raises(probes.ProbeError, match="model a answered 503: nobody is there"):
+        probes.run_once(layout, route, port)
+
+
+def test_a_provider_that_is_paid_for_is_looked_at_and_not_asked(layout: Layout, port: int) -> None:
+    write_atomic(os.path.join(layout.secrets, "litellm.env"), f'CLOUD_KEY="{SECRET}"\n', 0o600)
+    url = f"http://127.0.0.1:{port}/v1/models"
+    cloud = {"provider": "cloud", "host": "x", "type": "openai", "managed": False, "key": "CLOUD_KEY"}
+    cloud |= {"health": url, "models_url": url, "models": [{"name": "gpt", "path": "p"}]}
+    Engine.answers["/v1/models"] = models("gpt")
+    probes.run_once(layout, {"kind": "upstream", "upstream": cloud}, 0)
+    assert {path for path, _key, _body in Engine.asked} == {"/v1/models"}
+    Engine.answers["/v1/models"] = (401, "no")
+    with pytest.raises(probes.ProbeError, match="refuses the key CLOUD_KEY"):
+        probes.run_once(layout, {"kind": "upstream", "upstream": cloud}, 0)
 
 
 def test_a_list_of_exactly_the_planned_models_passes_with_the_key(layout: Layout, port: int) -> None:
@@ -126,13 +149,13 @@ def test_nobody_listening_is_told(layout: Layout) -> None:
 
 
 def test_a_secret_that_is_not_there_is_named(layout: Layout) -> None:
-    with pytest.raises(probes.ProbeError, match=r"engine\.env isn't there"):
-        probes.secret(layout, KEY)
+    with pytest.raises(SecretError, match=r"engine\.env isn't there"):
+        secret(layout, KEY)
     write_atomic(os.path.join(layout.secrets, "engine.env"), 'OTHER="x"\n', 0o600)
-    with pytest.raises(probes.ProbeError, match="has no ENGINE_KEY"):
-        probes.secret(layout, KEY)
+    with pytest.raises(SecretError, match="has no ENGINE_KEY"):
+        secret(layout, KEY)
     write_atomic(os.path.join(layout.secrets, "redis.conf"), 'requirepass "a=b"\n', 0o600)
-    assert probes.secret(layout, {"file": "redis.conf", "name": "requirepass"}) == "a=b"
+    assert secret(layout, {"file": "redis.conf", "name": "requirepass"}) == "a=b"
 
 
 @pytest.mark.parametrize(

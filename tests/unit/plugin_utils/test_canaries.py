@@ -1,0 +1,70 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a candidate is asked because of what changes: lab servers for an answer, paid ones for their list of models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.canaries import canaries
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import make_plan
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import load
+
+Raw = dict[str, Any]
+GROUPS = {"gateway": ["one"], "redis": ["one"], "llama_cpp": ["one"]}
+
+
+@pytest.fixture
+def asked(lab: Callable[..., Raw]) -> Callable[[Raw, Raw], list[Raw]]:
+    """The canaries between two routings of the lab, where `native` is ours, `python` is not, `openai` costs."""
+
+    def between(old: Raw, new: Raw) -> list[Raw]:
+        slices = [make_plan(load(lab(routing=routing)), GROUPS, None)["hosts"]["one"] for routing in (old, new)]
+        gateways = [part["litellm"] for part in slices]
+        return canaries(gateways[0]["config"], gateways[1]["config"], gateways[1]["answers"], slices[1]["upstreams"])
+
+    return between
+
+
+def routes(**targets: str) -> Raw:
+    return {"exact_matches": dict(targets)}
+
+
+def test_nothing_is_asked_when_no_route_changes(asked: Callable[[Raw, Raw], list[Raw]]) -> None:
+    assert asked(routes(a="python"), routes(a="python")) == []
+
+
+def test_a_new_route_to_a_server_of_the_lab_is_asked_for_an_answer(asked: Callable[[Raw, Raw], list[Raw]]) -> None:
+    (probe,) = asked({}, routes(a="python"))
+    assert (probe["kind"], probe["models"], probe["key"]["name"]) == ("answer", ["a"], "LITELLM_MASTER_KEY")
+
+
+def test_a_route_that_moves_is_asked_again_and_what_stays_is_not(asked: Callable[[Raw, Raw], list[Raw]]) -> None:
+    (probe,) = asked(routes(a="native", b="python"), routes(a="python", b="python"))
+    assert probe["models"] == ["a"]
+
+
+def test_a_route_to_an_engine_of_ours_is_left_to_the_releases_own_probes(
+    asked: Callable[[Raw, Raw], list[Raw]],
+) -> None:
+    assert asked({}, routes(a="native")) == []
+
+
+def test_of_a_provider_that_is_paid_for_only_the_list_of_models_is_read(
+    asked: Callable[[Raw, Raw], list[Raw]],
+) -> None:
+    (probe,) = asked({}, {"exact_matches": {"a": {"provider": "openai", "backend_model": "gpt-4o"}}})
+    assert (probe["kind"], probe["upstream"]["provider"]) == ("upstream", "openai")
+
+
+def test_a_pattern_has_no_name_to_ask_for(asked: Callable[[Raw, Raw], list[Raw]]) -> None:
+    assert asked({}, {"patterns": {"zz*": "python"}}) == []
+
+
+def test_what_another_version_wrote_makes_every_route_new(lab: Callable[..., Raw]) -> None:
+    part = make_plan(load(lab(routing=routes(a="python"))), GROUPS, None)["hosts"]["one"]
+    made = canaries("model_list: nonsense", part["litellm"]["config"], part["litellm"]["answers"], part["upstreams"])
+    assert "a" in made[0]["models"]
