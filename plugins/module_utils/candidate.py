@@ -16,8 +16,8 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.host_state import m
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import read_text, unit_of, write_atomic
 from ansible_collections.lab.ai_backend.plugins.module_utils.sockets import read
 
-NICE = 15
-WEIGHT = 10
+NICE = 10
+WEIGHT = 20
 # capabilities(7): only with it a process may be made less nice again.
 CAP_SYS_NICE = 23
 

@@ -181,7 +181,7 @@ class Engine:
 def local_port(url):
     """The port of a URL on this very machine, else 0."""
     parts = urllib.parse.urlsplit(url)
-    here = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    here = parts.hostname in ("localhost", "127.0.0.1", "127.0.0.2", "::1")
     return (parts.port or 0) if here else 0
 
 

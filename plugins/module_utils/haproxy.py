@@ -39,6 +39,12 @@ class AdminSocket:
             raise AdminError("%s: %s" % (self.path, error)) from error
         return b"".join(parts).decode("utf-8", "replace").strip()
 
+    def order(self, command):
+        """A command that is answered by silence. Raises AdminError with what HAProxy says instead."""
+        answer = self.ask(command)
+        if answer:
+            raise AdminError("%s: %s" % (command, answer))
+
     def server(self, backend, server):
         """One server's row of `show stat` as a dict (`status`, `scur` = open sessions …), empty where it is unknown."""
         rows = csv.DictReader(self.ask("show stat").lstrip("# ").splitlines())

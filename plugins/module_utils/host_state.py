@@ -10,6 +10,8 @@ import shutil
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.generations import numbers
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import (
+    linked_release,
+    read_json,
     read_text,
     service_of,
     user_of,
@@ -46,6 +48,13 @@ def free_bytes(path):
     return shutil.disk_usage(path).free
 
 
+def published(layout):
+    """What the edge of this host offers today: the sections of its release, as the plan names them."""
+    release = layout.release("edge", linked_release(layout, "edge") or "none")
+    found = read_json(os.path.join(release, "files", "published.json"))
+    return found if isinstance(found, list) else []
+
+
 def describe(layout, python, run=run_command):
     """The facts that roles need, small enough to replace fact gathering."""
     release = read_os_release(layout)
@@ -60,6 +69,7 @@ def describe(layout, python, run=run_command):
         "free_bytes": free_bytes(layout.opt),
         "cores": len(os.sched_getaffinity(0)),
         "memory_bytes": memory_bytes(layout),
+        "published": published(layout),
         "generation": max(numbers(layout), default=0),
     }
 

@@ -62,7 +62,7 @@ def expectations(plan):
     providers = {row["local_port"]: row["provider"] for row in plan["upstreams"] if row["local_port"]}
     for port in {*instances, *providers} - set(entries):
         # An engine whose port stands in its base_url alone.
-        (name,) = [providers[port]] if port in providers else instances[port].values()
+        name = providers.get(port) or next(name for name in instances[port].values() if name != "edge")
         provider = name.partition("@")[2] or name
         path = "ai_backend_providers.%s.base_url" % provider
         entries[port] = {"service": provider, "path": path, "reserved": False}

@@ -24,11 +24,13 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.layout import (
     linked_release,
     list_instances,
     read_json,
+    read_text,
     service_of,
 )
 from ansible_collections.lab.ai_backend.plugins.module_utils.probes import ProbeError, prove
 from ansible_collections.lab.ai_backend.plugins.module_utils.releases import current_texts
 from ansible_collections.lab.ai_backend.plugins.module_utils.restorable import damage
+from ansible_collections.lab.ai_backend.plugins.module_utils.rotation import Rotation
 from ansible_collections.lab.ai_backend.plugins.module_utils.slots import SlotError, promote
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching import (
     SwitchError,
@@ -148,6 +150,18 @@ def wanted_of(layout, content, services=()):
     return sorted(wanted, key=lambda one: (ORDER.index(one.service) if one.service in ORDER else len(ORDER), one.name))
 
 
+def binds(layout, release_id):
+    """The lines of an edge's configuration that say what it offers and where."""
+    folder = layout.release("edge", release_id or "none")
+    text = read_text(os.path.join(folder, "files", "haproxy.cfg")) or ""
+    return {line.strip() for line in text.splitlines() if line.strip().startswith(("listen ", "bind "))}
+
+
+def only_takes_away(layout, one):
+    """Whether this is an edge that offers less than the one that runs: it waits until no gateway asks for the rest."""
+    return one.service == "edge" and binds(layout, one.release) < binds(layout, linked_release(layout, one.name))
+
+
 def lacking(layout, wanted):
     """Why it can't be brought back, all reasons."""
     return [reason for one in wanted for reason in damage(layout, one.service, one.release)]
@@ -226,7 +240,12 @@ class Restore:
         if one.slots and not self._active(one):
             return ["no slot is active"]
         instance = "%s@%s" % (one.name, self._active(one)) if one.slots else one.name
-        return differences(self.layout, self.systemd, instance, one.release)[0]
+        closed = ["it is out of rotation"] if self._rotation(one).closed else []
+        return differences(self.layout, self.systemd, instance, one.release)[0] + closed
+
+    def _rotation(self, one):
+        """An engine at its edge; the name behind the `@` is its provider's, and the edge's section has it too."""
+        return Rotation(self.admin, "" if one.slots else one.name.partition("@")[2])
 
     def run(self, number, services=(), check=False, generation=0, close=True):
         """Bring the host back. Returns the module's result; raises RestoreError saying what stands.
@@ -250,6 +269,9 @@ class Restore:
 
     def _run(self, number, services, check, generation, close):
         content, wanted, gone, reasons = self.plan(number, services)
+        later = [one for one in wanted if only_takes_away(self.layout, one)]
+        wanted = [one for one in wanted if one not in later] + (later if close else [])
+        reasons = {name: found for name, found in reasons.items() if name in {one.name for one in wanted}}
         gone = gone if close else []
         new = generation or max(numbers(self.layout), default=0) + 1
         begun = read(self.layout, new)
@@ -309,8 +331,9 @@ class Restore:
         if one.slots:
             self._bring_back_slot(one, new, registry)
             return
+        rotation = self._rotation(one)
         made = switch(self.layout, self.systemd, one.name, one.release, new, registry)
-        if not made["action"]:
+        if not made["action"] and not rotation.closed:
             return
         try:
             prove(self.layout, self.systemd, one.name, one.manifest, self.timeout)
@@ -318,6 +341,7 @@ class Restore:
             if made["previous"] not in ("", one.release):
                 switch(self.layout, self.systemd, one.name, made["previous"], new, registry)
             raise
+        rotation.open()
 
     def _bring_back_slot(self, one, new, registry):
         made = switch_slot(

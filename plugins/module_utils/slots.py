@@ -4,27 +4,16 @@
 
 from __future__ import annotations
 
-import time
-
 from ansible_collections.lab.ai_backend.plugins.module_utils import candidate
 from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot, record
 from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import unit_of, write_atomic
 from ansible_collections.lab.ai_backend.plugins.module_utils.soak import ratio, watch
+from ansible_collections.lab.ai_backend.plugins.module_utils.waiting import wait_until
 
 
 class SlotError(Exception):
     pass
-
-
-def wait_until(condition, seconds, interval=0.2):
-    """True as soon as `condition()` holds, False after `seconds`."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() >= end:
-            return False
-        time.sleep(interval)
-    return True
 
 
 def backend_of(service, slot):

@@ -147,10 +147,16 @@ def apply(systemd, instance, verb):
     systemd.run(["systemctl", verb, unit_of(instance)])
 
 
-def switch(layout, systemd, instance, release_id, generation=0, registry="", check=False):
-    """Put a service with one instance on a release. Returns the module's result."""
+def switch(layout, systemd, instance, release_id, generation=0, registry="", check=False, rotation=None, patience=0):
+    """Put a service with one instance on a release. Returns the module's result.
+
+    With a `rotation` the instance is out of it when it must restart, at the latest after `patience` seconds, and stays
+    out until somebody has proven it and opens it again.
+    """
     previous = linked_release(layout, instance)
     reasons, unit = differences(layout, systemd, instance, release_id)
+    if rotation and rotation.closed:
+        reasons.append("it is out of rotation")
     result = {
         "changed": bool(reasons),
         "instance": instance,
@@ -160,20 +166,34 @@ def switch(layout, systemd, instance, release_id, generation=0, registry="", che
         "reasons": reasons,
         "candidate": False,
         "action": "",
+        "open_at_restart": 0,
     }
-    if not reasons or check:
+    if not reasons:
         return result
-    manifest = install(layout, systemd, instance, release_id)
-    if generation:
-        record(layout, generation, registry)
+    if reasons == ["it is out of rotation"]:
+        result["action"] = "open"
+        return result
+    if not check:
+        manifest = install(layout, systemd, instance, release_id)
+        if generation:
+            record(layout, generation, registry)
+        result["action"] = action_for(layout, manifest, instance, previous, release_id, reasons, unit)
+        if result["action"] == "restart" and rotation:
+            result["open_at_restart"] = rotation.close(patience)
+        if result["action"] != "enable":
+            apply(systemd, instance, result["action"])
+    return result
+
+
+def action_for(layout, manifest, instance, previous, release_id, reasons, unit):
+    """What systemd is asked so that the reasons go."""
     if all(reason.endswith("is not enabled") for reason in reasons):
-        result["action"] = "enable"
-        return result
+        return "enable"
+    if not unit.active:
+        return "start"
     secret = any(reason.startswith("secret file") for reason in reasons)
     gentle = not secret and may_reload(layout, manifest, service_of(instance), previous, release_id)
-    result["action"] = "start" if not unit.active else "reload" if gentle else "restart"
-    apply(systemd, instance, result["action"])
-    return result
+    return "reload" if gentle else "restart"
 
 
 class Manner:

@@ -30,6 +30,14 @@ options:
     description: Seconds until it gives up.
     type: int
     default: 180
+  listener:
+    description: The edge's section where the instance comes back into rotation once it is proven.
+    type: str
+    default: ""
+  admin_socket:
+    description: HAProxy's admin socket.
+    type: str
+    default: ""
   canaries:
     description: Further probes, for what this change is about; P(lab.ai_backend.canaries#filter) makes them.
     type: list
@@ -66,14 +74,18 @@ journal:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError, AdminSocket
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, unit_of
 from ansible_collections.lab.ai_backend.plugins.module_utils.probes import ProbeError, prove
 from ansible_collections.lab.ai_backend.plugins.module_utils.releases import manifest_of
+from ansible_collections.lab.ai_backend.plugins.module_utils.rotation import Rotation
 from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
 
 ARGUMENTS = {
     "instance": {"type": "str", "required": True},
     "timeout": {"type": "int", "default": 180},
+    "listener": {"type": "str", "default": ""},
+    "admin_socket": {"type": "str", "default": ""},
     "canaries": {"type": "list", "elements": "dict", "default": []},
     "canary_timeout": {"type": "int", "default": 60},
     "force": {"type": "bool", "default": False},
@@ -101,6 +113,10 @@ def main():
                 hint = "mend it, or go on all the same with -e ai_backend_force=true"
                 module.fail_json(msg="a route that changes: %s: %s" % (error, hint), journal=[])
             module.warn("a route that changes does not work yet: %s" % error)
+    try:
+        Rotation(AdminSocket(module.params["admin_socket"]), module.params["listener"]).open()
+    except AdminError as error:
+        module.fail_json(msg="%s is proven, but not back in rotation: %s" % (instance, error), journal=[])
     module.exit_json(changed=False, seconds=round(seconds, 1))
 
 

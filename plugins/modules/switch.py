@@ -38,9 +38,26 @@ options:
     elements: str
     default: []
   admin_socket:
-    description: HAProxy's admin socket, for a slotted service.
+    description: HAProxy's admin socket, for a slotted service and for an engine.
     type: str
     default: ""
+  listener:
+    description: The edge's section that offers the instance to gateways; empty for one that no gateway asks.
+    type: str
+    default: ""
+  shared:
+    description: Whether others answer too, so that it leaves the rotation and finishes its answers before it restarts.
+    type: bool
+    default: false
+  pauses:
+    description: The names that nobody else answers while it restarts; a warning says so.
+    type: list
+    elements: str
+    default: []
+  drain_seconds:
+    description: How long answers of an engine that leaves the rotation may take.
+    type: int
+    default: 600
   strategy:
     description:
       - How a slotted service changes.
@@ -94,8 +111,12 @@ candidate:
   description: Whether the instance is a slot that waits for its commit.
   type: bool
   returned: when present
+open_at_restart:
+  description: Answers of an engine that were still running when it was restarted.
+  type: int
+  returned: when present
 action:
-  description: What systemd was asked.
+  description: What systemd was asked; V(open) where the instance only has to come back into rotation.
   type: str
   returned: when present
 """
@@ -105,6 +126,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot
 from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError, AdminSocket
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, linked_release, unit_of
+from ansible_collections.lab.ai_backend.plugins.module_utils.rotation import Rotation
 from ansible_collections.lab.ai_backend.plugins.module_utils.slots import follow
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching import (
     Manner,
@@ -121,6 +143,10 @@ ARGUMENTS = {
     "release": {"type": "str", "default": ""},
     "slots": {"type": "list", "elements": "str", "default": []},
     "admin_socket": {"type": "str", "default": ""},
+    "listener": {"type": "str", "default": ""},
+    "shared": {"type": "bool", "default": False},
+    "pauses": {"type": "list", "elements": "str", "default": []},
+    "drain_seconds": {"type": "int", "default": 600},
     "strategy": {"type": "str", "choices": ["beside", "restart"], "default": "beside"},
     "memory_reserve_bytes": {"type": "int", "default": 0},
     "force": {"type": "bool", "default": False},
@@ -151,6 +177,19 @@ def put_slot(layout, systemd, params, check):
     return result
 
 
+def put(layout, systemd, params, check):
+    rotation = Rotation(AdminSocket(params["admin_socket"]), params["listener"]) if params["listener"] else None
+    if rotation and not params["shared"] and not rotation.closed:
+        # Refusing what nobody else answers only makes its pause longer.
+        rotation = None
+    record = (params["generation"], params["registry"], check)
+    return switch(layout, systemd, params["instance"], params["release"], *record, rotation, params["drain_seconds"])
+
+
+def paused(result):
+    return result["action"] == "restart" or (not result["action"] and result["previous"] != result["release"])
+
+
 def main():
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     layout, systemd, params = Layout(), Systemd(), module.params
@@ -160,15 +199,12 @@ def main():
         elif params["slots"]:
             result = put_slot(layout, systemd, params, module.check_mode)
         else:
-            result = switch(
-                layout,
-                systemd,
-                params["instance"],
-                params["release"],
-                params["generation"],
-                params["registry"],
-                module.check_mode,
-            )
+            result = put(layout, systemd, params, module.check_mode)
+            if params["pauses"] and result["previous"] and paused(result):
+                module.warn(
+                    "%s pause while %s restarts: nobody else answers to them"
+                    % (", ".join(params["pauses"]), result["unit"])
+                )
     except (SwitchError, SystemdError, AdminError, OSError) as error:
         module.fail_json(msg=str(error))
     if result["changed"] and result.get("reasons"):

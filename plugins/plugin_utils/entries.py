@@ -17,6 +17,7 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import to_pla
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import litellm_text, make_plan
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import load
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.report import as_lines, document, scoped, wanted_of
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.sections import leaving as sections_leaving
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.sources import read_files, twice_in
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.table import table
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation import Inventory, checked
@@ -123,6 +124,11 @@ def canaries(served: object, planned: object, answers: object, upstreams: object
     """What a candidate is asked because of what changes."""
     names, rows = to_plain(answers), to_plain(upstreams)
     return canaries_of(str(served or ""), str(planned or ""), names, rows)  # type: ignore[arg-type]
+
+
+def leaving(published: object, planned: object) -> list[dict[str, Any]]:
+    """What an edge offers today that the plan no longer names."""
+    return sections_leaving(to_plain(published), to_plain(planned))  # type: ignore[arg-type]
 
 
 def import_config(source: object, base_url: object) -> dict[str, Any]:

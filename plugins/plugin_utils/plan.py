@@ -20,6 +20,7 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.providers import Ll
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import Registry
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.routes import Target
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.secrets import missing
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.sections import EDGE_LOOPBACK, companions, published
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.upstreams import upstreams
 
 SCHEMA = 1
@@ -120,7 +121,7 @@ class Placement:
         for gateway in self.gateways:
             self.redis_address(gateway)
         for host in self.members:
-            list(_published(self, host))
+            list(published(self, host))
 
     def _services(self, host: str) -> list[str]:
         services = ["litellm_gateway", "litellm_blue", "litellm_green"] if host in self.gateways else []
@@ -167,6 +168,8 @@ class Placement:
     def endpoints(self, provider: str, gateway: str) -> list[tuple[str, str]]:
         """(host, base URL) of a provider as seen from a gateway, one for each host, sorted."""
         entry = self.registry.providers[provider]
+        if gateway in self.engines.get(provider, ()) and entry.base_url is not None:
+            return [(gateway, f"http://{host_port(EDGE_LOOPBACK, self.port(provider) or 0)}")]
         if entry.base_url is not None:
             parts = urlsplit(entry.base_url)
             here = is_loopback(parts.hostname or "")
@@ -174,7 +177,8 @@ class Placement:
         port = self.registry.ports.port_of(provider) or 0
         result = []
         for host in self.groups.get(entry.hosts or "", []):
-            near = LOOPBACK if host == gateway else self.address(host, f"gateway '{gateway}' asks '{provider}' there")
+            own = EDGE_LOOPBACK if provider in self.engines else LOOPBACK
+            near = own if host == gateway else self.address(host, f"gateway '{gateway}' asks '{provider}' there")
             result.append((host, f"http://{host_port(near, port)}"))
         return result
 
@@ -245,7 +249,7 @@ def _host(place: Placement, host: str) -> dict[str, Any]:
         "redis": redis,
         "llama_cpp": [_engine(place, name) for name in engines],
         "litellm": _litellm(place, host) if gateway else None,
-        "edge": {"gateway": _gateway(registry) if gateway else None, "published": list(_published(place, host))},
+        "edge": {"gateway": _gateway(registry) if gateway else None, "published": list(published(place, host))},
         "secrets": _secrets(place, host),
         "instances": sorted(instances),
         "ports": _ports(place, host),
@@ -283,6 +287,7 @@ def _engine(place: Placement, name: str) -> dict[str, Any]:
         "port": place.port(name),
         "model": model_file(model),
         "environment": environment_of(model.options, model.environment, model.context_length),
+        **companions(place, name),
     }
 
 
@@ -333,21 +338,6 @@ def _gateway(registry: Registry) -> dict[str, Any]:
         "stream_timeout_seconds": gateway.stream_timeout_seconds,
         "tls_certificate": gateway.tls_certificate,
     }
-
-
-def _published(place: Placement, host: str) -> Iterator[dict[str, Any]]:
-    """What gateways on other hosts need of this one, sorted by name."""
-    others = [gateway for gateway in place.gateways if gateway != host]
-    names = [name for name in place.engines_on(host) if place.registry.providers[name].hosts is not None]
-    names += ["redis"] if host == place.redis else []
-    for name in sorted(names) if others else ():
-        yield {
-            "name": name,
-            "mode": "tcp" if name == "redis" else "http",
-            "address": place.address(host, f"it publishes '{name}' to other hosts"),
-            "port": place.registry.ports.port_of(name),
-            "allow": sorted(place.address(other, f"'{host}' lets only known gateways in") for other in others),
-        }
 
 
 def _secrets(place: Placement, host: str) -> dict[str, dict[str, str]]:

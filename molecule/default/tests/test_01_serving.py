@@ -28,14 +28,14 @@ def test_the_engine_that_was_asked_for_did_the_work(client, gateway):
     before = gateway.tokens()
     answer = client.ask(text="count me", max_tokens=7, extra_body={"ignore_eos": True})
     assert answer.json()["model"] == "lab-tiny"
-    assert answer.headers["x-litellm-model-api-base"] == "http://127.0.0.1:8080/v1"
+    assert answer.headers["x-litellm-model-api-base"] == "http://127.0.0.2:8080/v1"
     assert gateway.tokens() - before >= answer.json()["usage"]["completion_tokens"] > 0
 
 
 def test_a_capability_is_a_model_that_answers(client):
     answer = client.ask(model="code_generation")
     assert answer.status_code == 200, answer.text
-    assert answer.headers["x-litellm-model-api-base"] == "http://127.0.0.1:8080/v1"
+    assert answer.headers["x-litellm-model-api-base"] == "http://127.0.0.2:8080/v1"
 
 
 @pytest.mark.parametrize("path", ["/v1/models", "/models", "/v1/chat/completions", "/model/info"])

@@ -137,7 +137,7 @@ def test_a_candidate_is_nice_only_where_that_can_be_taken_back(host: Host, able:
     host.may_raise(able)
     host.change()
     text = pathlib.Path(candidate.conf_of(host.layout, "litellm@green")).read_text()
-    assert ("CPUWeight=10" in text, "Nice=15" in text) == (True, able)
+    assert ("CPUWeight=20" in text, "Nice=10" in text) == (True, able)
 
 
 def test_its_promotion_gives_every_thread_and_the_next_start_the_ordinary_priority(

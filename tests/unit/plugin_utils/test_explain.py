@@ -111,7 +111,7 @@ def test_each_host_is_a_deployment(routed: Routed) -> None:
     result = told(routed("{}"), "lab-tiny", groups=TWO, addresses={"one": "10.0.0.1", "two": "10.0.0.2"})
     (level,) = result["levels"]
     assert [(row["host"], row["api_base"], row["share"]) for row in level["deployments"]] == [
-        ("one", "http://127.0.0.1:8080/v1", 0.5),
+        ("one", "http://127.0.0.2:8080/v1", 0.5),
         ("two", "http://10.0.0.2:8080/v1", 0.5),
     ]
 

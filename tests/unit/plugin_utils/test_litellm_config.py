@@ -32,7 +32,7 @@ def routing(text: str) -> Raw:
 @pytest.mark.parametrize(
     ("name", "model", "base", "key"),
     [
-        ("lab-tiny", "openai/lab-tiny", "http://127.0.0.1:8080/v1", "os.environ/AI_BACKEND_ENGINE_KEY"),
+        ("lab-tiny", "openai/lab-tiny", "http://127.0.0.2:8080/v1", "os.environ/AI_BACKEND_ENGINE_KEY"),
         ("gguf", "openai/gguf", "http://127.0.0.1:8000/v1", "none"),
         ("llama3.1:8b", "ollama_chat/llama3.1:8b", "http://127.0.0.1:11434", "none"),
         ("Qwen/Coder-AWQ", "hosted_vllm/Qwen/Coder-AWQ", "http://10.0.0.9:8001/v1", "none"),
@@ -110,7 +110,7 @@ def test_weights_are_whole_numbers_shared_by_the_hosts(lab: Callable[..., Raw], 
     pool = "load_balancing: {p: {strategy: weighted, providers: {native: 0.7, python: 0.3}}}"
     config = litellm(lab(routing=routing(pool)), TWO, ADDRESSES)
     assert [(row["api_base"], row["weight"]) for row in rows(config, "p")] == [
-        ("http://127.0.0.1:8080/v1", 7),
+        ("http://127.0.0.2:8080/v1", 7),
         ("http://10.0.0.2:8080/v1", 7),
         ("http://127.0.0.1:8000/v1", 6),
     ]

@@ -18,7 +18,7 @@ APART = {"gateway": ["gw1", "gw2"], "redis": ["cache"], "llama_cpp": ["gpu", "gw
 ADDRESSES = {"gw1": "10.0.0.1", "gw2": "10.0.0.2", "cache": "10.0.0.3", "gpu": "10.0.0.4"}
 
 
-def test_one_host_runs_all_and_publishes_nothing(lab: Callable[..., Raw], planned: Plan) -> None:
+def test_one_host_runs_all_and_publishes_nothing_off_loopback(lab: Callable[..., Raw], planned: Plan) -> None:
     plan = planned(lab())
     host = plan["hosts"]["one"]
     assert plan["schema"] == 1
@@ -37,8 +37,12 @@ def test_one_host_runs_all_and_publishes_nothing(lab: Callable[..., Raw], planne
             "stream_timeout_seconds": 610,
             "tls_certificate": "",
         },
-        "published": [],
+        # Its own gateway reaches the engine through the edge too, which can take it out of rotation.
+        "published": [
+            {"name": "native", "mode": "http", "addresses": ["127.0.0.2"], "port": 8080, "allow": ["127.0.0.0/8"]}
+        ],
     }
+    assert 'api_base: "http://127.0.0.2:8080/v1"' in host["litellm"]["config"]
     assert host["secrets"]["llama-cpp.env"] == {"LLAMA_API_KEY": "AI_BACKEND_ENGINE_KEY"}
     assert host["secrets"]["redis.conf"] == {"requirepass": "REDIS_PASSWORD"}
     assert list(host["secrets"]["litellm.env"]) == [
@@ -119,7 +123,7 @@ def test_an_engine_beside_the_gateway_has_its_port_in_base_url(lab: Callable[...
     raw["providers"]["native"] |= {"hosts": None, "base_url": "http://127.0.0.1:8080"}
     plan = planned(raw, APART, ADDRESSES)
     assert [engine["port"] for host in ("gw1", "gw2") for engine in plan["hosts"][host]["llama_cpp"]] == [8080, 8080]
-    assert plan["hosts"]["gw1"]["edge"]["published"] == []
+    assert [row["addresses"] for row in plan["hosts"]["gw1"]["edge"]["published"]] == [["127.0.0.2"]]
 
 
 def test_hosts_apart_are_let_in_by_address(lab: Callable[..., Raw], planned: Plan) -> None:
@@ -127,25 +131,44 @@ def test_hosts_apart_are_let_in_by_address(lab: Callable[..., Raw], planned: Pla
     hosts = plan["hosts"]
     assert plan["members"] == ["cache", "gpu", "gw1", "gw2"]
     assert hosts["cache"]["edge"]["published"] == [
-        {"name": "redis", "mode": "tcp", "address": "10.0.0.3", "port": 6379, "allow": ["10.0.0.1", "10.0.0.2"]}
+        {"name": "redis", "mode": "tcp", "addresses": ["10.0.0.3"], "port": 6379, "allow": ["10.0.0.1", "10.0.0.2"]}
     ]
     assert hosts["gpu"]["edge"]["published"] == [
-        {"name": "native", "mode": "http", "address": "10.0.0.4", "port": 8080, "allow": ["10.0.0.1", "10.0.0.2"]}
+        {"name": "native", "mode": "http", "addresses": ["10.0.0.4"], "port": 8080, "allow": ["10.0.0.1", "10.0.0.2"]}
     ]
-    assert hosts["gw2"]["edge"]["published"][0]["allow"] == ["10.0.0.1"]
+    assert hosts["gw2"]["edge"]["published"] == [
+        {
+            "name": "native",
+            "mode": "http",
+            "addresses": ["127.0.0.2", "10.0.0.2"],
+            "port": 8080,
+            "allow": ["10.0.0.1", "127.0.0.0/8"],
+        }
+    ]
     assert hosts["gw1"]["edge"]["published"] == []
     assert hosts["cache"]["instances"] == ["edge", "redis"]
     assert hosts["cache"]["litellm"] is None
     assert hosts["cache"]["edge"]["gateway"] is None
     assert hosts["gpu"]["secrets"] == {"llama-cpp.env": {"LLAMA_API_KEY": "AI_BACKEND_ENGINE_KEY"}}
     assert 'host: "10.0.0.3"' in hosts["gw1"]["litellm"]["config"]
-    assert 'api_base: "http://127.0.0.1:8080/v1"' in hosts["gw2"]["litellm"]["config"]
+    assert 'api_base: "http://127.0.0.2:8080/v1"' in hosts["gw2"]["litellm"]["config"]
+
+
+def test_an_engine_knows_whether_others_answer_while_it_restarts(lab: Callable[..., Raw], planned: Plan) -> None:
+    routing = {"exact_matches": {"both": {"provider": "native", "fallback": "python"}}, "default_provider": "python"}
+    (engine,) = planned(lab(routing=routing))["hosts"]["one"]["llama_cpp"]
+    assert (engine["shared"], engine["pauses"]) == (True, ["lab-tiny"])
+    (engine,) = planned(lab())["hosts"]["one"]["llama_cpp"]
+    assert (engine["shared"], engine["pauses"]) == (False, ["lab-tiny"])
+    several = {**APART, "llama_cpp": ["gpu", "gw1"]}
+    engines = [planned(lab(), several, ADDRESSES)["hosts"][host]["llama_cpp"][0] for host in ("gpu", "gw1")]
+    assert [(engine["shared"], engine["pauses"]) for engine in engines] == [(True, []), (True, [])]
 
 
 def test_ipv6_addresses_get_their_brackets(lab: Callable[..., Raw], planned: Plan) -> None:
     plan = planned(lab(), APART, {**ADDRESSES, "gpu": "FD00::4"})
     assert 'api_base: "http://[fd00::4]:8080/v1"' in plan["hosts"]["gw1"]["litellm"]["config"]
-    assert plan["hosts"]["gpu"]["edge"]["published"][0]["address"] == "fd00::4"
+    assert plan["hosts"]["gpu"]["edge"]["published"][0]["addresses"] == ["fd00::4"]
 
 
 def test_without_a_cache_there_is_no_redis(lab: Callable[..., Raw], planned: Plan) -> None:

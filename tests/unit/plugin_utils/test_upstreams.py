@@ -22,7 +22,7 @@ def of_one(plan: Raw, host: str = "one") -> dict[str, Raw]:
 def test_each_active_provider_is_asked_where_the_gateway_sees_it(lab: Callable[..., Raw], planned: Plan) -> None:
     rows = of_one(planned(lab()))
     assert {name: (row["health"], row["models_url"]) for name, row in rows.items()} == {
-        "native": ("http://127.0.0.1:8080/health", "http://127.0.0.1:8080/v1/models"),
+        "native": ("http://127.0.0.2:8080/health", "http://127.0.0.2:8080/v1/models"),
         "python": ("http://127.0.0.1:8000/v1/models", "http://127.0.0.1:8000/v1/models"),
         "ollama": ("http://127.0.0.1:11434/api/version", "http://127.0.0.1:11434/api/tags"),
         "vllm": ("http://10.0.0.9:8001/health", "http://10.0.0.9:8001/v1/models"),
@@ -62,9 +62,9 @@ def test_the_registrys_path_wins_over_that_of_the_kind(
 
 def test_the_path_may_stand_at_the_port_too(lab: Callable[..., Raw], planned: Plan) -> None:
     raw = lab(ports={"services": {"native": {"port": 8080, "health": "/ready"}}})
-    assert of_one(planned(raw))["native"]["health"] == "http://127.0.0.1:8080/ready"
+    assert of_one(planned(raw))["native"]["health"] == "http://127.0.0.2:8080/ready"
     raw["providers"]["native"]["health_endpoint"] = "/health"
-    assert of_one(planned(raw))["native"]["health"] == "http://127.0.0.1:8080/health"
+    assert of_one(planned(raw))["native"]["health"] == "http://127.0.0.2:8080/health"
 
 
 def test_an_api_below_a_path_keeps_it(lab: Callable[..., Raw], planned: Plan) -> None:
@@ -92,7 +92,7 @@ def test_ports_of_this_machine_that_others_listen_on_are_known(lab: Callable[...
 def test_an_engine_on_two_hosts_is_asked_on_both(lab: Callable[..., Raw], planned: Plan) -> None:
     plan = planned(lab(), APART, ADDRESSES)
     found = [(row["host"], row["health"]) for row in plan["hosts"]["gw"]["upstreams"] if row["provider"] == "native"]
-    assert found == [("gpu", "http://10.0.0.4:8080/health"), ("gw", "http://127.0.0.1:8080/health")]
+    assert found == [("gpu", "http://10.0.0.4:8080/health"), ("gw", "http://127.0.0.2:8080/health")]
     assert plan["hosts"]["gpu"]["upstreams"] == []
 
 

@@ -1,0 +1,52 @@
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Take an engine out of the gateways' rotation and let it back in: gateways reach it through its host's edge alone.
+
+While it is out the edge answers 503 at once, so a gateway asks the next engine within the same request, and answers
+that run already finish. HAProxy forgets the state when it is reloaded: then the engine is in again.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.lab.ai_backend.plugins.module_utils.waiting import wait_until
+
+# The one server of a section, as the edge's configuration names it.
+SERVER = "local"
+
+
+class Rotation:
+    """One engine at its edge. `listener` is its section of HAProxy's configuration, named after its provider."""
+
+    def __init__(self, admin, listener):
+        self.admin, self.listener = admin, listener
+
+    def row(self):
+        return self.admin.server(self.listener, SERVER) if self.listener and self.admin.present else {}
+
+    @property
+    def known(self):
+        """Whether a running edge offers the engine at all."""
+        return bool(self.row())
+
+    @property
+    def closed(self):
+        return self.row().get("status", "").startswith(("DRAIN", "MAINT"))
+
+    def close(self, patience):
+        """Send it nothing new, wait for what runs. Returns how many answers still ran when patience ended."""
+        if not self.known:
+            return 0
+        self.admin.order("set server %s/%s state drain" % (self.listener, SERVER))
+        row = {}
+
+        def idle():
+            row.update(self.row())
+            return int(row.get("scur") or 0) == 0
+
+        wait_until(idle, patience)
+        return int(row.get("scur") or 0)
+
+    def open(self):
+        """Let it back in, where it is out."""
+        if self.closed:
+            self.admin.order("set server %s/%s state ready" % (self.listener, SERVER))

@@ -1,0 +1,63 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the edge of a host offers to gateways, and what of it they can do without for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import Placement
+
+Section = Mapping[str, Any]
+# Where a gateway's own edge offers it the engines of its host: their ports, on a loopback address of their own. So that
+# every way to an engine leads through an edge, which can take it out of rotation.
+EDGE_LOOPBACK = "127.0.0.2"
+
+
+def published(place: Placement, host: str) -> Iterator[dict[str, Any]]:
+    """What the edge of a host offers: its engines to the gateways here and elsewhere, its cache to those elsewhere."""
+    others = [gateway for gateway in place.gateways if gateway != host]
+    names = place.engines_on(host) + (["redis"] if host == place.redis else [])
+    for name in sorted(names):
+        engine = name in place.engines
+        abroad = others if not engine or place.registry.providers[name].hosts is not None else []
+        addresses = [EDGE_LOOPBACK] if engine and host in place.gateways else []
+        addresses += [place.address(host, f"it publishes '{name}' to other hosts")] if abroad else []
+        if addresses:
+            allow = sorted(place.address(other, f"'{host}' lets only known gateways in") for other in abroad)
+            yield {
+                "name": name,
+                "mode": "http" if engine else "tcp",
+                "addresses": addresses,
+                "port": place.port(name) or place.registry.ports.port_of(name),
+                "allow": [*allow, *(["127.0.0.0/8"] if EDGE_LOOPBACK in addresses else [])],
+            }
+
+
+def companions(place: Placement, engine: str) -> dict[str, Any]:
+    """{shared: whether some name it answers has another engine too, pauses: the names that have no other}."""
+    if len(place.engines[engine]) > 1:
+        return {"shared": True, "pauses": []}
+    routes = place.registry.routes
+    answering = {
+        name: {target.provider for level in routes.sequence(name) for target in level} for name in routes.groups
+    }
+    mine = {name: providers for name, providers in answering.items() if engine in providers}
+    return {
+        "shared": any(providers != {engine} for providers in mine.values()),
+        "pauses": sorted(name for name, providers in mine.items() if providers == {engine}),
+    }
+
+
+def leaving(published: Sequence[Section], planned: Sequence[Section]) -> list[dict[str, Any]]:
+    """The sections an edge offers today that the plan no longer names, sorted by name: the gateway that serves may ask.
+
+    A section is {name, mode, addresses, port, allow}, as in the plan. One whose port the plan gives to another has to
+    go at once: two can't listen on it.
+    """
+    names = {section["name"] for section in planned}
+    ports = {section["port"] for section in planned}
+    kept = [dict(section) for section in published if section["name"] not in names and section["port"] not in ports]
+    return sorted(kept, key=lambda section: str(section["name"]))
