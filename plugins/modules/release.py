@@ -31,6 +31,19 @@ options:
     description: The instance that the diff compares with. For a slotted service the active slot is taken.
     type: str
     required: true
+  slots:
+    description: Slots of a slotted service.
+    type: list
+    elements: str
+    default: []
+  admin_socket:
+    description: HAProxy's admin socket, for a slotted service and for an engine.
+    type: str
+    default: ""
+  listener:
+    description: The edge's section that offers the instance to gateways; empty for one that no gateway asks.
+    type: str
+    default: ""
   files:
     description: Rendered files by name. C(@RELEASE@) in a text becomes the release's folder.
     type: dict
@@ -100,6 +113,10 @@ id:
   description: The release's id.
   type: str
   returned: always
+settled:
+  description: Whether the instance runs this release already and clients reach it, so that nothing is left to do.
+  type: bool
+  returned: always
 previous:
   description: The release that the instance runs now, for a slotted service that of the active slot; empty for none.
   type: str
@@ -120,13 +137,19 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot
+from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError, AdminSocket
 from ansible_collections.lab.ai_backend.plugins.module_utils.host_state import free_bytes
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, linked_release
 from ansible_collections.lab.ai_backend.plugins.module_utils.releases import current_texts, identifier, rendered, write
+from ansible_collections.lab.ai_backend.plugins.module_utils.slots import settled
+from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
 
 ARGUMENTS = {
     "service": {"type": "str", "required": True},
     "instance": {"type": "str", "required": True},
+    "slots": {"type": "list", "elements": "str", "default": []},
+    "admin_socket": {"type": "str", "default": ""},
+    "listener": {"type": "str", "default": ""},
     "files": {"type": "dict", "default": {}},
     "units": {"type": "dict", "required": True},
     "dropin": {"type": "str", "required": True},
@@ -139,6 +162,9 @@ ARGUMENTS = {
     "probes": {"type": "list", "elements": "dict", "required": True},
     "reload": {"type": "bool", "default": False},
 }
+
+# What only says where to look for the instance that runs.
+NOT_OF_THE_RELEASE = ("admin_socket", "instance", "listener", "slots")
 
 
 def text_diff(before, after, old, new):
@@ -159,7 +185,7 @@ def text_diff(before, after, old, new):
 def main():
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     layout = Layout()
-    manifest = {key: value for key, value in module.params.items() if key != "instance"}
+    manifest = {key: value for key, value in module.params.items() if key not in NOT_OF_THE_RELEASE}
     manifest["ports"] = {name: int(port) for name, port in manifest["ports"].items()}
     service = manifest["service"]
     release_id = identifier(manifest)
@@ -174,8 +200,17 @@ def main():
             module.fail_json(
                 msg="release %s of %s could not be written: %s. What runs is as it was" % (release_id, service, error)
             )
+    admin, where = AdminSocket(module.params["admin_socket"]), module.params
+    try:
+        done = not changed and settled(
+            layout, Systemd(), admin, where["instance"], release_id, where["slots"], where["listener"]
+        )
+    except AdminError:
+        # The switch asks again, and says what is wrong.
+        done = False
     module.exit_json(
         changed=changed,
+        settled=done,
         id=release_id,
         previous=old,
         missing=[path for path in manifest["requires"] if not os.path.exists(path)],

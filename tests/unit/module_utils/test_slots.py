@@ -8,12 +8,13 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from host_stand_in import FakeSystemctl
+from host_stand_in import FakeSystemctl, made, manifest
 
 from ansible_collections.lab.ai_backend.plugins.module_utils import slots
 from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot
 from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError, AdminSocket
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching import switch_slot
 from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
 
 SLOTS = ["blue", "green"]
@@ -111,6 +112,37 @@ def test_an_edge_that_routes_elsewhere_than_the_file_says_is_seen(
     slots.commit(layout, admin, "litellm", "green")
     haproxy.maps["active"] = "blue"
     assert slots.follow(layout, admin, "litellm") == "the edge does not route to slot green"
+
+
+@pytest.fixture
+def serving(layout: Layout, admin: AdminSocket, systemd: Systemd, environments: dict[int, str]) -> Callable[[], bool]:
+    """Whether the release that blue was put on and committed to is settled."""
+    release = made(layout, manifest("litellm", slotted=True, enable=[]))
+    switch_slot(layout, systemd, "litellm", SLOTS, release)
+    slots.commit(layout, admin, "litellm", "blue")
+    return lambda: slots.settled(layout, systemd, admin, "litellm", release, SLOTS)
+
+
+def test_a_slot_that_serves_its_release_is_settled(serving: Callable[[], bool]) -> None:
+    assert serving()
+
+
+def test_it_is_not_where_the_edge_routes_elsewhere(serving: Callable[[], bool], haproxy: HAProxy) -> None:
+    haproxy.maps["active"] = "green"
+    assert not serving()
+
+
+def test_nor_where_the_other_slot_runs_as_well(serving: Callable[[], bool], systemctl: FakeSystemctl) -> None:
+    systemctl.active["ai-backend-litellm@green.service"] = 7
+    assert not serving()
+
+
+def test_nor_where_no_slot_was_committed_or_another_release_runs(
+    serving: Callable[[], bool], layout: Layout, systemd: Systemd, admin: AdminSocket
+) -> None:
+    assert not slots.settled(layout, systemd, admin, "litellm", "another", SLOTS)
+    pathlib.Path(layout.active_slot("litellm")).unlink()
+    assert not serving()
 
 
 def test_without_an_edge_the_file_is_enough(layout: Layout, tmp_path: pathlib.Path) -> None:
