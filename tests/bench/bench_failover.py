@@ -34,11 +34,12 @@ from engines import Engines
 FAULTS = {"refused": "refused", "hang": "hang", "error": "500"}
 # The longest time that an engine of this bench may take, as the registry says.
 TIMEOUT = 2
+# Requests to each model: while all is well, and once its breaker is open.
 HEALTHY = 20
 LATER = 30
+# Requests to each pool, from so many clients at once.
 POOL = 60
 POOL_CLIENTS = 4
-# A request that took this much longer than usual went to the dead engine first; for the others see `later`.
 FIRST_PORT = 9200
 
 
@@ -139,7 +140,7 @@ def measure(client: Client, simulated: Counted, failures: int) -> None:
     begin = time.monotonic()
     paid, later = {}, {}
     for fault in FAULTS:
-        # Every worker may have to see the failures for itself.
+        # More than the breaker takes: it is seen where it opens, and whether every worker knows.
         first = several(client, f"one-{fault}", failures * 4)
         paid[fault] = [value - usual[fault] for value in first[:failures]]
         later[fault] = [value - usual[fault] for value in several(client, f"one-{fault}", LATER)]
