@@ -5,7 +5,8 @@ Both run on the same host with the same installed LiteLLM, and ask the same engi
 words, so that all that is measured is the way to it. Ours: HAProxy, the rendered config (key check, cache, shared
 breakers, JSON logs), as many workers as the host gets. Stock: `litellm --config`, the same model and a master key, one
 worker, asked directly. Clients run beside the host on the same machine and ask one after the other, never the same
-twice; the two take turns, and medians of the turns are shown.
+twice; the two take turns. Medians of the turns are shown; difference and ratio are medians of those of each turn, since a
+shared machine's speed changes from turn to turn.
 """
 
 from __future__ import annotations
@@ -132,18 +133,21 @@ def measure(ours: Gateway, stock: Gateway, turns: int, seconds: float) -> None:
         shown = ", ".join(f"{value:.0f}" for value in values)
         waits = ", ".join(f"{value:.1f}" for value in medians[name, clients])
         print(f"{name}, clients {clients}: {shown} requests/s; median answer after {waits} ms")
+    busy = max(CLIENTS)
     alone = {name: statistics.median(medians[name, 1]) for name in ("stock", "ours")}
-    most = {name: statistics.median(rates[name, max(CLIENTS)]) for name in ("stock", "ours")}
+    most = {name: statistics.median(rates[name, busy]) for name in ("stock", "ours")}
+    over = statistics.median(a - b for a, b in zip(medians["ours", 1], medians["stock", 1], strict=True))
+    ratio = statistics.median(a / b for a, b in zip(rates["ours", busy], rates["stock", busy], strict=True))
     slot = memory("$(pgrep -u ai-backend-litellm | sed 's|.*|/proc/&/smaps_rollup|')")
     plain = memory("/proc/$(systemctl show --property MainPID --value bench-stock)/smaps_rollup")
     print(f"gateway_p50_stock: {alone['stock']:.1f} ms")
     print(f"gateway_p50: {alone['ours']:.1f} ms")
-    print(f"gateway_p50_over_stock: {alone['ours'] - alone['stock']:.1f} ms")
+    print(f"gateway_p50_over_stock: {over:.1f} ms")
     print(f"gateway_throughput_stock: {most['stock']:.0f} requests/s")
     print(f"gateway_throughput: {most['ours']:.0f} requests/s")
     print(f"gateway_memory_stock: {plain:.0f} MB")
     print(f"gateway_memory_slot: {slot:.0f} MB")
-    print(f"gateway_ratio: {most['ours'] / most['stock']:.2f} times")
+    print(f"gateway_ratio: {ratio:.2f} times")
 
 
 def main() -> None:
