@@ -17,7 +17,7 @@ SCENARIO ?= default cluster
 UV_COMPILE := uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help venv test unit lint sanity molecule demo demo-clean golden mutation litellm-keys contract contract-proxy bench-cold bench-noop bench-render bench-rollback lock docs build clean
+.PHONY: help venv test unit lint sanity molecule demo demo-clean golden mutation litellm-keys contract contract-proxy bench-cold bench-failover bench-gateway bench-noop bench-render bench-rollback lock docs build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,6 +81,14 @@ contract-proxy: venv ## the same against the real proxy process, over HTTP (ARGS
 bench-cold: venv ## seconds from an empty host to the first answer
 	tests/tools/bootstrap images
 	eval "$$(tests/tools/bootstrap env)" && python tests/bench/bench_cold.py
+
+bench-failover: venv ## what clients notice of a dead engine
+	tests/tools/bootstrap images
+	eval "$$(tests/tools/bootstrap env)" && python tests/bench/bench_failover.py
+
+bench-gateway: venv ## answers a second beside a stock LiteLLM, and memory
+	tests/tools/bootstrap images
+	eval "$$(tests/tools/bootstrap env)" && python tests/bench/bench_gateway.py
 
 bench-noop: venv ## seconds of a run that changes nothing
 	tests/tools/bootstrap images

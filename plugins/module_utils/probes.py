@@ -6,6 +6,7 @@ A probe is a dict of a release's manifest:
   {kind: http, path, status}                 a GET answers with this status
   {kind: models, path, models, key}          GET /v1/models lists exactly these names
   {kind: chat | stream, path, models, times, key}  so many real answers from each model, never from a cache
+  {kind: workers, path, models, workers, times, key}  so many answers, and a stream, from so many processes
   {kind: answer, path, models, key}          an answer to a request for each model, whoever gives it
   {kind: upstream, upstream}                 a provider is there, takes its key and has its models; costs nothing
   {kind: redis, key, address}                PING, authenticated; on loopback unless an address is given
@@ -15,42 +16,54 @@ A probe is a dict of a release's manifest:
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import os
 import socket
 import time
-import urllib.error
-import urllib.request
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.engines import Engine
 from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError, AdminSocket
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import unit_of
 from ansible_collections.lab.ai_backend.plugins.module_utils.secret_files import SecretError, secret
+from ansible_collections.lab.ai_backend.plugins.module_utils.sockets import peer
 
 # Two starts that end at once are a pattern, not bad luck; systemd counts them.
 RESTARTS_TO_GIVE_UP = 2
+# The kernel chooses who takes a connection; with so many for each worker, one that is not met is not up yet.
+CONNECTIONS = 8
 
 
 class ProbeError(Exception):
     pass
 
 
-def request(layout, probe, port, body=None, timeout=30):
-    """(status, text) of one HTTP request to loopback. Raises ProbeError where nobody answers."""
+def exchange(layout, probe, connection, body=None):
+    """(status, text) of one HTTP request on a connection, which stays open. Raises ProbeError where nobody answers."""
     headers = {"Content-Type": "application/json"}
     if probe.get("key"):
         headers["Authorization"] = "Bearer %s" % secret(layout, probe["key"])
-    url = "http://127.0.0.1:%d%s" % (port, probe["path"])
     data = None if body is None else json.dumps(body).encode("utf-8")
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        question = urllib.request.Request(url, data=data, headers=headers)  # noqa: S310 - the scheme is ours
-        with opener.open(question, timeout=timeout) as answer:
-            return answer.status, answer.read().decode("utf-8", "replace")
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode("utf-8", "replace")
-    except (OSError, ValueError) as error:
-        raise ProbeError("%s: %s" % (url, getattr(error, "reason", None) or error)) from error
+        connection.request("GET" if data is None else "POST", probe["path"], data, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode("utf-8", "replace")
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise ProbeError(
+            "http://127.0.0.1:%d%s: %s" % (connection.port, probe["path"], error or type(error).__name__)
+        ) from error
+
+
+def connect(port, timeout=30):
+    """A connection to loopback, for a `with`; it is made by its first request."""
+    return contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=timeout))
+
+
+def request(layout, probe, port):
+    """(status, text) of one GET."""
+    with connect(port) as connection:
+        return exchange(layout, probe, connection)
 
 
 def expect(condition, message):
@@ -82,7 +95,7 @@ def check_models(layout, probe, port):
     expect(not foreign, "GET %s lists %s, which the plan does not name" % (probe["path"], ", ".join(foreign)))
 
 
-def ask(layout, probe, port, model):
+def ask(layout, probe, connection, model, stream=False):
     """The text of one answer with status 200."""
     # The nonce makes every probe a question nobody asked before: a cached answer proves nothing.
     nonce = "%d-%d" % (os.getpid(), time.monotonic_ns())
@@ -90,25 +103,38 @@ def ask(layout, probe, port, model):
         "model": model,
         "messages": [{"role": "user", "content": "probe %s" % nonce}],
         "max_tokens": 4,
-        "stream": probe["kind"] == "stream",
+        "stream": stream,
     }
-    status, text = request(layout, probe, port, body, timeout=probe.get("timeout", 120))
+    status, text = exchange(layout, probe, connection, body)
     expect(status == 200, "model %s answered %d: %s" % (model, status, shorten(text)))
     return text
 
 
-def check_chat(layout, probe, port):
-    for model in probe["models"] * probe.get("times", 1):
-        answer = json.loads(ask(layout, probe, port, model))
-        expect(answer.get("choices"), "model %s answered without a choice" % model)
-        name = answer.get("model", "")
-        expect(name == model, "asked for model %s, %s answered" % (model, name or "nobody"))
+def answer(layout, probe, connection, model):
+    found = json.loads(ask(layout, probe, connection, model))
+    expect(found.get("choices"), "model %s answered without a choice" % model)
+    return found
 
 
-def check_answer(layout, probe, port):
-    for model in probe["models"]:
-        answer = json.loads(ask(layout, probe, port, model))
-        expect(answer.get("choices"), "model %s answered without a choice" % model)
+def chat(layout, probe, connection, model):
+    name = answer(layout, probe, connection, model).get("model", "")
+    expect(name == model, "asked for model %s, %s answered" % (model, name or "nobody"))
+
+
+def stream(layout, probe, connection, model):
+    text = ask(layout, probe, connection, model, stream=True)
+    expect(text.rstrip().endswith("data: [DONE]"), "the stream of model %s did not end with [DONE]" % model)
+
+
+def check_each(one):
+    """The check that asks each model on a connection of its own."""
+
+    def check(layout, probe, port):
+        for model in probe["models"] * probe.get("times", 1):
+            with connect(port, probe.get("timeout", 120)) as connection:
+                one(layout, probe, connection, model)
+
+    return check
 
 
 def check_upstream(layout, probe, _port):
@@ -117,10 +143,20 @@ def check_upstream(layout, probe, _port):
     expect(not wrong, "; ".join(wrong))
 
 
-def check_stream(layout, probe, port):
-    for model in probe["models"] * probe.get("times", 1):
-        text = ask(layout, probe, port, model)
-        expect(text.rstrip().endswith("data: [DONE]"), "the stream of model %s did not end with [DONE]" % model)
+def check_workers(layout, probe, port):
+    """Every worker process has answered: the first requests of each take seconds, and no client should meet them."""
+    met = set()
+    for model in probe["models"] * CONNECTIONS * probe["workers"]:
+        with connect(port, probe.get("timeout", 120)) as connection:
+            connection.connect()
+            own = connection.sock.getsockname()[1]
+            for _time in range(probe.get("times", 1)):
+                chat(layout, probe, connection, model)
+            stream(layout, probe, connection, model)
+            met.add(peer(layout, port, own))
+        if len(met) == probe["workers"]:
+            return
+    expect(not probe["models"], "only %d of %d worker processes answer" % (len(met), probe["workers"]))
 
 
 def check_redis(layout, probe, port):
@@ -158,10 +194,11 @@ def check_haproxy(_layout, probe, _port):
 CHECKS = {
     "http": check_http,
     "models": check_models,
-    "chat": check_chat,
-    "answer": check_answer,
+    "chat": check_each(chat),
+    "answer": check_each(answer),
     "upstream": check_upstream,
-    "stream": check_stream,
+    "stream": check_each(stream),
+    "workers": check_workers,
     "redis": check_redis,
     "haproxy": check_haproxy,
 }

@@ -55,6 +55,16 @@ def listening(layout):
     return found
 
 
+def peer(layout, port, own):
+    """The process that took a connection on IPv4 to `port` from port `own` of this host; 0 where none can be seen."""
+    for line in read(layout, "proc/net/tcp").splitlines()[1:]:
+        words = line.split()
+        ends = [int(word.rpartition(":")[2], 16) for word in words[1:3]]
+        if len(words) > 9 and ends == [port, own]:
+            return min(holders(layout, {words[9]}).get(words[9], [0]))
+    return 0
+
+
 def open_sockets(folder):
     """Inodes of the sockets a process holds; what closes or ends while we look is not among them."""
     found = set()

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils import changes, importing
+from ansible_collections.lab.ai_backend.plugins.plugin_utils import changes, importing, workers
 from ansible_collections.lab.ai_backend.plugins.plugin_utils import explain as explaining
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.canaries import canaries as canaries_of
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.capacity import check_capacity
@@ -140,6 +140,11 @@ def import_config(source: object, base_url: object) -> dict[str, Any]:
         remedy = "write `-e import_from=<file, folder or http://host:port of an Ollama>`"
         raise RegistryError([Finding("import_from", "is not given", remedy)])
     return importing.import_path(str(plain), str(base_url or ""))
+
+
+def gateway_workers(wanted: object, cores: object, memory_bytes: object) -> int:
+    """Worker processes of a gateway slot on a host with so many cores and so much memory."""
+    return workers.gateway_workers(str(wanted), int(str(cores)), int(str(memory_bytes)))
 
 
 def status_table(rows: object, columns: object) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -14,6 +14,7 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import Address
 
 # Sections of a LiteLLM config that `extra` may add to; the model list is the registry's.
 EXTRA_SECTIONS = ("environment_variables", "general_settings", "litellm_settings", "mcp_servers", "router_settings")
+MOST_WORKERS = 64
 
 
 class Breaker(Strict):
@@ -77,14 +78,23 @@ class Gateway(Strict):
     """Longest answer the edge waits for."""
     tls_certificate: str = ""
     """PEM file on the host with certificate, chain and key; empty: no TLS."""
-    workers: Annotated[int, Field(ge=1, le=64)] = 1
-    """LiteLLM processes of a slot."""
+    workers: Annotated[int, Field(ge=1, le=MOST_WORKERS)] | Literal["auto"] = "auto"
+    """LiteLLM processes of a slot; `auto` is what the host's cores and memory allow, at most four."""
     breaker: Breaker = Breaker()
     """When a deployment is taken out."""
     timeouts: Timeouts = Timeouts()
     """How long one engine may take."""
     litellm: LiteLLM = LiteLLM()
     """What goes into LiteLLM's config as it stands."""
+
+    @field_validator("workers", mode="before")
+    @classmethod
+    def _workers(cls, value: Any) -> Any:
+        """One message in place of one for each form."""
+        number = int(value) if str(value).isdecimal() else 0
+        if value != "auto" and not 1 <= number <= MOST_WORKERS:
+            raise ValueError(f"is no number from 1 to {MOST_WORKERS} → write one, or `auto`")
+        return value
 
     @field_validator("host_header")
     @classmethod

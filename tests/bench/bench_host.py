@@ -16,6 +16,8 @@ from contextlib import contextmanager
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 INVENTORY = ROOT / "tests" / "bench" / "inventory"
 ADDRESS = "198.18.42.11"
+# The machine that benches run on, as its containers see it.
+MACHINE = "198.18.42.1"
 CONTAINER = "lab-ai-backend-bench-gpu1"
 
 
@@ -27,6 +29,12 @@ def play(path: str, *arguments: str, **environment: str) -> str:
     )
     if done.returncode:
         sys.exit(f"{path} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def on_host(*command: str) -> str:
+    """Standard output of a command on the host."""
+    done = subprocess.run(["docker", "exec", CONTAINER, *command], capture_output=True, text=True, check=True)
     return done.stdout
 
 

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import yaml
-from bench_host import ADDRESS, CONTAINER, ROOT, empty_host, play
+from bench_host import ADDRESS, CONTAINER, ROOT, empty_host, on_host, play
 
 NETWORK = "lab-ai-backend-bench"
 PLAYBOOK = "playbooks/rollback.yml"
@@ -62,12 +62,6 @@ while True:
         time.sleep(0.05)
 print(time.monotonic() - begin)
 """
-
-
-def on_host(*command: str) -> str:
-    """Standard output of a command on the host."""
-    done = subprocess.run(["docker", "exec", CONTAINER, *command], capture_output=True, text=True, check=True)
-    return done.stdout
 
 
 def newest() -> int:

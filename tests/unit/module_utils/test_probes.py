@@ -134,6 +134,30 @@ def test_a_stream_must_end_well(layout: Layout, port: int) -> None:
         probes.run_once(layout, stream, port)
 
 
+def test_every_worker_must_have_answered(layout: Layout, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    Engine.answers["/v1/chat/completions"] = (200, "data: {}\n\ndata: [DONE]\n\n")
+    workers = {**CHAT, "kind": "workers", "workers": 2, "times": 0}
+    seen = iter([7, 7, 7, 8])
+    monkeypatch.setattr(probes, "peer", lambda layout, port, own: next(seen))
+    probes.run_once(layout, workers, port)
+    assert len(Engine.asked) == 4
+    monkeypatch.setattr(probes, "peer", lambda layout, port, own: 7)
+    with pytest.raises(probes.ProbeError, match="only 1 of 2 worker processes answer"):
+        probes.run_once(layout, workers, port)
+
+
+def test_a_worker_answers_chats_and_a_stream(layout: Layout, port: int) -> None:
+    Engine.answers["/v1/chat/completions"] = chat("a")
+    with pytest.raises(probes.ProbeError, match="did not end"):
+        probes.run_once(layout, {**CHAT, "kind": "workers", "workers": 1, "times": 3}, port)
+    assert [body["stream"] for _path, _key, body in Engine.asked] == [False, False, False, True]
+
+
+def test_where_no_model_may_be_asked_no_worker_is(layout: Layout, port: int) -> None:
+    probes.run_once(layout, {**CHAT, "kind": "workers", "workers": 2, "models": []}, port)
+    assert Engine.asked == []
+
+
 def test_a_status_other_than_the_expected_one_is_told(layout: Layout, port: int) -> None:
     Engine.answers["/health"] = (503, '{"error": "Loading   model"}')
     with pytest.raises(probes.ProbeError, match=r'GET /health answered 503, not 200: \{"error": "Loading model"\}'):

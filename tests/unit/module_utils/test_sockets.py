@@ -27,6 +27,14 @@ def test_this_process_is_found_on_its_own_port() -> None:
     assert owner["command"] == pathlib.Path("/proc/self/comm").read_text().strip()
 
 
+def test_the_process_that_took_a_connection_is_found() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)) as ours, server.accept()[0]:
+            assert sockets.peer(Layout(), port, ours.getsockname()[1]) == os.getpid()
+            assert sockets.peer(Layout(), port, 1) == 0
+
+
 @pytest.mark.parametrize(
     ("address", "loopback"),
     [

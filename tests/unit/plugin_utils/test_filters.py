@@ -19,6 +19,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.lab.ai_backend.plugins.filter import (
     explain,
+    gateway_workers,
     litellm_config,
     plan,
     registry,
@@ -27,7 +28,7 @@ from ansible_collections.lab.ai_backend.plugins.filter import (
 )
 
 Raw = dict[str, Any]
-FILTERS = [explain, litellm_config, plan, registry, routing_diff, status_table]
+FILTERS = [explain, gateway_workers, litellm_config, plan, registry, routing_diff, status_table]
 COLLECTIONS = Path(plan.__file__).parents[5]
 SHIPPED = Path(plan.__file__).resolve().parents[2] / "group_vars" / "all"
 

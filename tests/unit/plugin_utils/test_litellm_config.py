@@ -181,7 +181,7 @@ def test_the_cache_is_redis_or_nothing(lab: Callable[..., Raw], litellm: Config)
 
 
 def test_several_workers_share_cooldowns_in_a_database_of_their_own(lab: Callable[..., Raw], litellm: Config) -> None:
-    assert "redis_host" not in litellm(lab())["router_settings"]
+    assert "redis_host" not in litellm(lab(gateway={"workers": 1}))["router_settings"]
     settings = litellm(lab(gateway={"workers": 2}))["router_settings"]
     assert (settings["redis_host"], settings["redis_port"], settings["cache_kwargs"]) == ("127.0.0.1", 6379, {"db": 2})
 

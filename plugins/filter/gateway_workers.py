@@ -1,0 +1,25 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The filter lab.ai_backend.gateway_workers; documented in gateway_workers.yml."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.edge import call
+
+
+def gateway_workers(wanted: object, cores: object, memory_bytes: object) -> Any:
+    """Return the number of worker processes of a gateway slot."""
+    return call(AnsibleFilterError, "gateway_workers", wanted, cores, memory_bytes)
+
+
+class FilterModule:
+    """Ansible looks for this class."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Name the filter."""
+        return {"gateway_workers": gateway_workers}
