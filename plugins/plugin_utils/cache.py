@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import Seconds, Strict
 
-# Redis' own default; one belongs to the cache, another to the router of several gateway workers.
+# Redis' own default; one belongs to the cache, another to the router's state.
 DATABASES = 16
 
 

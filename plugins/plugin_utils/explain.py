@@ -80,7 +80,7 @@ def explain(
 def router_at(place: Placement, gateway: str) -> Router:
     """What LiteLLM on a gateway host is told."""
     config = litellm_config.build(
-        place.registry, lambda provider: place.endpoints(provider, gateway), place.redis_address(gateway), False
+        place.registry, lambda provider: place.endpoints(provider, gateway), place.redis_address(gateway)
     )
     return router_of(config)
 

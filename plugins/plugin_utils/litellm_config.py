@@ -53,11 +53,11 @@ def references(data: object) -> set[str]:
     return set(_REFERENCE.findall(data)) if isinstance(data, str) else set()
 
 
-def build(registry: Registry, endpoints: Endpoints, redis: str | None, share_state: bool) -> dict[str, Any]:
+def build(registry: Registry, endpoints: Endpoints, redis: str | None) -> dict[str, Any]:
     """The config as plain data.
 
     `endpoints` gives the hosts and base URLs of a provider as seen from this gateway; `redis` is `host:port` or
-    None without a cache; `share_state` lets several workers or gateways share cooldowns through Redis.
+    None without a cache.
     """
     routes = registry.routes
     model_list: list[dict[str, Any]] = []
@@ -78,11 +78,13 @@ def build(registry: Registry, endpoints: Endpoints, redis: str | None, share_sta
         "model_list": model_list,
         "router_settings": _router_settings(registry, fallbacks, longest),
     }
-    if share_state and redis is not None:
+    if redis is not None:
         host, port = redis.rsplit(":", 1)
         config["router_settings"] |= {
-            # The router's keys have no namespace: a database of its own keeps them out of the cache's.
-            "cache_kwargs": {"db": registry.cache.router_database},
+            # Workers and gateways of one release share cooldowns and counts. Without this LiteLLM (1.106.2) keeps them
+            # in the cache's Redis under names that every release has: a candidate would refuse, for minutes after it
+            # was mended, what the slot before it found dead.
+            "cache_kwargs": {"db": registry.cache.router_database, "namespace": "os.environ/AI_BACKEND_RELEASE"},
             "redis_host": host,
             "redis_password": "os.environ/REDIS_PASSWORD",
             "redis_port": int(port),
@@ -90,9 +92,9 @@ def build(registry: Registry, endpoints: Endpoints, redis: str | None, share_sta
     return _merge(config, registry.gateway.litellm.extra)
 
 
-def render(registry: Registry, endpoints: Endpoints, redis: str | None, share_state: bool) -> str:
+def render(registry: Registry, endpoints: Endpoints, redis: str | None) -> str:
     """The config as YAML text; the first line says that it is generated."""
-    return HEADER + to_yaml(build(registry, endpoints, redis, share_state))
+    return HEADER + to_yaml(build(registry, endpoints, redis))
 
 
 def split_chain(routes: Routes, group: Group) -> tuple[list[Level], list[str]]:

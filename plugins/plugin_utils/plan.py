@@ -304,10 +304,8 @@ def model_file(model: LlamaCppModel) -> dict[str, Any]:
 
 def _litellm(place: Placement, host: str) -> dict[str, Any]:
     registry = place.registry
-    # How many `auto` will be shows on the host, so the config is ready for several.
-    share_state = registry.gateway.workers != 1 or len(place.gateways) > 1
     config = litellm_config.render(
-        registry, lambda provider: place.endpoints(provider, host), place.redis_address(host), share_state
+        registry, lambda provider: place.endpoints(provider, host), place.redis_address(host)
     )
     return {
         "config": config,

@@ -101,7 +101,7 @@ def main() -> None:
         if cases >= options.cases:
             break
         place = Placement(registry, GROUPS, ADDRESSES)
-        config = litellm_config.build(registry, lambda name, at=place: at.endpoints(name, "one"), None, False)
+        config = litellm_config.build(registry, lambda name, at=place: at.endpoints(name, "one"), None)
         router, seed = router_at(place, "one"), options.seed + number
         todo = cases_of(registry, seed, CASES_EACH)
         litellm.stdin.write(json.dumps({"config": config, "cases": todo, "seed": seed}) + "\n")

@@ -208,7 +208,7 @@ def imported(config: Raw) -> Router:
     """The config that is rendered from what was imported."""
     registry = registry_of(import_texts({"config.yaml": yaml.safe_dump(config)}))
     place = Placement(registry, GROUPS, None)
-    made = litellm_config.build(registry, lambda name: place.endpoints(name, "one"), place.redis_address("one"), False)
+    made = litellm_config.build(registry, lambda name: place.endpoints(name, "one"), place.redis_address("one"))
     for row in made["model_list"]:
         row["model_info"]["provider"] = _engine(row["litellm_params"], "")[0]
     made["router_settings"] |= {"allowed_fails": 100, "max_fallbacks": 20}

@@ -38,8 +38,16 @@ def test_one_host_runs_all_and_publishes_nothing_off_loopback(lab: Callable[...,
             "tls_certificate": "",
         },
         # Its own gateway reaches the engine through the edge too, which can take it out of rotation.
+        # Nobody else answers for it, so a restart is waited for.
         "published": [
-            {"name": "native", "mode": "http", "addresses": ["127.0.0.2"], "port": 8080, "allow": ["127.0.0.0/8"]}
+            {
+                "name": "native",
+                "mode": "http",
+                "addresses": ["127.0.0.2"],
+                "port": 8080,
+                "allow": ["127.0.0.0/8"],
+                "retries": 10,
+            }
         ],
     }
     assert 'api_base: "http://127.0.0.2:8080/v1"' in host["litellm"]["config"]

@@ -10,7 +10,14 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.sections import lea
 
 
 def section(name: str, port: int = 8080) -> dict[str, Any]:
-    return {"name": name, "mode": "http", "addresses": ["127.0.0.2"], "port": port, "allow": ["127.0.0.0/8"]}
+    return {
+        "name": name,
+        "mode": "http",
+        "addresses": ["127.0.0.2"],
+        "port": port,
+        "allow": ["127.0.0.0/8"],
+        "retries": 0,
+    }
 
 
 def test_what_the_plan_no_longer_names_stays_for_now() -> None:
