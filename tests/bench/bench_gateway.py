@@ -5,8 +5,8 @@ Both run on the same host with the same installed LiteLLM, and ask the same engi
 words, so that all that is measured is the way to it. Ours: HAProxy, the rendered config (key check, cache, shared
 breakers, JSON logs), as many workers as the host gets. Stock: `litellm --config`, the same model and a master key, one
 worker, asked directly. Clients run beside the host on the same machine and ask one after the other, never the same
-twice; the two take turns. Medians of the turns are shown; difference and ratio are medians of those of each turn, since a
-shared machine's speed changes from turn to turn.
+twice; the two take turns. Medians of the turns are shown; difference and ratio are medians of those of each turn,
+since a shared machine's speed changes from turn to turn.
 """
 
 from __future__ import annotations
