@@ -34,6 +34,9 @@ RESTARTS_TO_GIVE_UP = 2
 # The kernel chooses who takes a connection; with so many for each worker, one that is not met is not up yet.
 CONNECTIONS = 8
 
+# What LiteLLM says once our own questions have opened its breaker; why they failed is what it said before.
+BREAKER_OPEN = "No deployments available"
+
 
 class ProbeError(Exception):
     pass
@@ -226,6 +229,7 @@ def prove(layout, systemd, instance, manifest, timeout, interval=0.25, sleep=tim
     base = systemd.unit(unit_name).restarts
     port = manifest["ports"].get(instance, 0)
     for probe in manifest["probes"]:
+        cause = None
         while True:
             unit = systemd.unit(unit_name)
             if unit.properties.get("ActiveState") == "failed" or unit.restarts - base >= RESTARTS_TO_GIVE_UP:
@@ -238,7 +242,9 @@ def prove(layout, systemd, instance, manifest, timeout, interval=0.25, sleep=tim
                 run_once(layout, probe, port)
                 break
             except ProbeError as error:
+                if cause is None or BREAKER_OPEN not in str(error):
+                    cause = error
                 if time.monotonic() - begin > timeout:
-                    raise ProbeError("no good answer within %d s: %s" % (timeout, error)) from error
+                    raise ProbeError("no good answer within %d s: %s" % (timeout, cause)) from error
                 sleep(interval)
     return round(time.monotonic() - begin, 1)

@@ -13,6 +13,9 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.soak import ratio, 
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching import differences
 from ansible_collections.lab.ai_backend.plugins.module_utils.waiting import wait_until
 
+# Processes of an edge that is not reloading.
+MASTER_AND_WORKER = 2
+
 
 class SlotError(Exception):
     pass
@@ -46,15 +49,23 @@ def commit(layout, admin, service, slot, patience=30):
             raise
 
 
-def drain(admin, service, slot, patience):
-    """Wait until the last request of a slot has ended. Returns how many were open when patience ran out."""
+def reloading(layout, systemd):
+    """Whether the edge still has a worker of before its last reload: it ends its requests by the map it began with."""
+    return len(candidate.family(layout, systemd.unit(unit_of("edge")).pid)) > MASTER_AND_WORKER
+
+
+def drain(layout, systemd, admin, service, slot, patience):
+    """Wait until the last request of a slot has ended, and nobody is left who sends it a new one.
+
+    Returns how many requests were open when patience ran out, as far as the edge's newest worker knows them.
+    """
     if not admin.present:
         return 0
     row = {}
 
     def idle():
         row.update(admin.server(backend_of(service, slot), slot))
-        return int(row.get("scur") or 0) == 0
+        return int(row.get("scur") or 0) == 0 and not reloading(layout, systemd)
 
     wait_until(idle, patience)
     return int(row.get("scur") or 0)
@@ -110,6 +121,6 @@ def promote(layout, systemd, admin, service, slots, slot, drain_seconds, generat
     for other in slots:
         if other == slot or systemd.unit(unit_of("%s@%s" % (service, other))).stopped:
             continue
-        cut += drain(admin, service, other, drain_seconds)
+        cut += drain(layout, systemd, admin, service, other, drain_seconds)
         systemd.call("stop", unit_of("%s@%s" % (service, other)))
     return {"changed": previous != slot, "previous": previous, "slot": slot, "open_at_stop": cut}

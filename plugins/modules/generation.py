@@ -10,7 +10,8 @@ module: generation
 short_description: Close the generation that a deploy opened, and tidy up
 version_added: 0.1.0
 description:
-  - Does nothing on a host where the deploy changed nothing.
+  - Does nothing on a host where the deploy changed nothing, unless a run before it died after its last change.
+  - Then what stands is what the registry says, and the generation of that run is closed.
   - Else it marks the generation complete and deletes old releases beyond O(keep) and artifacts that nothing names.
 author:
   - lab.ai_backend contributors (@lab)
@@ -30,6 +31,10 @@ options:
     description: Hash of the registry.
     type: str
     default: ""
+  finish:
+    description: Whether this deploy was of everything, so that it may close the generation of one that died.
+    type: bool
+    default: false
   run:
     description: The run that has the host and ends here, as P(lab.ai_backend.this_run#lookup) gives it; empty for none.
     type: dict
@@ -62,6 +67,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.changing import give_back
 from ansible_collections.lab.ai_backend.plugins.module_utils.generations import (
+    numbers,
     path_of,
     protected_releases,
     read,
@@ -73,6 +79,7 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.releases import pru
 ARGUMENTS = {
     "number": {"type": "int", "required": True},
     "registry": {"type": "str", "default": ""},
+    "finish": {"type": "bool", "default": False},
     "run": {"type": "dict", "default": {}},
     "keep": {"type": "int", "default": 10},
 }
@@ -94,14 +101,20 @@ def tidy(layout, keep):
     return pruned + ["artifact %s" % name for name in prune_artifacts(layout)], []
 
 
+def unfinished(layout, number, finish):
+    """The generation this deploy opened, or with `finish` the newest one, where a run died before it was closed; or 0."""
+    found = read(layout, max(numbers(layout), default=0) if finish else number)
+    return found["number"] if found and not found["complete"] else 0
+
+
 def main():
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     layout, params = Layout(), module.params
-    opened = read(layout, params["number"])
-    if not opened or opened["complete"] or module.check_mode:
+    number = unfinished(layout, params["number"], params["finish"])
+    if not number or module.check_mode:
         give_back(layout, params["run"])
-        module.exit_json(changed=False, pruned=[])
-    record(layout, params["number"], params["registry"], complete=True)
+        module.exit_json(changed=bool(number), pruned=[])
+    record(layout, number, params["registry"], complete=True)
     pruned, warnings = tidy(layout, params["keep"])
     give_back(layout, params["run"])
     for line in warnings:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterator
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,7 +21,12 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.providers import Ll
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import Registry
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.routes import Target
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.secrets import missing
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.sections import EDGE_LOOPBACK, companions, published
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.sections import (
+    EDGE_LOOPBACK,
+    companions,
+    providers_of,
+    published,
+)
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.upstreams import upstreams
 
 SCHEMA = 1
@@ -48,6 +54,11 @@ class Placement:
         self.engines = self._engines()
         if not self.unsure & {"ports", "providers"}:
             self._check_instances()
+
+    @cached_property
+    def answering(self) -> dict[str, set[str]]:
+        """Name -> every provider that may answer to it."""
+        return {name: providers_of(self.registry.routes, name) for name in self.registry.routes.groups}
 
     def _hosts(self, group: str, path: str, why: str) -> list[str]:
         hosts = self.groups.get(group, [])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import Placement
+    from ansible_collections.lab.ai_backend.plugins.plugin_utils.routes import Routes
 
 Section = Mapping[str, Any]
 # Where a gateway's own edge offers it the engines of its host: their ports, on a loopback address of their own. So that
@@ -44,11 +45,7 @@ def companions(place: Placement, engine: str) -> dict[str, Any]:
     """{shared: whether some name it answers has another engine too, pauses: the names that have no other}."""
     if len(place.engines[engine]) > 1:
         return {"shared": True, "pauses": []}
-    routes = place.registry.routes
-    answering = {
-        name: {target.provider for level in routes.sequence(name) for target in level} for name in routes.groups
-    }
-    mine = {name: providers for name, providers in answering.items() if engine in providers}
+    mine = {name: providers for name, providers in place.answering.items() if engine in providers}
     return {
         "shared": any(providers != {engine} for providers in mine.values()),
         "pauses": sorted(name for name, providers in mine.items() if providers == {engine}),
@@ -65,3 +62,20 @@ def leaving(published: Sequence[Section], planned: Sequence[Section]) -> list[di
     ports = {section["port"] for section in planned}
     kept = [dict(section) for section in published if section["name"] not in names and section["port"] not in ports]
     return sorted(kept, key=lambda section: str(section["name"]))
+
+
+def providers_of(routes: Routes, name: str) -> set[str]:
+    """Everybody who may answer to a name. A chain may still be a circle here: what is wrong is said together, later."""
+    found: set[str] = set()
+    seen, waiting = set(), [name]
+    while waiting:
+        group = routes.groups.get(waiting.pop())
+        if group is None or group.name in seen:
+            continue
+        seen.add(group.name)
+        for step in group.steps():
+            if isinstance(step, str):
+                waiting.append(step)
+            else:
+                found |= {target.provider for target in step}
+    return found

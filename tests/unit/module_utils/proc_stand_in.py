@@ -22,7 +22,7 @@ class Proc:
     def __init__(self, root: pathlib.Path, groups: str = "") -> None:
         self.folder = root / "proc"
         self.groups = groups
-        (self.folder / "net").mkdir(parents=True)
+        (self.folder / "net").mkdir(parents=True, exist_ok=True)
         for name in ("tcp", "tcp6"):
             (self.folder / "net" / name).write_text(HEAD)
         self.process(1, "systemd", "/init.scope", started=1)

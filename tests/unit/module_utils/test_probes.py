@@ -238,3 +238,17 @@ def test_the_deadline_ends_the_wait_with_the_last_reason(
         probes.prove(layout, systemd, "a", manifest, timeout=0, sleep=lambda seconds: None)
     Engine.answers["/v1/models"] = models("a", "b")
     assert probes.prove(layout, systemd, "a", manifest, timeout=5) < 5
+
+
+def test_the_reason_is_the_fault_and_not_the_breaker_it_opens(
+    layout: Layout, systemd: Systemd, systemctl: FakeSystemctl, port: int
+) -> None:
+    systemctl.active[unit_of("litellm@blue")] = 1
+    Engine.answers["/v1/chat/completions"] = (500, "the engine is on fire")
+
+    def then_the_breaker_opens(_seconds: float) -> None:
+        Engine.answers["/v1/chat/completions"] = (429, "No deployments available for selected model")
+
+    release = {"ports": {"litellm@blue": port}, "probes": [{**CHAT, "times": 1}]}
+    with pytest.raises(probes.ProbeError, match="answered 500: the engine is on fire"):
+        probes.prove(layout, systemd, "litellm@blue", release, timeout=0.2, sleep=then_the_breaker_opens)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from host_stand_in import FakeSystemctl, made, manifest
+from proc_stand_in import Proc
 
 from ansible_collections.lab.ai_backend.plugins.module_utils import slots
 from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot
@@ -165,6 +166,35 @@ def test_a_promotion_waits_for_open_answers_of_the_other_slot_then_stops_it(
     assert result == {"changed": True, "previous": "blue", "slot": "green", "open_at_stop": 0}
     assert list(systemctl.active) == ["ai-backend-litellm@green.service"]
     assert haproxy.sessions["blue"] == [0]
+
+
+def test_a_slot_is_not_stopped_while_an_old_worker_of_the_edge_may_still_send_it_requests(
+    layout: Layout,
+    admin: AdminSocket,
+    systemd: Systemd,
+    systemctl: FakeSystemctl,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    proc = Proc(tmp_path)
+    systemctl.active["ai-backend-edge.service"] = 50
+    for pid, parent in ((50, 1), (51, 50), (52, 50)):
+        proc.process(pid, "haproxy", parent=parent)
+    for slot in SLOTS:
+        systemctl.active[f"ai-backend-litellm@{slot}.service"] = 1
+    slots.commit(layout, admin, "litellm", "blue")
+    assert slots.reloading(layout, systemd)
+    looks = []
+
+    def the_old_worker_ends(_seconds: float) -> None:
+        looks.append("ai-backend-litellm@blue.service" in systemctl.active)
+        if len(looks) == 3:
+            proc.end(51)
+
+    monkeypatch.setattr("time.sleep", the_old_worker_ends)
+    slots.promote(layout, systemd, admin, "litellm", SLOTS, "green", drain_seconds=20)
+    assert looks == [True, True, True]
+    assert "ai-backend-litellm@blue.service" not in systemctl.active
 
 
 def test_a_stream_that_outlasts_the_patience_is_counted(

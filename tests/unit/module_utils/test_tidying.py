@@ -15,7 +15,7 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.releases import pru
 from ansible_collections.lab.ai_backend.plugins.module_utils.restorable import damage
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching import point
 from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
-from ansible_collections.lab.ai_backend.plugins.modules.generation import tidy
+from ansible_collections.lab.ai_backend.plugins.modules.generation import tidy, unfinished
 
 KEEP = 10
 
@@ -99,3 +99,17 @@ def test_a_report_reads_past_a_damaged_generation_and_a_damaged_manifest(layout:
     assert found["rows"][0]["service"] == "redis"
     shutil.rmtree(layout.release("redis", release_id))
     assert reporting.report(layout, systemd, "gpu1")["rows"]
+
+
+def test_a_run_that_died_after_its_last_change_is_closed_by_the_next_of_everything(layout: Layout) -> None:
+    deploy(layout, 1)
+    deploy(layout, 2, complete=False)
+    assert unfinished(layout, 3, finish=True) == 2
+    assert unfinished(layout, 3, finish=False) == 0
+    assert unfinished(layout, 2, finish=False) == 2
+
+
+def test_where_all_are_complete_nothing_is_left_to_close(layout: Layout) -> None:
+    assert unfinished(layout, 1, finish=True) == 0
+    deploy(layout, 1)
+    assert unfinished(layout, 2, finish=True) == 0

@@ -139,10 +139,24 @@ def test_hosts_apart_are_let_in_by_address(lab: Callable[..., Raw], planned: Pla
     hosts = plan["hosts"]
     assert plan["members"] == ["cache", "gpu", "gw1", "gw2"]
     assert hosts["cache"]["edge"]["published"] == [
-        {"name": "redis", "mode": "tcp", "addresses": ["10.0.0.3"], "port": 6379, "allow": ["10.0.0.1", "10.0.0.2"]}
+        {
+            "name": "redis",
+            "mode": "tcp",
+            "addresses": ["10.0.0.3"],
+            "port": 6379,
+            "allow": ["10.0.0.1", "10.0.0.2"],
+            "retries": 0,
+        }
     ]
     assert hosts["gpu"]["edge"]["published"] == [
-        {"name": "native", "mode": "http", "addresses": ["10.0.0.4"], "port": 8080, "allow": ["10.0.0.1", "10.0.0.2"]}
+        {
+            "name": "native",
+            "mode": "http",
+            "addresses": ["10.0.0.4"],
+            "port": 8080,
+            "allow": ["10.0.0.1", "10.0.0.2"],
+            "retries": 10,
+        }
     ]
     assert hosts["gw2"]["edge"]["published"] == [
         {
@@ -151,6 +165,7 @@ def test_hosts_apart_are_let_in_by_address(lab: Callable[..., Raw], planned: Pla
             "addresses": ["127.0.0.2", "10.0.0.2"],
             "port": 8080,
             "allow": ["10.0.0.1", "127.0.0.0/8"],
+            "retries": 0,
         }
     ]
     assert hosts["gw1"]["edge"]["published"] == []
@@ -171,6 +186,11 @@ def test_an_engine_knows_whether_others_answer_while_it_restarts(lab: Callable[.
     several = {**APART, "llama_cpp": ["gpu", "gw1"]}
     engines = [planned(lab(), several, ADDRESSES)["hosts"][host]["llama_cpp"][0] for host in ("gpu", "gw1")]
     assert [(engine["shared"], engine["pauses"]) for engine in engines] == [(True, []), (True, [])]
+
+
+def test_chains_that_go_in_a_circle_are_refused_and_not_followed(lab: Callable[..., Raw], planned: Plan) -> None:
+    with pytest.raises(RegistryError, match="goes round"):
+        planned(lab(routing={"fallback_chains": {"lab-tiny": ["gguf"], "gguf": ["lab-tiny"]}}))
 
 
 def test_ipv6_addresses_get_their_brackets(lab: Callable[..., Raw], planned: Plan) -> None:
