@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Stands in for a big, slow model: an OpenAI-compatible server whose streams take their time.
 
-The tests' own model answers so fast that streams of it load a gateway more than any crowd of users does. It proves nothing
-about engines; it only keeps streams open. `paced_engine.py ADDRESS PORT` serves until it is ended.
+The tests' own model answers so fast that streams of it load a gateway more than any crowd of users does. It proves
+nothing about engines; it only keeps streams open. `paced_engine.py ADDRESS PORT` serves until it is ended.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """A client outside the host that never lets up: requests on a fixed schedule, and streams that are always open.
 
-The schedule is open-loop: a request is sent when its time has come, also while earlier ones wait, so a stall costs as many
-requests as it would cost a crowd of users. Nothing is retried. A stream that ends is replaced at once.
+The schedule is open-loop: a request is sent when its time has come, also while earlier ones wait, so a stall costs as
+many requests as it would cost a crowd of users. Nothing is retried. A stream that ends is replaced at once.
 
 One JSON document is printed at the end (--seconds, SIGINT or SIGTERM: open answers may finish first); each line on
 standard input prints the document of the stretch since the one before:
@@ -10,10 +10,10 @@ standard input prints the document of the stretch since the one before:
   {seconds, requests: {sent, failed, first_failures}, streams: {opened, finished, cut, refused, open, first_failures},
    outages: [{begin, seconds}], latency_ms: {p50, p99}}
 
-A request belongs to the stretch in which it was sent, a stream to the one in which it ended. A stream is cut when it was
-answered and does not end with [DONE], or carries an error; refused when it was not answered with 200. An outage lasts
-from the sending of a request that fails until a later one is answered. `begin` and `at` are Unix time; latencies are
-those of answered requests, to the last byte. The key comes from STEADY_KEY in the environment.
+A request belongs to the stretch in which it was sent, a stream to the one in which it ended. A stream is cut when it
+was answered and does not end with [DONE], or carries an error; refused when it was not answered with 200. An outage
+lasts from the sending of a request that fails until a later one is answered. `begin` and `at` are Unix time; latencies
+are those of answered requests, to the last byte. The key comes from STEADY_KEY in the environment.
 """
 
 from __future__ import annotations

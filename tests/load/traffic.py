@@ -1,7 +1,7 @@
 """Steady traffic for tests and benches: the client and the paced engine, each a process of its own.
 
-Its own processes, because a controller that is busy with Ansible would stall the client's loop, and the numbers would be
-the controller's.
+Its own processes: a controller that is busy with Ansible would stall the client's loop, and the numbers would be the
+controller's.
 """
 
 from __future__ import annotations
