@@ -17,6 +17,8 @@ CHUNKS = 20
 # Seconds between two chunks; CHUNKS of them make a stream of eight seconds.
 PACE = 0.4
 MODEL = "lab-paced"
+# A model that is listed and gives no answer.
+BROKEN = "lab-broken"
 
 
 def body_of(kind: str, part: dict[str, Any], finish: str | None) -> bytes:
@@ -53,12 +55,14 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     """Answer one request and close the connection."""
     try:
         path, body = await read_request(reader)
-        if body.get("stream"):
+        if body.get("model") == BROKEN:
+            writer.write(b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        elif body.get("stream"):
             await stream(writer)
         else:
             answer = {"message": {"role": "assistant", "content": "paced"}}
             text = (
-                json.dumps({"object": "list", "data": [{"id": MODEL, "object": "model"}]}).encode()
+                json.dumps({"object": "list", "data": [{"id": name} for name in (MODEL, BROKEN)]}).encode()
                 if path.endswith("/models")
                 else body_of("chat.completion", answer, "stop")
             )

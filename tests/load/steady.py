@@ -220,7 +220,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--model", default="lab-tiny", help="model of ordinary requests")
     parser.add_argument("--stream-model", default="lab-paced", help="model of streams")
     parser.add_argument("--stream-seconds", type=float, default=8, help="about how long one of its streams lasts")
-    parser.add_argument("--timeout", type=float, default=15, help="longest silence that a client bears (seconds)")
+    parser.add_argument("--timeout", type=float, default=30, help="longest silence that a client bears (seconds)")
     return parser.parse_args()
 
 

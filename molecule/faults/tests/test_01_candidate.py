@@ -18,6 +18,11 @@ def with_extra(world, **sections):
     return world.same(ai_backend_gateway={**registry("gateway"), "litellm": {"extra": sections}})
 
 
+def never_seen(world):
+    """A registry whose release no host has had."""
+    return with_extra(world, litellm_settings={"request_timeout": 600 + time.time_ns() % 10**9})
+
+
 def other_slot(machine):
     return {"blue": "green", "green": "blue"}[machine.slot()]
 
@@ -37,17 +42,26 @@ def test_a_straight_change_under_load_loses_nothing(world, unharmed):
         world.straight()
 
 
-def test_a_configuration_that_is_no_yaml_never_serves(world, unharmed):
-    """A candidate's file is damaged between its making and its start."""
+@pytest.mark.parametrize(
+    ("edit", "cause"),
+    [
+        pytest.param("$ a broken: [", "does not stay up", id="is no yaml"),
+        pytest.param(
+            "s/model_name: lab-tiny/model_name: tiny/", "GET /v1/models does not list lab-tiny", id="lacks a model"
+        ),
+        pytest.param("s#:8080/v1#:8079/v1#", "model code_generation answered 500", id="is ready and gives no answer"),
+    ],
+)
+def test_a_candidate_whose_configuration_was_damaged_never_serves(world, unharmed, edit, cause):
+    """Between its making and its start, on the disk of the host."""
     machine = world.machine
-    before = machine.run(f"ls {RELEASES}").split()
-    known = " ".join(f"-e {name}" for name in before)
-    damage = f"echo 'broken: [' >> {RELEASES}/$(ls {RELEASES} | grep -vxF {known})/files/config.yaml"
+    known = " ".join(f"-e {name}" for name in machine.run(f"ls {RELEASES}").split())
+    new = f"ls {RELEASES} | grep -vxF {known}"
     with unharmed():
-        damaging = when(machine, f"ls {RELEASES} | grep -qvxF {known}", damage)
-        run = deploy(with_extra(world, litellm_settings={"request_timeout": 599}))
+        damaging = when(machine, f"{new} | grep -q .", f"sed -i '{edit}' {RELEASES}/$({new})/files/config.yaml")
+        run = deploy(never_seen(world), litellm_timeout=20)
         assert damaging.wait(30) == 0
-        refused(run, machine, "does not stay up")
+        refused(run, machine, cause)
 
 
 def test_a_configuration_that_litellm_refuses_never_serves(world, unharmed):
@@ -56,18 +70,12 @@ def test_a_configuration_that_litellm_refuses_never_serves(world, unharmed):
         refused(run, world.machine, "does not stay up", "no_such_module")
 
 
-def test_a_candidate_that_lacks_a_model_never_serves(world, unharmed):
+def test_a_new_route_whose_engine_lists_the_model_and_gives_no_answer_never_serves(world, unharmed):
     with unharmed():
-        run = deploy(with_extra(world, router_settings={"routing_groups": []}), litellm_timeout=15)
-        refused(run, world.machine, "GET /v1/models does not list code_generation")
-
-
-def test_a_candidate_that_is_ready_and_gives_no_answer_never_serves(world, unharmed):
-    """It lists its models, and its engine does not know the key that it sends."""
-    with unharmed():
-        wrong = with_extra(world, environment_variables={"AI_BACKEND_ENGINE_KEY": "not-the-key"})
-        run = deploy(wrong, litellm_timeout=20)
-        refused(run, world.machine, "model code_generation answered 401")
+        providers = registry("providers")
+        providers["paced"]["models"].append("lab-broken")
+        run = deploy(world.same(ai_backend_providers=providers), litellm_timeout=20)
+        refused(run, world.machine, "model lab-broken answered 500")
 
 
 def test_a_candidate_that_hangs_is_given_up(world, unharmed):
@@ -120,34 +128,34 @@ def test_a_port_that_somebody_else_holds_is_said_before_anything_moves(world, un
 
 def test_a_full_disk_is_said_and_the_half_made_release_has_no_name(world, unharmed):
     machine = world.machine
-    before = machine.run(f"ls {RELEASES}")
+    before = machine.run(f"ls -A {RELEASES}")
     machine.run(f"mkdir -p /root/releases && cp -a {RELEASES}/. /root/releases/")
     machine.run(f"mount -t tmpfs -o size=1m,mode=755 tmpfs {RELEASES} && cp -a /root/releases/. {RELEASES}/")
     machine.host.run(f"head -c 2M /dev/zero > {RELEASES}/.filled")
     try:
         with unharmed():
-            run = deploy(with_extra(world, litellm_settings={"request_timeout": 598}))
+            run = deploy(never_seen(world))
+            words = " ".join(run.output.split())
             assert run.code != 0
-            assert "Traceback" not in run.output
-            assert "No space left on device" in run.output
-            assert RELEASES in run.output
-            assert machine.run(f"ls {RELEASES}") == before
+            assert "Traceback" not in words
+            assert "of litellm could not be written: [Errno 28] No space left on device" in words
+            assert "What runs is as it was" in words
+            assert machine.run(f"ls -A --ignore=.filled {RELEASES}") == before
     finally:
         machine.run(f"umount {RELEASES} && rm -r /root/releases")
 
 
-@pytest.mark.parametrize("secret", ["AI_BACKEND_ENGINE_KEY"])
-def test_a_wrong_engine_key_never_serves_and_the_right_one_comes_back(world, unharmed, secret):
+def test_a_wrong_engine_key_never_serves_and_the_right_one_comes_back(world, unharmed):
     """The engine keeps the key that it was started with; the candidate gets another one."""
     with unharmed():
-        wrong = deploy(world.same(ai_backend_secrets={secret: "not-the-key"}), litellm_timeout=20)
+        wrong = deploy(world.same(ai_backend_secrets={"AI_BACKEND_ENGINE_KEY": "not-the-key"}), litellm_timeout=20)
         refused(wrong, world.machine, "answered 401")
         mended = deploy(world.same())
         assert mended.code == 0, mended.output
 
 
 def test_of_two_changes_at_once_the_second_is_refused(world, unharmed):
-    with unharmed(), Underway("reload", extra=world.same(ai_backend_confirm=True) | world.other()) as first:
+    with unharmed(), Underway("reload", extra={**world.other(), "ai_backend_confirm": True}) as first:
         first.until("Verify | Prove litellm")
         second = play("reload", extra={**world.other(), "ai_backend_confirm": True})
         assert second.code != 0
