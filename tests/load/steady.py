@@ -23,6 +23,7 @@ import asyncio
 import collections
 import contextlib
 import json
+import math
 import os
 import signal
 import sys
@@ -83,7 +84,7 @@ class Stretch:
 
 def percentile(ordered: list[float], share: float) -> float | None:
     """The smallest value that `share` of all do not exceed; None where there is no value."""
-    return round(ordered[max(0, -int(-share * len(ordered) // 1) - 1)], 1) if ordered else None
+    return round(ordered[math.ceil(share * len(ordered)) - 1], 1) if ordered else None
 
 
 def outages(requests: list[tuple[float, float, bool]], end: float) -> list[dict[str, float]]:
@@ -144,7 +145,7 @@ class Load:
                 answered = True
                 await read_to_done(answer)
             self.stretch.streams["finished"] += 1
-        except (FailedError, httpx.HTTPError) as error:
+        except (FailedError, httpx.HTTPError, ValueError) as error:
             self.stretch.streams["cut" if answered else "refused"] += 1
             self.stretch.stream_failures.append(told(error))
             await asyncio.sleep(REFUSED_PAUSE)
