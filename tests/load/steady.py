@@ -12,8 +12,8 @@ standard input prints the document of the stretch since the one before:
 
 A request belongs to the stretch in which it was sent, a stream to the one in which it ended. A stream is cut when it
 was answered and does not end with [DONE], or carries an error; refused when it was not answered with 200. An outage
-lasts from the sending of a request that fails until a later one is answered. `begin` and `at` are Unix time; latencies
-are those of answered requests, to the last byte. The key comes from STEADY_KEY in the environment.
+lasts from a failure (for one that was waited for in vain: from its sending) until a request sent later is answered.
+`begin` and `at` are Unix time; latencies are those of answered requests, to the last byte. The key comes from STEADY_KEY in the environment.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Stretch:
     """What happened since the last document."""
 
     begin: float = field(default_factory=time.time)
-    # (sent, ended, answered) of each request, in Unix seconds.
+    # (begin, end, answered) of each request, in Unix seconds: a failure begins when it shows, all else when it is sent.
     requests: list[tuple[float, float, bool]] = field(default_factory=list)
     request_failures: list[dict[str, Any]] = field(default_factory=list)
     streams: collections.Counter[str] = field(default_factory=collections.Counter)
@@ -88,14 +88,14 @@ def percentile(ordered: list[float], share: float) -> float | None:
 
 
 def outages(requests: list[tuple[float, float, bool]], end: float) -> list[dict[str, float]]:
-    """From the sending of a failed request until the first answer to a later one, or `end`."""
+    """From a failure until the first answer to a request sent later, or `end`."""
     windows = []
     over = 0.0
-    for sent, _ended, answered in sorted(requests):
-        if answered or sent < over:
+    for begin, _ended, answered in sorted(requests):
+        if answered or begin < over:
             continue
-        over = min((done for later, done, good in requests if good and later > sent), default=end)
-        windows.append({"begin": round(sent, 2), "seconds": round(over - sent, 2)})
+        over = min((done for later, done, good in requests if good and later > begin), default=end)
+        windows.append({"begin": round(begin, 2), "seconds": round(over - begin, 2)})
     return windows
 
 
@@ -128,7 +128,8 @@ class Load:
                 raise FailedError(answer.status_code, answer.text)
         except (FailedError, httpx.HTTPError, ValueError) as error:
             stretch.request_failures.append(told(error))
-            stretch.requests.append((sent, time.time(), False))
+            ended = time.time()
+            stretch.requests.append((sent if isinstance(error, httpx.TimeoutException) else ended, ended, False))
         else:
             stretch.requests.append((sent, time.time(), True))
 

@@ -39,7 +39,7 @@ def test_an_edge_that_reloads_in_the_middle_of_a_change_costs_nothing(world, unh
 
 
 def test_an_edge_that_is_killed_in_the_middle_of_a_change_is_back_by_itself(world, bounded):
-    with bounded("edge_killed", 10), underway(world) as run:
+    with bounded("edge_killed", 15), underway(world) as run:
         run.until("Verify | Prove litellm")
         world.machine.run(f"systemctl kill -s KILL {EDGE}")
         done = run.finish()
