@@ -13,7 +13,8 @@ standard input prints the document of the stretch since the one before:
 A request belongs to the stretch in which it was sent, a stream to the one in which it ended. A stream is cut when it
 was answered and does not end with [DONE], or carries an error; refused when it was not answered with 200. An outage
 lasts from a failure (for one that was waited for in vain: from its sending) until a request sent later is answered.
-`begin` and `at` are Unix time; latencies are those of answered requests, to the last byte. The key comes from STEADY_KEY in the environment.
+`begin` and `at` are Unix time; latencies are those of answered requests, to the last byte. The key comes from
+STEADY_KEY in the environment.
 """
 
 from __future__ import annotations
