@@ -148,17 +148,21 @@ def bounded(world: World, client: Client) -> Callable[[str, float], AbstractCont
     @contextmanager
     def block(name: str, seconds: float) -> Iterator[None]:
         world.traffic.steady()
-        yield
-        wait(lambda: all(client.answers() for _ in range(3)), 120)
-        seen = world.traffic.report()
-        note = {
-            "seconds": max((window["seconds"] for window in seen["outages"]), default=0.0),
-            "requests_failed": seen["requests"]["failed"],
-            "streams_lost": seen["streams"]["cut"] + seen["streams"]["refused"],
-        }
-        written = json.loads(OUTAGES.read_text()) if OUTAGES.exists() else {}
-        OUTAGES.write_text(json.dumps({**written, name: note}, indent=2) + "\n")
-        assert note["seconds"] <= seconds, json.dumps(seen)
+        try:
+            yield
+            wait(lambda: all(client.answers() for _ in range(3)), 120)
+            seen = world.traffic.report()
+            note = {
+                "seconds": max((window["seconds"] for window in seen["outages"]), default=0.0),
+                "requests_failed": seen["requests"]["failed"],
+                "streams_lost": seen["streams"]["cut"] + seen["streams"]["refused"],
+            }
+            written = json.loads(OUTAGES.read_text()) if OUTAGES.exists() else {}
+            OUTAGES.write_text(json.dumps({**written, name: note}, indent=2) + "\n")
+            assert note["seconds"] <= seconds, json.dumps(seen)
+        except BaseException:
+            world.mend()
+            raise
         world.traffic.steady()
 
     return block
