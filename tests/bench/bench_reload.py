@@ -36,6 +36,8 @@ def registry(route: str = "") -> dict[str, Any]:
     for part in ("gateway", "providers", "routing"):
         made |= yaml.safe_load((folder / f"{part}.yml").read_text())
     made["ai_backend_gateway"]["requests_per_minute"] = 100_000
+    # An engine that a busy machine made late would else be left out for five minutes, for the rest of the measurement.
+    made["ai_backend_gateway"]["breaker"]["cooldown_seconds"] = 5
     # Each connection that a gateway keeps open holds a thread of llama-server; two slots need more than its default.
     made["ai_backend_providers"]["llama_cpp_native"]["environment"] = {"LLAMA_ARG_THREADS_HTTP": "64"}
     made["ai_backend_providers"]["paced"] = {
