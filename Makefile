@@ -13,11 +13,11 @@ export ANSIBLE_NOCOLOR := 1
 export NO_COLOR := 1
 export PY_COLORS := 0
 
-SCENARIO ?= default cluster
+SCENARIO ?= default cluster faults
 UV_COMPILE := uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help venv test unit lint sanity molecule demo demo-clean golden mutation litellm-keys contract contract-proxy bench-cold bench-failover bench-gateway bench-noop bench-render bench-rollback lock docs build clean
+.PHONY: help venv test unit lint sanity molecule demo demo-clean golden mutation litellm-keys contract contract-proxy bench-cold bench-failover bench-gateway bench-noop bench-reload bench-render bench-rollback lock docs build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,6 +96,12 @@ bench-noop: venv ## seconds of a run that changes nothing
 
 bench-render: venv ## seconds from registry to plan
 	python tests/bench/bench_render.py
+
+# RELOADS=3 for a short look; ARGS=--rate=… --streams=…
+bench-reload: venv ## requests lost and latency while a route is changed again and again under load (RELOADS=…)
+	tests/tools/bootstrap images
+	eval "$$(tests/tools/bootstrap env)" && PYTHONPATH=tests/load python tests/bench/bench_reload.py \
+	  $(if $(RELOADS),--reloads=$(RELOADS)) $(ARGS)
 
 bench-rollback: venv ## seconds back to a generation, with the host's network off
 	tests/tools/bootstrap images

@@ -22,7 +22,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 SCENARIO = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"])
 INVENTORY = SCENARIO / "inventory"
 HOSTS = yaml.safe_load((INVENTORY / "hosts.yml").read_text())["all"]
-REGISTRY = PROJECT / "group_vars" / "all"
+REGISTRY = INVENTORY / "group_vars" / "all"
 RECAP = re.compile(r"^(\S+) +: ok=(\d+) +changed=(\d+) +unreachable=(\d+) +failed=(\d+)", re.MULTILINE)
 
 
@@ -41,13 +41,16 @@ class Run:
         return sum(int(found[2]) for found in recap)
 
 
+def command(playbook: str, *arguments: str, extra: dict[str, Any] | None = None) -> list[str]:
+    """What an operator types to run a playbook of this checkout against the scenario's hosts."""
+    words = ["ansible-playbook", "-i", str(INVENTORY), str(PROJECT / "playbooks" / f"{playbook}.yml"), *arguments]
+    return [*words, "-e", json.dumps(extra)] if extra else words
+
+
 def play(playbook: str, *arguments: str, extra: dict[str, Any] | None = None, **environment: str) -> Run:
     """Run a playbook of this checkout against the scenario's hosts; `extra` are extra variables."""
-    command = ["ansible-playbook", "-i", str(INVENTORY), str(PROJECT / "playbooks" / f"{playbook}.yml"), *arguments]
-    if extra:
-        command += ["-e", json.dumps(extra)]
     done = subprocess.run(
-        command,
+        command(playbook, *arguments, extra=extra),
         cwd=PROJECT,
         env={**os.environ, "ANSIBLE_FORCE_COLOR": "0", **environment},
         capture_output=True,
@@ -59,7 +62,7 @@ def play(playbook: str, *arguments: str, extra: dict[str, Any] | None = None, **
 
 
 def registry(part: str) -> dict[str, Any]:
-    """One variable of the registry as it ships, by the name of its file."""
+    """One variable of the scenario's registry, by the name of its file."""
     content: dict[str, Any] = yaml.safe_load((REGISTRY / f"{part}.yml").read_text())[f"ai_backend_{part}"]
     return content
 

@@ -1,0 +1,66 @@
+"""The controller dies in the middle of a change: clients notice nothing, the next run ends as a straight one would."""
+
+import json
+import time
+
+import pytest
+from fleet import play, wait
+from underway import Underway, when
+
+GENERATIONS = "/var/lib/ai-backend/generations"
+# What docker exec started in the container, but for this shell itself: the module that runs there, if any.
+KILL_MODULES = (
+    "for pid in $(pgrep -P 0); do [ $pid = 1 ] || [ $pid = $$ ] || { pkill -KILL -P $pid; kill -KILL $pid; }; done"
+)
+
+
+def newest(machine):
+    """The newest generation's content."""
+    numbers = sorted(int(name.partition(".")[0]) for name in machine.run(f"ls {GENERATIONS}").split())
+    return json.loads(machine.run(f"cat {GENERATIONS}/{numbers[-1]}.json"))
+
+
+def again(world):
+    """The operator's next run, to the same registry. Modules that outlived their controller may hold it up a while."""
+    end = time.monotonic() + 60
+    while True:
+        run = play("deploy", "--tags", "litellm", extra=world.other())
+        if run.code == 0 or "is being changed by" not in " ".join(run.output.split()):
+            break
+        assert time.monotonic() < end, f"the host stays locked: {run.output}"
+        time.sleep(1)
+    assert run.code == 0, run.output
+    world.is_other()
+    assert newest(world.machine)["complete"]
+    settled = play("deploy", "--tags", "litellm", extra=world.same())
+    assert (settled.code, settled.changed) == (0, 0), settled.output
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        pytest.param("lab.ai_backend.litellm : Configure | Make the release", id="before the release"),
+        pytest.param("Verify | Prove litellm", id="while the candidate boots"),
+        pytest.param("Run | Commit litellm", id="proven and not committed"),
+        pytest.param("Retire what the registry no longer names", id="before the generation closes"),
+    ],
+)
+def test_a_killed_controller_costs_nothing(world, unharmed, task):
+    with unharmed():
+        with Underway("deploy", "--tags", "litellm", extra=world.other()) as run:
+            run.until(task)
+            run.kill()
+        again(world)
+
+
+def test_a_controller_killed_between_commit_and_drain_costs_nothing(world, unharmed):
+    """Its module dies with it: nobody is left on the host to watch or drain."""
+    machine = world.machine
+    slot = machine.slot()
+    with unharmed():
+        with Underway("deploy", "--tags", "litellm", extra=world.other()) as run:
+            killing = when(machine, f"! grep -q {slot} /etc/ai-backend/litellm/active-slot", KILL_MODULES)
+            assert killing.wait(120) == 0
+            run.kill()
+        wait(lambda: machine.slot() != slot, 10)
+        again(world)
