@@ -102,7 +102,7 @@ def tidy(layout, keep):
 
 
 def unfinished(layout, number, finish):
-    """The generation this deploy opened, or with `finish` the newest one, where a run died before it was closed; or 0."""
+    """The generation this deploy opened, or with `finish` the newest one, where a run died before its end; or 0."""
     found = read(layout, max(numbers(layout), default=0) if finish else number)
     return found["number"] if found and not found["complete"] else 0
 

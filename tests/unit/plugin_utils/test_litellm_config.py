@@ -180,10 +180,13 @@ def test_the_cache_is_redis_or_nothing(lab: Callable[..., Raw], litellm: Config)
     assert "cache_params" not in settings
 
 
-def test_several_workers_share_cooldowns_in_a_database_of_their_own(lab: Callable[..., Raw], litellm: Config) -> None:
-    assert "redis_host" not in litellm(lab(gateway={"workers": 1}))["router_settings"]
-    settings = litellm(lab(gateway={"workers": 2}))["router_settings"]
-    assert (settings["redis_host"], settings["redis_port"], settings["cache_kwargs"]) == ("127.0.0.1", 6379, {"db": 2})
+def test_workers_and_gateways_of_one_release_share_cooldowns_and_no_other_release_inherits_them(
+    lab: Callable[..., Raw], litellm: Config
+) -> None:
+    settings = litellm(lab())["router_settings"]
+    assert (settings["redis_host"], settings["redis_port"]) == ("127.0.0.1", 6379)
+    assert settings["cache_kwargs"] == {"db": 2, "namespace": "os.environ/AI_BACKEND_RELEASE"}
+    assert "redis_host" not in litellm(lab(cache={"enabled": False}))["router_settings"]
 
 
 def test_extra_comes_last(lab: Callable[..., Raw], litellm: Config) -> None:
