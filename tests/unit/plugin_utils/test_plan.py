@@ -155,7 +155,7 @@ def test_hosts_apart_are_let_in_by_address(lab: Callable[..., Raw], planned: Pla
             "addresses": ["10.0.0.4"],
             "port": 8080,
             "allow": ["10.0.0.1", "10.0.0.2"],
-            "retries": 10,
+            "retries": 0,
         }
     ]
     assert hosts["gw2"]["edge"]["published"] == [
