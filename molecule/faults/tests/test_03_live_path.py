@@ -122,7 +122,7 @@ def test_a_release_that_was_tampered_with_is_no_way_back(world, unharmed):
             run = play("rollback")
             words = " ".join(run.output.split())
             assert run.code != 0
-            assert f"release {release} of litellm is damaged" in words
+            assert f"release {release} of litellm is not what it was when it was made" in words
             assert "nothing was changed" in words
     finally:
         machine.run(f"cat /root/config.yaml > {config}")
