@@ -35,7 +35,7 @@ def test_an_engine_with_a_companion_restarts_and_nobody_notices(gateway, client)
     assert run.code == 0, run.output
     assert engine_pid(gateway) != before
     # Other names have that engine alone.
-    (said,) = re.findall(r"(\S[^\n:]*) pause while", " ".join(run.output.split()).replace("[WARNING]: ", "\n"))
+    (said,) = re.findall(r"WARNING\]: ([^]]*) pause while", " ".join(run.output.split()))
     assert "code_generation" in said
     assert "lab-tiny" not in said
     run = play("reload", extra=two_engines(context_length=1024))
