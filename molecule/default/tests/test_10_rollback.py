@@ -155,7 +155,7 @@ def test_there_and_back_a_client_loses_no_request(bad, good, gateway, client):
         assert "redis: release" in first.stdout.readline()
         second = gateway.host.run("ai-backend-rollback --to %s", str(bad))
         assert second.rc == 1
-        assert "another way back is under way on this host" in second.stderr
+        assert "this host is being changed by" in second.stderr
         rest = first.communicate(timeout=120)[0]
         assert first.returncode == 0, rest
     assert f"(now generation {newest(gateway)['number']})" in rest
