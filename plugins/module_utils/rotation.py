@@ -8,6 +8,7 @@ that run already finish. HAProxy forgets the state when it is reloaded: then the
 
 from __future__ import annotations
 
+from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError
 from ansible_collections.lab.ai_backend.plugins.module_utils.waiting import wait_until
 
 # The one server of a section, as the edge's configuration names it.
@@ -21,7 +22,12 @@ class Rotation:
         self.admin, self.listener = admin, listener
 
     def row(self):
-        return self.admin.server(self.listener, SERVER) if self.listener and self.admin.present else {}
+        """What the edge says of the engine; empty where it does not offer it, or does not answer."""
+        try:
+            return self.admin.server(self.listener, SERVER) if self.listener and self.admin.present else {}
+        except AdminError:
+            # An edge that is down forgets who was out, and must not keep an engine from being mended.
+            return {}
 
     @property
     def known(self):

@@ -96,3 +96,14 @@ def test_a_refusal_of_haproxy_is_told(edge: Edge) -> None:
     edge.refuses = "No such server."
     with pytest.raises(AdminError, match=r"set server fast/local state drain: No such server\."):
         Rotation(edge, "fast").close(patience=0)
+
+
+def test_an_edge_that_is_down_keeps_no_engine_from_being_mended(
+    layout: Layout, systemd: Systemd, edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody_listens(_command: str) -> str:
+        raise AdminError("admin.sock: Connection refused")
+
+    monkeypatch.setattr(edge, "ask", nobody_listens)
+    result = switching.switch(layout, systemd, ENGINE, engine(layout, "two"), rotation=Rotation(edge, "fast"))
+    assert (result["action"], result["open_at_restart"]) == ("restart", 0)
