@@ -28,6 +28,7 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import Admi
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import unit_of
 from ansible_collections.lab.ai_backend.plugins.module_utils.secret_files import SecretError, secret
 from ansible_collections.lab.ai_backend.plugins.module_utils.sockets import peer
+from ansible_collections.lab.ai_backend.plugins.module_utils.workers import Deaths
 
 # Two starts that end at once are a pattern, not bad luck; systemd counts them.
 RESTARTS_TO_GIVE_UP = 2
@@ -228,6 +229,8 @@ def prove(layout, systemd, instance, manifest, timeout, interval=0.25, sleep=tim
     unit_name = unit_of(instance)
     base = systemd.unit(unit_name).restarts
     port = manifest["ports"].get(instance, 0)
+    several = any(probe.get("workers", 1) > 1 for probe in manifest["probes"])
+    deaths = Deaths(layout)
     for probe in manifest["probes"]:
         cause = None
         while True:
@@ -236,6 +239,9 @@ def prove(layout, systemd, instance, manifest, timeout, interval=0.25, sleep=tim
                 raise ProbeError(
                     "%s does not stay up: %s, %d restarts" % (unit_name, unit.describe(), unit.restarts - base)
                 )
+            ended = deaths.count(unit.pid) if several and unit.pid else 0
+            if ended >= RESTARTS_TO_GIVE_UP:
+                raise ProbeError("%s does not stay up: %d of its worker processes ended" % (unit_name, ended))
             try:
                 if not unit.active:
                     raise ProbeError("%s is %s" % (unit_name, unit.describe()))

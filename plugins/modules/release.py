@@ -197,9 +197,9 @@ def main():
         try:
             write(layout, service, release_id, texts)
         except OSError as error:
-            module.fail_json(
-                msg="release %s of %s could not be written: %s. What runs is as it was" % (release_id, service, error)
-            )
+            place = os.path.join(layout.releases, service)
+            message = "release %s of %s could not be written below %s: %s. What runs is as it was"
+            module.fail_json(msg=message % (release_id, service, place, error))
     admin, where = AdminSocket(module.params["admin_socket"]), module.params
     try:
         done = not changed and settled(

@@ -137,7 +137,7 @@ def test_a_full_disk_is_said_and_the_half_made_release_has_no_name(world, unharm
             words = " ".join(run.output.split())
             assert run.code != 0
             assert "Traceback" not in words
-            assert "of litellm could not be written: [Errno 28] No space left on device" in words
+            assert f"of litellm could not be written below {RELEASES}: [Errno 28] No space left on device" in words
             assert "What runs is as it was" in words
             assert machine.run(f"ls -A --ignore=.filled {RELEASES}") == before
     finally:

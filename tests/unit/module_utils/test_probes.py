@@ -228,6 +228,42 @@ def test_a_unit_that_keeps_dying_ends_the_wait_at_once(layout: Layout, port: int
         probes.prove(layout, Systemd(run=dying), "a", manifest, timeout=60, sleep=lambda seconds: None)
 
 
+def process(layout: Layout, pid: int, state: str, *children: int) -> None:
+    """A process as /proc shows it."""
+    write_atomic(layout.path(f"proc/{pid}/task/{pid}/children"), " ".join(map(str, children)))
+    write_atomic(layout.path(f"proc/{pid}/stat"), f"{pid} (python (x) 3) {state} 1 2 3")
+
+
+@pytest.mark.parametrize(
+    ("workers", "states", "refusal"),
+    [
+        (2, "ZS", "no good answer within"),
+        (2, "ZZ", "does not stay up: 2 of its worker processes ended"),
+        (2, "Z ", "does not stay up: 2 of its worker processes ended"),
+        # One worker has no parent that outlives it; what its children are is its own affair.
+        (1, "ZZ", "no good answer within"),
+    ],
+)
+def test_workers_that_die_below_a_parent_that_lives_end_the_wait(
+    layout: Layout, systemd: Systemd, systemctl: FakeSystemctl, port: int, workers: int, states: str, refusal: str
+) -> None:
+    systemctl.active[unit_of("a")] = 7
+    process(layout, 7, "S", 8, 9)
+    process(layout, 8, "S")
+    process(layout, 9, "S")
+
+    def time_goes_by(_seconds: float) -> None:
+        process(layout, 7, "S", *[pid for pid, state in zip((8, 9), states, strict=True) if state != " "])
+        for pid, state in zip((8, 9), states, strict=True):
+            process(layout, pid, state)
+
+    asked = {"kind": "workers", "path": "/v1/chat/completions", "models": ["a"], "workers": workers}
+    Engine.answers["/v1/models"] = (503, "")
+    manifest = {"ports": {"a": port}, "probes": [LIST, asked]}
+    with pytest.raises(probes.ProbeError, match=refusal):
+        probes.prove(layout, systemd, "a", manifest, timeout=0.2, sleep=time_goes_by)
+
+
 def test_the_deadline_ends_the_wait_with_the_last_reason(
     layout: Layout, port: int, systemd: Systemd, systemctl: FakeSystemctl
 ) -> None:
