@@ -48,14 +48,17 @@ class Gateway:
     key: str
 
 
-def registry() -> dict[str, Any]:
-    """The registry that ships, with the engine of this bench and room for its requests."""
+def registry(workers: str) -> dict[str, Any]:
+    """The registry that ships, with the engine of this bench, room for its requests, and so many workers if named."""
     folder = ROOT / "group_vars" / "all"
     providers = yaml.safe_load((folder / "providers.yml").read_text())["ai_backend_providers"]
     gateway = yaml.safe_load((folder / "gateway.yml").read_text())["ai_backend_gateway"]
     base = f"http://{MACHINE}:{ENGINE_PORT}/v1"
     providers[MODEL] = {"type": "openai_compatible", "managed": False, "base_url": base, "models": [MODEL]}
-    return {"ai_backend_providers": providers, "ai_backend_gateway": gateway | {"requests_per_minute": 1_000_000}}
+    gateway["requests_per_minute"] = 1_000_000
+    if workers:
+        gateway["workers"] = workers if workers == "auto" else int(workers)
+    return {"ai_backend_providers": providers, "ai_backend_gateway": gateway}
 
 
 @contextmanager
@@ -155,9 +158,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--turns", type=int, default=3, help="turns of each (default 3)")
     parser.add_argument("--seconds", type=float, default=10, help="seconds of one measurement (default 10)")
+    parser.add_argument("--workers", default="", help="workers of ours: a number or auto (default: as shipped)")
     arguments = parser.parse_args()
     with empty_host() as secrets, engine():
-        play("playbooks/deploy.yml", "-e", json.dumps(registry()))
+        play("playbooks/deploy.yml", "-e", json.dumps(registry(arguments.workers)))
         ours = Gateway("ours", 4000, (secrets / "LITELLM_MASTER_KEY").read_text().strip())
         stock = start_stock()
         for gateway in (stock, ours):

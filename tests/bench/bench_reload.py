@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import json
 import statistics
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -87,6 +88,7 @@ def reload(route: str, key: str) -> tuple[float, float]:
     watcher.join(60)
     if not watcher.at:
         raise SystemExit(f"the route {route} was never answered")
+    print(f"{route}: served after {watcher.at - begin:.1f} s, ended after {wall:.1f} s", file=sys.stderr, flush=True)
     return watcher.at - begin, wall
 
 
