@@ -50,13 +50,23 @@ def write(layout, texts):
         write_atomic(os.path.join(layout.secrets, name), text, mode=0o600)
 
 
+def values(text):
+    """{name: value} of a file's text: `NAME="value"` or, in Redis's form, `name "value"`."""
+    found = (re.fullmatch(r"(\w+)[= ](.*)", line) for line in text.splitlines())
+    return {pair[1]: pair[2].strip('"') for pair in found if pair}
+
+
+def started_with(file_name, text, environment):
+    """Whether a process was started with what the file says: systemd puts the lines of an *.env file there."""
+    return file_name.endswith(".env") and all(environment.get(name) == value for name, value in values(text).items())
+
+
 def secret(layout, key):
-    """A value of a secret file: `NAME="value"` or, in Redis's form, `name "value"`. Raises SecretError."""
+    """A value of a secret file. Raises SecretError where file or name is missing."""
     text = read_text(os.path.join(layout.secrets, key["file"]))
     if text is None:
         raise SecretError("secret file %s isn't there" % key["file"])
-    for line in text.splitlines():
-        found = re.fullmatch(r"(\w+)[= ](.*)", line)
-        if found and found[1] == key["name"]:
-            return found[2].strip('"')
-    raise SecretError("secret file %s has no %s" % (key["file"], key["name"]))
+    found = values(text)
+    if key["name"] not in found:
+        raise SecretError("secret file %s has no %s" % (key["file"], key["name"]))
+    return found[key["name"]]

@@ -19,6 +19,7 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.layout import (
     unit_of,
     write_atomic,
 )
+from ansible_collections.lab.ai_backend.plugins.module_utils.secret_files import started_with
 from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import process_environment
 
 
@@ -37,14 +38,14 @@ def release_files(layout, service, release_id):
 
 
 def secrets_newer(layout, manifest, unit):
-    """Names of the secret files written after the unit's process was started."""
+    """Names of the secret files written after the unit's process was started, unless it has just these values."""
     newer = []
     for name in manifest["secrets"]:
-        try:
-            if os.stat(os.path.join(layout.secrets, name)).st_mtime > unit.started:
-                newer.append(name)
-        except FileNotFoundError:
-            continue
+        path = os.path.join(layout.secrets, name)
+        text = read_text(path)
+        written = text is not None and os.stat(path).st_mtime > unit.started
+        if written and not started_with(name, text, process_environment(unit.pid)):
+            newer.append(name)
     return newer
 
 

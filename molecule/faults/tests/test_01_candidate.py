@@ -48,7 +48,9 @@ def test_a_straight_change_under_load_loses_nothing(world, unharmed):
         pytest.param("$ a broken: [", ["does not stay up", "config.yaml"], id="is no yaml"),
         pytest.param("s/model_name: lab-tiny/model_name: tiny/", ["does not list lab-tiny"], id="lacks a model"),
         # The journal says why: the candidate's own breaker soon answers in the engine's place.
-        pytest.param("s#:8080/v1#:8079/v1#", ["model code_generation answered", "8079"], id="gives no answer"),
+        pytest.param(
+            "s#:8080/v1#:8079/v1#", ["model code_generation answered 500", "Connection error"], id="gives no answer"
+        ),
     ],
 )
 def test_a_candidate_whose_configuration_was_damaged_never_serves(world, unharmed, edit, causes):

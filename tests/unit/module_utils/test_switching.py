@@ -69,6 +69,26 @@ def test_whatever_differs_is_mended(
     assert not switching.switch(layout, systemd, "redis", release_id)["changed"]
 
 
+@pytest.mark.parametrize(("given", "restarts"), [("right", False), ("older", True), (None, True)])
+def test_a_key_written_again_restarts_nobody_who_has_it(
+    layout: Layout,
+    systemd: Systemd,
+    systemctl: FakeSystemctl,
+    monkeypatch: pytest.MonkeyPatch,
+    given: str | None,
+    restarts: bool,
+) -> None:
+    """A wrong key, taken back before its engine saw it, may not cost the minutes of loading a model."""
+    release_id = made(layout, manifest("llama-cpp", secrets=["llama-cpp.env"]))
+    switching.switch(layout, systemd, "llama-cpp", release_id)
+    environment = {"AI_BACKEND_RELEASE": release_id, **({"LLAMA_API_KEY": given} if given else {})}
+    monkeypatch.setattr(switching, "process_environment", lambda pid: environment)
+    systemctl.clock = 0
+    write_atomic(os.path.join(layout.secrets, "llama-cpp.env"), 'LLAMA_API_KEY="right"\n', 0o600)
+    result = switching.switch(layout, systemd, "llama-cpp", release_id)
+    assert (result["changed"], result["action"]) == (restarts, "restart" if restarts else "")
+
+
 def test_check_mode_says_the_same_and_touches_nothing(
     layout: Layout, systemd: Systemd, systemctl: FakeSystemctl
 ) -> None:
