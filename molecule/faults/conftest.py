@@ -114,6 +114,7 @@ def traffic(client: Client, paced: None) -> Iterator[Traffic]:
 def world(gateway: Machine, traffic: Traffic) -> World:
     """The host after straight runs to both registries."""
     made = World(gateway, traffic)
+    made.mend()
     made.trees[False] = standing(gateway)
     for more in (True, False):
         made.straight()

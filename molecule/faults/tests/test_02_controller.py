@@ -9,7 +9,12 @@ from underway import Underway, when
 
 GENERATIONS = "/var/lib/ai-backend/generations"
 # What docker exec started in the container, but for this shell itself: the module that runs there, if any.
-KILL_MODULES = "for pid in $(pgrep -P 0); do [ $pid = 1 ] || [ $pid = $$ ] || { pkill -KILL -P $pid; kill -KILL $pid; }; done 2> /dev/null; true"
+KILL_MODULES = """
+for pid in $(pgrep -P 0); do
+  [ $pid = 1 ] || [ $pid = $$ ] || { pkill -KILL -P $pid; kill -KILL $pid; }
+done 2> /dev/null
+true
+"""
 
 
 def newest(machine):
