@@ -72,6 +72,7 @@ litellm-keys: venv ## record anew which keys of its config the locked LiteLLM re
 
 contract: venv ## what explain says against the real LiteLLM (ARGS=--cases=… --seed=…)
 	"$$(python tests/tools/litellm_venv.py)" tests/contract/record_keys.py | diff - plugins/plugin_utils/litellm_keys.py
+	"$$(python tests/tools/litellm_venv.py)" tests/contract/hook.py
 	python tests/contract/contract.py --python "$$(python tests/tools/litellm_venv.py)" \
 	  $(if $(CASES),--cases=$(CASES)) $(ARGS)
 

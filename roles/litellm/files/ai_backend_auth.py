@@ -6,10 +6,18 @@ Without a hook LiteLLM answers a wrong key with 400 "No connected db." instead o
 
 import hashlib
 import hmac
+import importlib.util
 import os
+import sys
 
 from fastapi import HTTPException, Request
 from litellm.proxy._types import LitellmUserRoles, UserAPIKeyAuth
+
+# LiteLLM imports its tracing anew for every request; without OpenTelemetry's SDK that fails each time, after it has
+# read and run code. None makes it fail at once.
+TRACING = "litellm.integrations.otel.logger"
+if importlib.util.find_spec("opentelemetry.sdk") is None:
+    sys.modules.setdefault(TRACING, None)
 
 
 async def authenticate(request: Request, api_key: str | None) -> UserAPIKeyAuth:
