@@ -42,6 +42,21 @@ def test_a_straight_change_under_load_loses_nothing(world, unharmed):
         world.straight()
 
 
+def test_a_candidate_stands_back_until_it_serves(world, unharmed):
+    """Its threads are nice while it boots; none of them is once clients depend on it."""
+    machine = world.machine
+    nice = "ps -L -o ni= -p $(systemctl show -p MainPID --value ai-backend-litellm@{}.service)"
+    candidate = other_slot(machine)
+    with unharmed(), Underway("deploy", "--tags", "litellm", extra=world.other()) as run:
+        run.until("Verify | Prove litellm")
+        assert set(machine.run(nice.format(candidate)).split()) == {"10"}
+        done = run.finish()
+        assert done.code == 0, done.output
+        world.is_other()
+    assert machine.slot() == candidate
+    assert set(machine.run(nice.format(candidate)).split()) == {"0"}
+
+
 @pytest.mark.parametrize(
     ("edit", "causes"),
     [
