@@ -21,9 +21,10 @@ MACHINE = "198.18.42.1"
 CONTAINER = "lab-ai-backend-bench-gpu1"
 
 
-def play(path: str, *arguments: str, **environment: str) -> str:
-    """Run a playbook against the bench's inventory. Its failure ends the program with its output."""
-    command = [str(pathlib.Path(sys.executable).with_name("ansible-playbook")), "-i", str(INVENTORY), path, *arguments]
+def play(path: str, *arguments: str, nice: int = 0, **environment: str) -> str:
+    """Run a playbook against the bench's inventory, as nice as that. Its failure ends the program with its output."""
+    command = ["nice", f"-n{nice}", str(pathlib.Path(sys.executable).with_name("ansible-playbook"))]
+    command += ["-i", str(INVENTORY), path, *arguments]
     done = subprocess.run(
         command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False
     )

@@ -84,7 +84,8 @@ def test_a_key_written_again_restarts_nobody_who_has_it(
     environment = {"AI_BACKEND_RELEASE": release_id, **({"LLAMA_API_KEY": given} if given else {})}
     monkeypatch.setattr(switching, "process_environment", lambda pid: environment)
     systemctl.clock = 0
-    write_atomic(os.path.join(layout.secrets, "llama-cpp.env"), 'LLAMA_API_KEY="right"\n', 0o600)
+    text = 'LLAMA_API_KEY="right"\n'  # pragma: allowlist secret
+    write_atomic(os.path.join(layout.secrets, "llama-cpp.env"), text, 0o600)
     result = switching.switch(layout, systemd, "llama-cpp", release_id)
     assert (result["changed"], result["action"]) == (restarts, "restart" if restarts else "")
 
