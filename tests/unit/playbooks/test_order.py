@@ -10,14 +10,14 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-CARDS = [f"gpu{number}" for number in range(12, 0, -1)]
+CARDS = [f"gpu{number}" for number in range(30, 0, -1)]
 INVENTORY = f"""
 all:
   vars: {{ansible_connection: local, ansible_python_interpreter: {sys.executable}}}
   hosts: {{{", ".join(f"{name}: {{ai_backend_address: 10.0.0.{name[3:]}}}" for name in CARDS)}}}
   children:
-    gateway: {{hosts: {{gpu12: }}}}
-    redis: {{hosts: {{gpu12: }}}}
+    gateway: {{hosts: {{gpu30: }}}}
+    redis: {{hosts: {{gpu30: }}}}
     llama_cpp: {{hosts: {{{", ".join(f"{name}: " for name in CARDS)}}}}}
 """
 REGISTRY = """\
@@ -50,7 +50,7 @@ def test_hosts_are_taken_in_the_order_of_the_inventory_however_fast_each_answers
     (tmp_path / "play.yml").write_text(PLAY)
     environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections")}
     environment.pop("ANSIBLE_CONFIG", None)
-    command = [str(pathlib.Path(sys.executable).with_name("ansible-playbook")), "-i", "hosts.yml", "-f", "12"]
+    command = [str(pathlib.Path(sys.executable).with_name("ansible-playbook")), "-i", "hosts.yml", "-f", "30"]
     done = subprocess.run(
         [*command, "play.yml"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
