@@ -87,9 +87,9 @@ bench-failover: venv ## what clients notice of a dead engine
 	tests/tools/bootstrap images
 	eval "$$(tests/tools/bootstrap env)" && python tests/bench/bench_failover.py
 
-bench-gateway: venv ## answers a second beside a stock LiteLLM, and memory
+bench-gateway: venv ## answers a second beside a stock LiteLLM, and memory (ARGS=--workers=2)
 	tests/tools/bootstrap images
-	eval "$$(tests/tools/bootstrap env)" && python tests/bench/bench_gateway.py
+	eval "$$(tests/tools/bootstrap env)" && python tests/bench/bench_gateway.py $(ARGS)
 
 bench-noop: venv ## seconds of a run that changes nothing
 	tests/tools/bootstrap images
