@@ -31,7 +31,7 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.probes import Probe
 from ansible_collections.lab.ai_backend.plugins.module_utils.releases import current_texts
 from ansible_collections.lab.ai_backend.plugins.module_utils.restorable import damage
 from ansible_collections.lab.ai_backend.plugins.module_utils.rotation import Rotation
-from ansible_collections.lab.ai_backend.plugins.module_utils.slots import SlotError, promote
+from ansible_collections.lab.ai_backend.plugins.module_utils.slots import SlotError, cut_words, promote
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching import (
     SwitchError,
     differences,
@@ -208,10 +208,12 @@ class Restore:
         manner=None,
         who=None,
         instead_of="",
+        warn=None,
     ):
         self.layout, self.systemd, self.admin = layout, systemd, admin
         self.timeout, self.drain_seconds, self.say = timeout, drain_seconds, say
         self.manner, self.who, self.instead_of = manner, who, instead_of
+        self.warn = warn or say
 
     def plan(self, number, services=()):
         """(content, wanted, instances that go, reasons by name). Raises RestoreError with all that is in the way."""
@@ -353,7 +355,7 @@ class Restore:
         try:
             prove(self.layout, self.systemd, made["instance"], one.manifest, self.timeout)
             if made["candidate"]:
-                promote(
+                done = promote(
                     self.layout,
                     self.systemd,
                     self.admin,
@@ -364,6 +366,8 @@ class Restore:
                     new,
                     registry,
                 )
+                if done["open_at_stop"]:
+                    self.warn(cut_words(done["open_at_stop"], self.drain_seconds))
         except FAILURES:
             if made["candidate"] and active_slot(self.layout, one.service) != made["slot"]:
                 take_back(self.layout, self.systemd, made["instance"])

@@ -71,6 +71,18 @@ def drain(layout, systemd, admin, service, slot, patience):
     return int(row.get("scur") or 0)
 
 
+def cut_words(count, seconds):
+    """What the operator is told of answers that a drain did not outwait."""
+    return "%d answers of the slot before were still open after %d s, and were cut" % (count, seconds)
+
+
+def leave(systemd, unit):
+    """Stop a slot that was drained. One whose last answers systemd had to cut has done nothing wrong."""
+    systemd.call("stop", unit)
+    if systemd.unit(unit).failed:
+        systemd.call("reset-failed", unit)
+
+
 def follow(layout, admin, service):
     """Mend a running HAProxy whose map differs from the file. Returns the reason, or an empty string."""
     slot = active_slot(layout, service)
@@ -122,5 +134,5 @@ def promote(layout, systemd, admin, service, slots, slot, drain_seconds, generat
         if other == slot or systemd.unit(unit_of("%s@%s" % (service, other))).stopped:
             continue
         cut += drain(layout, systemd, admin, service, other, drain_seconds)
-        systemd.call("stop", unit_of("%s@%s" % (service, other)))
+        leave(systemd, unit_of("%s@%s" % (service, other)))
     return {"changed": previous != slot, "previous": previous, "slot": slot, "open_at_stop": cut}

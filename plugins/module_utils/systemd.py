@@ -57,6 +57,10 @@ class Unit:
         return self.properties.get("ActiveState", "inactive") in ("inactive", "failed")
 
     @property
+    def failed(self):
+        return self.properties.get("ActiveState") == "failed"
+
+    @property
     def enabled(self):
         return self.properties.get("UnitFileState") == "enabled"
 

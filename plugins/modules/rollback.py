@@ -159,6 +159,7 @@ def main():
         manner=Manner(params["strategy"]),
         who=params["run"],
         instead_of=params["instead_of"],
+        warn=module.warn,
     )
     try:
         result = restore.run(

@@ -80,7 +80,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError, AdminSocket
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
-from ansible_collections.lab.ai_backend.plugins.module_utils.slots import SlotError, promote
+from ansible_collections.lab.ai_backend.plugins.module_utils.slots import SlotError, cut_words, promote
 from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd, SystemdError
 
 ARGUMENTS = {
@@ -115,6 +115,8 @@ def main():
         )
     except (SlotError, AdminError, SystemdError, OSError) as error:
         module.fail_json(msg=str(error))
+    if result["open_at_stop"]:
+        module.warn(cut_words(result["open_at_stop"], params["drain_seconds"]))
     module.exit_json(**result)
 
 

@@ -19,6 +19,8 @@ PACE = 0.4
 MODEL = "lab-paced"
 # A model that is listed and gives no answer.
 BROKEN = "lab-broken"
+# A model whose streams outlast every drain of a test.
+ENDLESS = "lab-endless"
 
 
 def body_of(kind: str, part: dict[str, Any], finish: str | None) -> bytes:
@@ -39,11 +41,11 @@ async def read_request(reader: asyncio.StreamReader) -> tuple[str, dict[str, Any
     return lines[0].split()[1], json.loads(text) if text else {}
 
 
-async def stream(writer: asyncio.StreamWriter) -> None:
-    """Chunks at their pace, then [DONE]."""
+async def stream(writer: asyncio.StreamWriter, chunks: int) -> None:
+    """So many chunks at their pace, then [DONE]."""
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
-    for number in range(CHUNKS):
-        finish = "stop" if number == CHUNKS - 1 else None
+    for number in range(chunks):
+        finish = "stop" if number == chunks - 1 else None
         delta = {"delta": {"role": "assistant", "content": f"{number} "}}
         writer.write(b"data: " + body_of("chat.completion.chunk", delta, finish) + b"\n\n")
         await writer.drain()
@@ -58,11 +60,11 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         if body.get("model") == BROKEN:
             writer.write(b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
         elif body.get("stream"):
-            await stream(writer)
+            await stream(writer, CHUNKS * 100 if body["model"] == ENDLESS else CHUNKS)
         else:
             answer = {"message": {"role": "assistant", "content": "paced"}}
             text = (
-                json.dumps({"object": "list", "data": [{"id": name} for name in (MODEL, BROKEN)]}).encode()
+                json.dumps({"object": "list", "data": [{"id": name} for name in (MODEL, BROKEN, ENDLESS)]}).encode()
                 if path.endswith("/models")
                 else body_of("chat.completion", answer, "stop")
             )

@@ -14,6 +14,9 @@ class FakeSystemctl:
         self.enabled: set[str] = set()
         self.calls: list[str] = []
         self.broken: set[str] = set()
+        # Units that systemd has to kill when it stops them, and those it killed.
+        self.stuck: set[str] = set()
+        self.failed: set[str] = set()
         self.clock = 1_000_000
         self.next_pid = 100
 
@@ -35,6 +38,9 @@ class FakeSystemctl:
             self.active[unit] = self.next_pid
         elif verb == "stop":
             self.active.pop(unit, None)
+            self.failed |= {unit} & self.stuck
+        elif verb == "reset-failed":
+            self.failed.discard(unit)
         elif verb == "enable":
             self.enabled.add(unit)
         elif verb == "disable":
@@ -45,7 +51,7 @@ class FakeSystemctl:
         """The properties of one unit."""
         pid = self.active.get(unit, 0)
         properties = {
-            "ActiveState": "active" if pid else "inactive",
+            "ActiveState": "active" if pid else "failed" if unit in self.failed else "inactive",
             "SubState": "running" if pid else "dead",
             "MainPID": pid,
             "NRestarts": 0,
