@@ -1,7 +1,9 @@
 """The gateway here, the engine there."""
 
+import contextlib
 import copy
 import json
+import threading
 
 from fleet import play, registry, wait
 
@@ -58,7 +60,7 @@ def test_a_limit_to_one_host_changes_nothing_there():
 def test_the_live_checks_find_nothing_and_ask_the_other_host_as_the_gateway_does(machines):
     run = play("validate", "--tags", "live")
     assert run.code == 0, run.output
-    assert "nothing is wrong on gateway1, gpu1" in run.output
+    assert "nothing is wrong on gpu1, gateway1" in run.output
     machines["gpu1"].run("systemctl stop ai-backend-edge.service")
     try:
         run = play("validate", "--tags", "live")
@@ -96,6 +98,33 @@ def running(machines):
     return gateway.release(f"litellm@{gateway.slot()}"), machines["gpu1"].release("llama-cpp@llama_cpp_native")
 
 
+# A second engine of ours on the engine's host.
+SECOND = {
+    "type": "llama_cpp",
+    "hosts": "llama_cpp",
+    "base_url": "http://127.0.0.1:8085",
+    "models": [{"name": "second-tiny", "source": "tiny"}],
+}
+
+
+@contextlib.contextmanager
+def asking(client, model):
+    """Ask something new of a model five times a second meanwhile; the list gets each answer's status."""
+    over, statuses = threading.Event(), []
+
+    def ask():
+        while not over.wait(0.2):
+            statuses.append(client.ask(model, text=str(len(statuses))).status_code)
+
+    user = threading.Thread(target=ask)
+    user.start()
+    try:
+        yield statuses
+    finally:
+        over.set()
+        user.join()
+
+
 def test_a_fleet_goes_back_as_one_generation(client, machines):
     """The first change touches the gateway's host alone, the second both: the hosts' numbers are not the same."""
     first, (begin, _content) = running(machines), newest(machines["gateway1"])
@@ -106,11 +135,17 @@ def test_a_fleet_goes_back_as_one_generation(client, machines):
     assert newest(machines["gpu1"])[0] == begin
     changed["ai_backend_providers"] = copy.deepcopy(registry("providers"))
     changed["ai_backend_providers"]["llama_cpp_native"]["models"][0]["context_length"] = 1024
+    changed["ai_backend_providers"]["second"] = SECOND
     assert play("deploy", extra=changed).code == 0
     assert running(machines)[1] != first[1]
+    assert client.answers(model="second-tiny")
 
-    back = play("rollback")
+    # Its engine goes, on a host that comes first: but not before the gateway has stopped to name it.
+    with asking(client, "second-tiny") as statuses:
+        back = play("rollback")
     assert back.code == 0, back.output
+    assert set(statuses) == {200, 400}, statuses
+    assert statuses == sorted(statuses)
     assert running(machines) == second
     for name in ("gateway1", "gpu1"):
         number, content = newest(machines[name])
