@@ -16,6 +16,7 @@ from fleet import Client, Machine, Run, play, registry, wait
 from traffic import Traffic, paced_engine, steady_traffic
 
 OUTAGES = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "outages.json"
+GENERATIONS = "/var/lib/ai-backend/generations"
 # Everything that services run from, with the active slot's colour left out: link, release, drop-in and units.
 STANDING = """
 cd /opt/ai-backend/instances
@@ -84,6 +85,13 @@ class World:
         """Fail unless the host is exactly what a straight run to its registry makes, with one slot running."""
         wait(lambda: serving(self.machine) == [f"ai-backend-litellm@{self.machine.slot()}.service"], 30)
         assert standing(self.machine) == self.trees[self.more]
+
+    def newest(self) -> dict[str, Any]:
+        """The newest generation's content."""
+        names = self.machine.run(f"ls {GENERATIONS}").split()
+        number = max(int(name.partition(".")[0]) for name in names)
+        content: dict[str, Any] = json.loads(self.machine.run(f"cat {GENERATIONS}/{number}.json"))
+        return content
 
     def lost_nothing(self) -> None:
         """Fail when a client lost a request or a stream since the last report, or asked too little to say so."""

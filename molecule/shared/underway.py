@@ -7,7 +7,8 @@ import os
 import pathlib
 import signal
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
 
@@ -15,6 +16,14 @@ from fleet import PROJECT, Machine, Run, command
 
 # Polls twenty times a second until a shell condition holds, then acts; fails after two minutes.
 WHEN = "n=0; until {condition}; do n=$((n + 1)); [ $n -lt 2400 ] || exit 1; sleep 0.05; done; {action}"
+
+# What docker exec started in the container, but for this shell itself: the module that runs there, if any.
+KILL_MODULES = """
+for pid in $(pgrep -P 0); do
+  [ $pid = 1 ] || [ $pid = $$ ] || { pkill -KILL -P $pid; kill -KILL $pid; }
+done 2> /dev/null
+true
+"""
 
 
 class Underway:
@@ -63,6 +72,15 @@ class Underway:
         rest, _nothing = self.process.communicate(timeout=seconds)
         self.output += rest
         return Run(self.process.returncode, self.output)
+
+
+def unlocked(attempt: Callable[[], Run]) -> Run:
+    """The first run that is not refused because the host is taken: a module may outlive its controller a while."""
+    end = time.monotonic() + 60
+    while "is being changed by" in " ".join((run := attempt()).output.split()):
+        assert time.monotonic() < end, f"the host stays locked: {run.output}"
+        time.sleep(1)
+    return run
 
 
 def descendants(pid: int) -> Iterator[int]:

@@ -94,8 +94,11 @@ def snapshot(layout, run=run_command):
     return {"instances": instances, "slots": slots}
 
 
-def record(layout, number, registry="", complete=False, summary=(), restores=0, run=run_command):
-    """Write generation `number` from what stands on this host now. `restores` is the generation it brought back."""
+def record(layout, number, registry="", complete=False, summary=(), restores=None, run=run_command):
+    """Write generation `number` from what stands on this host now.
+
+    `restores` is the generation it brought back, 0 for none, None for what was written before.
+    """
     before = read(layout, number) or {}
     content = {
         "schema": SCHEMA,
@@ -106,8 +109,9 @@ def record(layout, number, registry="", complete=False, summary=(), restores=0, 
         "summary": list(before.get("summary", []))
         + [line for line in summary if line not in before.get("summary", [])],
     }
-    if restores or before.get("restores"):
-        content["restores"] = restores or before["restores"]
+    restores = before.get("restores") if restores is None else restores
+    if restores:
+        content["restores"] = restores
     content.update(snapshot(layout, run))
     write_atomic(path_of(layout, number), json.dumps(content, indent=2, sort_keys=True) + "\n")
     return content

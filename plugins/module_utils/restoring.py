@@ -249,34 +249,37 @@ class Restore:
         """An engine at its edge; the name behind the `@` is its provider's, and the edge's section has it too."""
         return Rotation(self.admin, "" if one.slots else one.name.partition("@")[2])
 
-    def run(self, number, services=(), check=False, generation=0, close=True):
+    def run(self, number, services=(), check=False, generation=0, part="all"):
         """Bring the host back. Returns the module's result; raises RestoreError saying what stands.
 
-        `generation` is the number that this way back gets, the same on all hosts of a fleet. With close=False it stays
-        open, and what goes stays, for a second call that brings back the rest.
+        `generation` is the number that this way back gets, the same on all hosts of a fleet. `part` is what this call
+        does of it: "before" what a gateway asks, "gateway", or "all" that is not back yet, which also takes away what
+        was not there and closes the generation.
         """
         if check or not self.who:
-            return self._run(number, services, check, generation, close)
+            return self._run(number, services, check, generation, part)
         holder = take(self.layout, self.who, self.instead_of)
         if holder:
             raise RestoreError(refusal("this host", holder))
         over = True
         try:
-            result = self._run(number, services, False, generation, close)
-            over = close
+            result = self._run(number, services, False, generation, part)
+            over = part == "all"
             return result
         finally:
             if over:
                 give_back(self.layout, self.who)
 
-    def _run(self, number, services, check, generation, close):
+    def _run(self, number, services, check, generation, part):
         content, wanted, gone, reasons = self.plan(number, services)
         later = [one for one in wanted if only_takes_away(self.layout, one)]
-        wanted = [one for one in wanted if one not in later] + (later if close else [])
+        first = [one for one in wanted if one not in later]
+        close = part == "all"
+        wanted = first + later if close else [one for one in first if bool(one.slots) == (part == "gateway")]
         reasons = {name: found for name, found in reasons.items() if name in {one.name for one in wanted}}
         gone = gone if close else []
         new = generation or max(numbers(self.layout), default=0) + 1
-        begun = read(self.layout, new)
+        begun = read(self.layout, max(numbers(self.layout), default=0))
         result = {
             "changed": bool(reasons or gone or (close and begun and not begun["complete"])),
             "restored": content["number"],
@@ -296,10 +299,9 @@ class Restore:
 
     def _apply(self, result, content, wanted, gone, new, close, services):
         registry = content.get("registry", "")
-        summary, restores = ["restored generation %d" % content["number"]], content["number"]
-        if services:
-            # The host then stands where no generation stood: the way back from here is the generation before.
-            summary, restores = ["restored %s of generation %d" % (", ".join(services), content["number"])], 0
+        named = "%s of " % ", ".join(services) if services else ""
+        summary, restores = ["restored %sgeneration %d" % (named, content["number"])], content["number"]
+        # Until it is closed: a way back that is cut off here is tried again, whatever it was to bring back.
         record(self.layout, new, registry, summary=summary, restores=restores, run=self.systemd.run)
         done = []
         for one in wanted:
@@ -323,7 +325,8 @@ class Restore:
             registry,
             complete=close,
             summary=summary,
-            restores=restores,
+            # With some services only the host stands where no generation stood: the way back is the generation before.
+            restores=0 if close and services else restores,
             run=self.systemd.run,
         )
         result["generation"] = new

@@ -42,10 +42,14 @@ options:
     description: The number that this way back gets, the same on all hosts of a fleet; 0 takes the host's next one.
     type: int
     default: 0
-  close:
-    description: Whether this is the last call of a way back, which takes away what goes and closes its generation.
-    type: bool
-    default: true
+  part:
+    description:
+      - What this call does of a way back that several hosts make together.
+      - V(before) brings back what a gateway asks, V(gateway) the gateway, and V(all) whatever is not back yet.
+      - That last call also takes away what was not there and closes the generation.
+    type: str
+    choices: [before, gateway, all]
+    default: all
   run:
     description: The run that takes the host for itself, as P(lab.ai_backend.this_run#lookup) gives it; empty for none.
     type: dict
@@ -135,7 +139,7 @@ ARGUMENTS = {
     "number": {"type": "int", "default": 0},
     "services": {"type": "list", "elements": "str", "default": []},
     "generation": {"type": "int", "default": 0},
-    "close": {"type": "bool", "default": True},
+    "part": {"type": "str", "choices": ["before", "gateway", "all"], "default": "all"},
     "run": {"type": "dict", "default": {}},
     "instead_of": {"type": "str", "default": ""},
     "strategy": {"type": "str", "choices": ["beside", "restart"], "default": "beside"},
@@ -163,7 +167,7 @@ def main():
     )
     try:
         result = restore.run(
-            params["number"], params["services"], module.check_mode, params["generation"], params["close"]
+            params["number"], params["services"], module.check_mode, params["generation"], params["part"]
         )
     except RestoreError as error:
         journal = systemd.journal(unit_of(error.instance)) if error.instance else []

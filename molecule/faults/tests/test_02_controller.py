@@ -1,43 +1,16 @@
 """The controller dies in the middle of a change: clients notice nothing, the next run ends as a straight one would."""
 
-import json
-import time
-
 import pytest
 from fleet import play, wait
-from underway import Underway, when
-
-GENERATIONS = "/var/lib/ai-backend/generations"
-# What docker exec started in the container, but for this shell itself: the module that runs there, if any.
-KILL_MODULES = """
-for pid in $(pgrep -P 0); do
-  [ $pid = 1 ] || [ $pid = $$ ] || { pkill -KILL -P $pid; kill -KILL $pid; }
-done 2> /dev/null
-true
-"""
-
-
-def newest(machine):
-    """The newest generation's content."""
-    numbers = sorted(int(name.partition(".")[0]) for name in machine.run(f"ls {GENERATIONS}").split())
-    return json.loads(machine.run(f"cat {GENERATIONS}/{numbers[-1]}.json"))
+from underway import KILL_MODULES, Underway, unlocked, when
 
 
 def again(world):
-    """The operator's next run, of everything: one of some tags alone closes no generation that it did not open.
-
-    Modules that outlived their controller may hold it up a while.
-    """
-    end = time.monotonic() + 60
-    while True:
-        run = play("deploy", extra=world.other())
-        if run.code == 0 or "is being changed by" not in " ".join(run.output.split()):
-            break
-        assert time.monotonic() < end, f"the host stays locked: {run.output}"
-        time.sleep(1)
+    """The operator's next run, of everything: one of some tags alone closes no generation that it did not open."""
+    run = unlocked(lambda: play("deploy", extra=world.other()))
     assert run.code == 0, run.output
     world.is_other()
-    assert newest(world.machine)["complete"]
+    assert world.newest()["complete"]
     settled = play("deploy", extra=world.same())
     assert (settled.code, settled.changed) == (0, 0), settled.output
 

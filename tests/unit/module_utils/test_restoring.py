@@ -179,11 +179,12 @@ def test_a_host_without_the_named_service_stays_as_it_is(host: Host) -> None:
     assert restoring.unknown_services(rows(host), ["llama-cpp", "redis", "litellm"]) == ["llama-cpp"]
 
 
-def test_two_calls_of_one_way_back_make_one_generation_with_the_number_of_the_fleet(host: Host) -> None:
+def test_the_calls_of_one_way_back_make_one_generation_with_the_number_of_the_fleet(host: Host) -> None:
     first = host.deploy(1, "a", "b")
     host.deploy(2, "c", "b")
-    began = host.restore(1, services=["redis"], generation=9, close=False)
+    began = host.restore(1, generation=9, part="before")
     assert (began["changed"], read(host.layout, 9)["complete"]) == (True, False)
+    assert not host.restore(1, generation=9, part="gateway")["changed"]
     ended = host.restore(1, generation=9)
     assert (ended["changed"], ended["reasons"], read(host.layout, 9)["complete"]) == (True, [], True)
     assert host.serving() == first
@@ -191,11 +192,25 @@ def test_two_calls_of_one_way_back_make_one_generation_with_the_number_of_the_fl
     assert not host.restore(1, generation=10)["changed"]
 
 
-def test_a_way_back_that_was_not_finished_is_tried_again(host: Host) -> None:
+@pytest.mark.parametrize("services", [[], ["redis"]])
+def test_a_way_back_that_was_cut_off_is_tried_again(host: Host, services: list[str]) -> None:
     for number, word in enumerate("abc", start=1):
         host.deploy(number, word, word)
-    record(host.layout, 4, restores=2, run=host.systemd.run)
+    host.restore(1, services=services, generation=4, part="before")
+    assert previous_of(rows(host)) == 1
+    host.restore(1, services=services, generation=5)
+    # With a service alone it is no generation that stood: before it was the third.
+    assert previous_of(rows(host)) == (3 if services else 0)
+
+
+def test_a_way_back_that_was_cut_off_before_its_very_end_is_closed_by_the_next(host: Host) -> None:
+    for number, word in enumerate("abc", start=1):
+        host.deploy(number, word, word)
+    host.restore(2, generation=4)
+    record(host.layout, 4, complete=False, run=host.systemd.run)
     assert previous_of(rows(host)) == 2
+    host.restore(2, generation=5)
+    assert previous_of(rows(host)) == 1
 
 
 def run_of(name: str) -> dict[str, object]:
@@ -219,7 +234,7 @@ def test_a_second_way_back_at_the_same_time_is_refused(host: Host) -> None:
 def test_a_way_back_in_two_calls_keeps_the_host_between_them(host: Host) -> None:
     host.deploy(1, "a", "b")
     host.deploy(2, "c", "d")
-    host.restore(1, who=run_of("ada"), close=False)
+    host.restore(1, who=run_of("ada"), part="before")
     assert changing.holder_of(host.layout)["who"] == "ada"
     host.restore(1, who=run_of("ada"))
     assert changing.holder_of(host.layout) is None
