@@ -1,20 +1,21 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The filter lab.ai_backend.gateway_workers; documented in gateway_workers.yml."""
+"""The filter lab.ai_backend.gateway_workers; documented in gateway_workers.yml.
+
+Without the registry's types, whose import takes longer than a task that asks for this.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
-
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.edge import call
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.workers import gateway_workers as workers_of
 
 
-def gateway_workers(wanted: object, cores: object, memory_bytes: object) -> Any:
+def gateway_workers(wanted: object, cores: object, memory_bytes: object) -> int:
     """Return the number of worker processes of a gateway slot."""
-    return call(AnsibleFilterError, "gateway_workers", wanted, cores, memory_bytes)
+    return workers_of(str(wanted), int(str(cores)), int(str(memory_bytes)))
 
 
 class FilterModule:

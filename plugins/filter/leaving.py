@@ -1,20 +1,22 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The filter lab.ai_backend.leaving; documented in leaving.yml."""
+"""The filter lab.ai_backend.leaving; documented in leaving.yml.
+
+Without the registry's types, whose import takes longer than a task that asks for this.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
-
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.edge import call
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import to_plain
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.sections import leaving as sections_leaving
 
 
 def leaving(published: object, planned: object) -> Any:
     """Return what an edge offers today that the plan no longer names."""
-    return call(AnsibleFilterError, "leaving", published, planned)
+    return sections_leaving(to_plain(published), to_plain(planned))  # type: ignore[arg-type]
 
 
 class FilterModule:

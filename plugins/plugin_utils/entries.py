@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils import changes, importing, workers
+from ansible_collections.lab.ai_backend.plugins.plugin_utils import changes, importing
 from ansible_collections.lab.ai_backend.plugins.plugin_utils import explain as explaining
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.canaries import canaries as canaries_of
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.capacity import check_capacity
@@ -17,7 +17,6 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import to_pla
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import litellm_text, make_plan
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import load
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.report import as_lines, document, scoped, wanted_of
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.sections import leaving as sections_leaving
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.sources import read_files, twice_in
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.table import table
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation import Inventory, checked
@@ -126,11 +125,6 @@ def canaries(served: object, planned: object, answers: object, upstreams: object
     return canaries_of(str(served or ""), str(planned or ""), names, rows)  # type: ignore[arg-type]
 
 
-def leaving(published: object, planned: object) -> list[dict[str, Any]]:
-    """What an edge offers today that the plan no longer names."""
-    return sections_leaving(to_plain(published), to_plain(planned))  # type: ignore[arg-type]
-
-
 def import_config(source: object, base_url: object) -> dict[str, Any]:
     """Registry files from a configuration of today: a path, or {name: text}."""
     plain = to_plain(source)
@@ -140,11 +134,6 @@ def import_config(source: object, base_url: object) -> dict[str, Any]:
         remedy = "write `-e import_from=<file, folder or http://host:port of an Ollama>`"
         raise RegistryError([Finding("import_from", "is not given", remedy)])
     return importing.import_path(str(plain), str(base_url or ""))
-
-
-def gateway_workers(wanted: object, cores: object, memory_bytes: object) -> int:
-    """Worker processes of a gateway slot on a host with so many cores and so much memory."""
-    return workers.gateway_workers(str(wanted), int(str(cores)), int(str(memory_bytes)))
 
 
 def status_table(rows: object, columns: object) -> str:

@@ -162,3 +162,14 @@ def test_each_filter_is_documented(module: Any) -> None:
     assert documents["DOCUMENTATION"]["name"] == module.__name__.rpartition(".")[2]
     assert documents["EXAMPLES"]
     assert documents["RETURN"]
+
+
+def test_filters_that_roles_ask_for_in_every_run_import_no_registry_types() -> None:
+    """Each task is a process of its own, and the types take a third of a second to import."""
+    package = "ansible_collections.lab.ai_backend.plugins.filter"
+    script = (
+        f"import sys; from {package} import artifact_path, gateway_workers, leaving; print('pydantic' in sys.modules)"
+    )
+    path = {"PYTHONPATH": str(COLLECTIONS)}
+    done = subprocess.run([sys.executable, "-c", script], env=path, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
