@@ -11,9 +11,14 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.edge import call
 
+NO_CHANGE = {"added": [], "removed": [], "rerouted": {}, "chains": {}}
+
 
 def config_changes(old: object, new: object) -> Any:
     """Return what a gateway's new config changes for clients."""
+    if old and str(old) == str(new):
+        # Most runs: nothing to compare, and the library takes longer to import than such a run should cost.
+        return {"routing": NO_CHANGE, "removed": [], "lines": [], "diff": ""}
     return call(AnsibleFilterError, "config_changes", old, new)
 
 

@@ -11,6 +11,7 @@ import shutil
 from ansible_collections.lab.ai_backend.plugins.module_utils.generations import numbers
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import (
     linked_release,
+    list_instances,
     read_json,
     read_text,
     service_of,
@@ -70,6 +71,7 @@ def describe(layout, python, run=run_command):
         "cores": len(os.sched_getaffinity(0)),
         "memory_bytes": memory_bytes(layout),
         "published": published(layout),
+        "instances": list_instances(layout),
         "generation": max(numbers(layout), default=0),
     }
 

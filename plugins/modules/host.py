@@ -63,7 +63,7 @@ EXAMPLES = r"""
 RETURN = r"""
 facts:
   description: Architecture, distribution, version, codename, systemd, apt, python, free_bytes, cores,
-    memory_bytes, published (what its edge offers), generation.
+    memory_bytes, published (what its edge offers), instances (of ours, that it has), generation.
   type: dict
   returned: always
 holder:

@@ -21,7 +21,7 @@ def again(world):
         pytest.param("Configure | Make the release of litellm", id="before the release"),
         pytest.param("Verify | Prove litellm", id="while the candidate boots"),
         pytest.param("Run | Commit litellm", id="proven and not committed"),
-        pytest.param("Retire what the registry no longer names", id="before the generation closes"),
+        pytest.param("Close the generation", id="before the generation closes"),
     ],
 )
 def test_a_killed_controller_costs_nothing(world, unharmed, task):

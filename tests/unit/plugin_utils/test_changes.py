@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.lab.ai_backend.plugins.filter import config_changes as filter_module
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.changes import config_changes
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import make_plan
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import load
@@ -32,6 +33,7 @@ def config(lab: Callable[..., Raw]) -> Callable[..., str]:
 def test_nothing_changes_when_the_text_is_the_same(config: Callable[..., str]) -> None:
     same = config_changes(config(), config())
     assert (same["lines"], same["diff"], same["removed"]) == ([], "", [])
+    assert same == filter_module.config_changes(config(), config())
 
 
 def test_routes_are_named_before_the_text(config: Callable[..., str]) -> None:
