@@ -8,16 +8,30 @@ import hashlib
 import hmac
 import importlib.util
 import os
+import pathlib
 import sys
 
+import litellm
 from fastapi import HTTPException, Request
 from litellm.proxy._types import LitellmUserRoles, UserAPIKeyAuth
+from litellm.proxy.hooks import PROXY_HOOKS
 
 # LiteLLM imports its tracing anew for every request; without OpenTelemetry's SDK that fails each time, after it has
 # read and run code. None makes it fail at once.
 TRACING = "litellm.integrations.otel.logger"
 if importlib.util.find_spec("opentelemetry.sdk") is None:
     sys.modules.setdefault(TRACING, None)
+
+# LiteLLM's cache enters its own name here, which nothing reads: for the name alone every answer would be worked through
+# a second time, in a thread that takes the interpreter from the event loop.
+while "cache" in litellm.success_callback:
+    litellm.success_callback.remove("cache")
+
+# LiteLLM counts the tokens of each key in Redis for the key's own limits. There is one key here, and it has none but
+# those that a deployment may set for all keys.
+CONFIG = pathlib.Path(__file__).with_name("config.yaml")
+if not CONFIG.exists() or "default_api_key_" not in CONFIG.read_text(encoding="utf-8"):
+    PROXY_HOOKS.pop("parallel_request_limiter", None)
 
 
 async def authenticate(request: Request, api_key: str | None) -> UserAPIKeyAuth:
