@@ -23,8 +23,37 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.layout import (
     sync_folder,
 )
 
+# The arguments of the module `release`, which its action reads as well.
+ARGUMENTS = {
+    "service": {"type": "str", "required": True},
+    "instance": {"type": "str", "required": True},
+    "slots": {"type": "list", "elements": "str", "default": []},
+    "admin_socket": {"type": "str", "default": ""},
+    "listener": {"type": "str", "default": ""},
+    "files": {"type": "dict", "default": {}},
+    "units": {"type": "dict", "required": True},
+    "dropin": {"type": "str", "required": True},
+    "enable": {"type": "list", "elements": "str", "required": True},
+    "artifact": {"type": "str", "default": ""},
+    "package": {"type": "str", "default": ""},
+    "requires": {"type": "list", "elements": "str", "default": []},
+    "secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "ports": {"type": "dict", "default": {}},
+    "probes": {"type": "list", "elements": "dict", "required": True},
+    "reload": {"type": "bool", "default": False},
+}
+# What only says where to look for the instance that runs.
+NOT_OF_THE_RELEASE = ("admin_socket", "instance", "listener", "slots")
+
 # A release's own folder, known only after its hash: replaced when it is written.
 RELEASE_MARK = "@RELEASE@"
+
+
+def manifest_from(params):
+    """The manifest in the module's checked arguments."""
+    manifest = {key: value for key, value in params.items() if key not in NOT_OF_THE_RELEASE}
+    manifest["ports"] = {name: int(port) for name, port in manifest["ports"].items()}
+    return manifest
 
 
 def identifier(manifest):

@@ -47,6 +47,10 @@ options:
     description: Id of a run that had the host and is known to be over.
     type: str
     default: ""
+  admin_socket:
+    description: HAProxy's admin socket.
+    type: str
+    default: /run/ai-backend-edge/admin.sock
   python:
     description: Interpreter that virtual environments on the host are made from.
     type: str
@@ -63,7 +67,8 @@ EXAMPLES = r"""
 RETURN = r"""
 facts:
   description: Architecture, distribution, version, codename, systemd, apt, python, free_bytes, cores,
-    memory_bytes, published (what its edge offers), instances (of ours, that it has), generation.
+    memory_bytes, published (what its edge offers), instances (of ours, that it has), settled (release of each
+    that needs nothing), generation.
   type: dict
   returned: always
 holder:
@@ -80,6 +85,7 @@ foreign:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.changing import take
+from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminSocket
 from ansible_collections.lab.ai_backend.plugins.module_utils.host_state import (
     describe,
     foreign_listeners,
@@ -91,6 +97,8 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.host_state import (
     write_tools,
 )
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
+from ansible_collections.lab.ai_backend.plugins.module_utils.standing import standing
+from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
 
 ARGUMENTS = {
     "instances": {"type": "list", "elements": "str", "required": True},
@@ -100,6 +108,7 @@ ARGUMENTS = {
     "instead_of": {"type": "str", "default": ""},
     "library": {"type": "dict", "default": {}},
     "commands": {"type": "dict", "default": {}},
+    "admin_socket": {"type": "str", "default": "/run/ai-backend-edge/admin.sock"},
 }
 
 
@@ -111,6 +120,7 @@ def main():
     holder = None
     if params["run"] and not module.check_mode:
         holder = take(layout, params["run"], params["instead_of"])
+    facts["settled"] = standing(layout, Systemd(), AdminSocket(params["admin_socket"]))
     # A host that fails the preflight stays as it is, and so does one that another run has.
     usable = facts["systemd"] and facts["apt"] and not foreign and not holder
     folders, users = missing_folders(layout), missing_users(params["instances"])

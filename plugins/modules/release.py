@@ -113,6 +113,10 @@ id:
   description: The release's id.
   type: str
   returned: always
+asked:
+  description: Whether the host was asked; it was not where it had said before that the instance runs this very release.
+  type: bool
+  returned: always
 settled:
   description: Whether the instance runs this release already and clients reach it, so that nothing is left to do.
   type: bool
@@ -140,31 +144,16 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.generations import 
 from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError, AdminSocket
 from ansible_collections.lab.ai_backend.plugins.module_utils.host_state import free_bytes
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, linked_release
-from ansible_collections.lab.ai_backend.plugins.module_utils.releases import current_texts, identifier, rendered, write
+from ansible_collections.lab.ai_backend.plugins.module_utils.releases import (
+    ARGUMENTS,
+    current_texts,
+    identifier,
+    manifest_from,
+    rendered,
+    write,
+)
 from ansible_collections.lab.ai_backend.plugins.module_utils.slots import settled
 from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
-
-ARGUMENTS = {
-    "service": {"type": "str", "required": True},
-    "instance": {"type": "str", "required": True},
-    "slots": {"type": "list", "elements": "str", "default": []},
-    "admin_socket": {"type": "str", "default": ""},
-    "listener": {"type": "str", "default": ""},
-    "files": {"type": "dict", "default": {}},
-    "units": {"type": "dict", "required": True},
-    "dropin": {"type": "str", "required": True},
-    "enable": {"type": "list", "elements": "str", "required": True},
-    "artifact": {"type": "str", "default": ""},
-    "package": {"type": "str", "default": ""},
-    "requires": {"type": "list", "elements": "str", "default": []},
-    "secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
-    "ports": {"type": "dict", "default": {}},
-    "probes": {"type": "list", "elements": "dict", "required": True},
-    "reload": {"type": "bool", "default": False},
-}
-
-# What only says where to look for the instance that runs.
-NOT_OF_THE_RELEASE = ("admin_socket", "instance", "listener", "slots")
 
 
 def text_diff(before, after, old, new):
@@ -185,8 +174,7 @@ def text_diff(before, after, old, new):
 def main():
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     layout = Layout()
-    manifest = {key: value for key, value in module.params.items() if key not in NOT_OF_THE_RELEASE}
-    manifest["ports"] = {name: int(port) for name, port in manifest["ports"].items()}
+    manifest = manifest_from(module.params)
     service = manifest["service"]
     release_id = identifier(manifest)
     texts = rendered(layout, manifest, release_id)
@@ -210,6 +198,7 @@ def main():
         done = False
     module.exit_json(
         changed=changed,
+        asked=True,
         settled=done,
         id=release_id,
         previous=old,

@@ -89,7 +89,7 @@ def remote_tasks(report: str) -> int:
     }
     content = json.loads(report[report.index("{") :])
     return sum(
-        not result.get("skipped") and result["action"].rpartition(".")[2] not in local
+        not result.get("skipped") and result.get("asked", True) and result["action"].rpartition(".")[2] not in local
         for play_ in content["plays"]
         for task in play_["tasks"]
         for result in task["hosts"].values()

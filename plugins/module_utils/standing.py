@@ -1,0 +1,36 @@
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What stands on a host and needs nothing: found in one look, so that a run without changes asks once."""
+
+from __future__ import annotations
+
+from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot
+from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import linked_release, list_instances, service_of
+from ansible_collections.lab.ai_backend.plugins.module_utils.releases import manifest_of
+from ansible_collections.lab.ai_backend.plugins.module_utils.restorable import damage
+from ansible_collections.lab.ai_backend.plugins.module_utils.slots import settled
+
+
+def standing(layout, systemd, admin):
+    """{instance: release id} of what runs its release in every respect; a slotted service by its name.
+
+    What is in doubt is left out: whoever misses it looks at that service alone, and says what is wrong.
+    """
+    found = {}
+    for name in list_instances(layout):
+        service = service_of(name)
+        active = active_slot(layout, service)
+        if active and name != "%s@%s" % (service, active):
+            continue
+        release_id = linked_release(layout, name)
+        if not release_id or damage(layout, service, release_id):
+            continue
+        of_it = [port.partition("@")[2] for port in manifest_of(layout, name)["ports"]] if active else []
+        known = service if active else name
+        try:
+            if settled(layout, systemd, admin, known, release_id, of_it, known.partition("@")[2]):
+                found[known] = release_id
+        except AdminError:
+            continue
+    return found
