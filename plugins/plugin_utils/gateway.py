@@ -78,7 +78,7 @@ class Gateway(Strict):
     """Longest answer the edge waits for."""
     tls_certificate: str = ""
     """PEM file on the host with certificate, chain and key; empty: no TLS."""
-    workers: Annotated[int, Field(ge=1, le=MOST_WORKERS)] | Literal["auto"] = 1
+    workers: Annotated[int, Field(ge=1, le=MOST_WORKERS)] | Literal["auto"] = "auto"
     """LiteLLM processes of a slot; `auto` is what the host's cores and memory allow, at most four."""
     breaker: Breaker = Breaker()
     """When a deployment is taken out."""

@@ -48,7 +48,7 @@ class Gateway:
     key: str
 
 
-def registry(workers: str) -> dict[str, Any]:
+def registry(workers: str, cache: bool) -> dict[str, Any]:
     """The registry that ships, with the engine of this bench, room for its requests, and so many workers if named."""
     folder = ROOT / "group_vars" / "all"
     providers = yaml.safe_load((folder / "providers.yml").read_text())["ai_backend_providers"]
@@ -58,7 +58,11 @@ def registry(workers: str) -> dict[str, Any]:
     gateway["requests_per_minute"] = 1_000_000
     if workers:
         gateway["workers"] = workers if workers == "auto" else int(workers)
-    return {"ai_backend_providers": providers, "ai_backend_gateway": gateway}
+    changed = {"ai_backend_providers": providers, "ai_backend_gateway": gateway}
+    if not cache:
+        shipped = yaml.safe_load((folder / "cache.yml").read_text())["ai_backend_cache"]
+        changed["ai_backend_cache"] = {**shipped, "enabled": False}
+    return changed
 
 
 @contextmanager
@@ -159,9 +163,12 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=3, help="turns of each (default 3)")
     parser.add_argument("--seconds", type=float, default=10, help="seconds of one measurement (default 10)")
     parser.add_argument("--workers", default="", help="workers of ours: a number or auto (default: as shipped)")
+    parser.add_argument(
+        "--without-cache", action="store_true", help="ours without its cache, which stock has not either"
+    )
     arguments = parser.parse_args()
     with empty_host() as secrets, engine():
-        play("playbooks/deploy.yml", "-e", json.dumps(registry(arguments.workers)))
+        play("playbooks/deploy.yml", "-e", json.dumps(registry(arguments.workers, not arguments.without_cache)))
         ours = Gateway("ours", 4000, (secrets / "LITELLM_MASTER_KEY").read_text().strip())
         stock = start_stock()
         for gateway in (stock, ours):
@@ -170,7 +177,8 @@ def main() -> None:
         workers = started[started.index("--num_workers") + 1]
         print(
             f"{os.cpu_count()} cores for host, engine and clients, load before {os.getloadavg()[0]:.1f}; "
-            f"workers {workers}; {arguments.turns} turns of {arguments.seconds:.0f} s; cache on, nothing asked twice"
+            f"workers {workers}; {arguments.turns} turns of {arguments.seconds:.0f} s; "
+            f"cache {'off' if arguments.without_cache else 'on, nothing asked twice'}"
         )
         measure(ours, stock, arguments.turns, arguments.seconds)
 
