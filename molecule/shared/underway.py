@@ -34,7 +34,8 @@ class Underway:
         self.process = subprocess.Popen(
             command(playbook, *arguments, extra=extra),
             cwd=PROJECT,
-            env={**os.environ, "ANSIBLE_FORCE_COLOR": "0"},
+            # Where skipped hosts are not shown, a task is not named before it has ended.
+            env={**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "true"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
