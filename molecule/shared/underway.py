@@ -17,10 +17,11 @@ from fleet import PROJECT, Machine, Run, command
 # Polls twenty times a second until a shell condition holds, then acts; fails after two minutes.
 WHEN = "n=0; until {condition}; do n=$((n + 1)); [ $n -lt 2400 ] || exit 1; sleep 0.05; done; {action}"
 
-# What docker exec started in the container, but for this shell itself: the module that runs there, if any.
+# What docker exec started in the container, with all below it, but for this shell itself: the module that runs there.
 KILL_MODULES = """
+end() { for child in $(pgrep -P $1); do end $child; done; kill -KILL $1; }
 for pid in $(pgrep -P 0); do
-  [ $pid = 1 ] || [ $pid = $$ ] || { pkill -KILL -P $pid; kill -KILL $pid; }
+  [ $pid = 1 ] || [ $pid = $$ ] || end $pid
 done 2> /dev/null
 true
 """

@@ -7,10 +7,14 @@ A run is a process, of Ansible on a controller or of `ai-backend-rollback` on th
 `space` is the process namespace its number counts in, `started` the clock ticks after boot at which it began. With them
 whoever finds the note of a run that died, and runs on the same machine, knows it and takes over; elsewhere somebody has
 to say so. A restart of the host forgets the note.
+
+A module may outlive its controller. So whatever changes the host holds a lock while it is at work, which ends with its
+process, and the run that comes next waits for it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import getpass
 import json
@@ -19,8 +23,15 @@ import socket
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, read_json, read_text, write_atomic
 from ansible_collections.lab.ai_backend.plugins.module_utils.sockets import started
+from ansible_collections.lab.ai_backend.plugins.module_utils.waiting import wait_until
 
+# Seconds. A candidate is proven within it on most hosts; a drain may take longer, and then its process is named.
+PATIENCE = 60
 FIELDS = ("id", "who", "machine", "boot", "space", "pid", "started")
+
+
+class BusyError(Exception):
+    pass
 
 
 def note_of(layout):
@@ -80,6 +91,10 @@ def take(layout, run, instead_of=""):
         holder = holder_of(layout)
         if holder and holder["id"] not in (run["id"], instead_of) and not is_over(holder, layout):
             return holder
+        if holder and holder["id"] != run["id"]:
+            # What is looked at from now on is what it leaves. Whoever finds it still at work says so.
+            with contextlib.suppress(BusyError), at_work(layout):
+                pass
         write_atomic(note_of(layout), json.dumps(run, sort_keys=True) + "\n")
     return None
 
@@ -94,3 +109,30 @@ def give_back(layout, run):
 def refusal(host, holder):
     """Why a second run does not go on, and what to do."""
     return "%s is being changed by %s (process %d): wait for that run to end" % (host, holder["who"], holder["pid"])
+
+
+def locked(handle):
+    """Whether the lock is ours now."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def at_work(layout, patience=PATIENCE):
+    """Hold the host's lock for a change. Raises BusyError where another process has it for longer than `patience`."""
+    path = note_of(layout) + ".work"
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "a+", encoding="utf-8") as handle:
+        if not wait_until(lambda: locked(handle), patience):
+            handle.seek(0)
+            raise BusyError(
+                "process %s of an earlier run is still at work on this host: wait for it, or end it by `kill %s`, "
+                "then run this again. Nothing was changed here" % ((handle.read().strip() or "unknown",) * 2)
+            )
+        handle.truncate(0)
+        handle.write(str(os.getpid()))
+        handle.flush()
+        yield

@@ -11,7 +11,13 @@ from __future__ import annotations
 import difflib
 import os
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.changing import give_back, refusal, take
+from ansible_collections.lab.ai_backend.plugins.module_utils.changing import (
+    BusyError,
+    at_work,
+    give_back,
+    refusal,
+    take,
+)
 from ansible_collections.lab.ai_backend.plugins.module_utils.generations import (
     active_slot,
     numbers,
@@ -263,9 +269,12 @@ class Restore:
             raise RestoreError(refusal("this host", holder))
         over = True
         try:
-            result = self._run(number, services, False, generation, part)
+            with at_work(self.layout):
+                result = self._run(number, services, False, generation, part)
             over = part == "all"
             return result
+        except BusyError as error:
+            raise RestoreError(str(error)) from error
         finally:
             if over:
                 give_back(self.layout, self.who)

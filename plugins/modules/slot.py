@@ -78,6 +78,7 @@ open_at_stop:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.lab.ai_backend.plugins.module_utils.changing import BusyError, at_work
 from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError, AdminSocket
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
 from ansible_collections.lab.ai_backend.plugins.module_utils.slots import SlotError, cut_words, promote
@@ -97,23 +98,24 @@ ARGUMENTS = {
 
 def main():
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    params = module.params
+    layout, params = Layout(), module.params
     if module.check_mode:
         module.exit_json(changed=True, slot=params["slot"], previous="", open_at_stop=0)
     try:
-        result = promote(
-            Layout(),
-            Systemd(),
-            AdminSocket(params["admin_socket"]),
-            params["service"],
-            params["slots"],
-            params["slot"],
-            params["drain_seconds"],
-            params["generation"],
-            params["registry"],
-            params["soak_seconds"],
-        )
-    except (SlotError, AdminError, SystemdError, OSError) as error:
+        with at_work(layout):
+            result = promote(
+                layout,
+                Systemd(),
+                AdminSocket(params["admin_socket"]),
+                params["service"],
+                params["slots"],
+                params["slot"],
+                params["drain_seconds"],
+                params["generation"],
+                params["registry"],
+                params["soak_seconds"],
+            )
+    except (BusyError, SlotError, AdminError, SystemdError, OSError) as error:
         module.fail_json(msg=str(error))
     if result["open_at_stop"]:
         module.warn(cut_words(result["open_at_stop"], params["drain_seconds"]))

@@ -121,8 +121,11 @@ action:
   returned: when present
 """
 
+import contextlib
+
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.lab.ai_backend.plugins.module_utils.changing import BusyError, at_work
 from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot
 from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError, AdminSocket
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, linked_release, unit_of
@@ -194,18 +197,19 @@ def main():
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     layout, systemd, params = Layout(), Systemd(), module.params
     try:
-        if params["state"] == "withdrawn":
-            result = take_away(layout, systemd, params["instance"], module.check_mode)
-        elif params["slots"]:
-            result = put_slot(layout, systemd, params, module.check_mode)
-        else:
-            result = put(layout, systemd, params, module.check_mode)
-            if params["pauses"] and result["previous"] and paused(result):
-                module.warn(
-                    "%s pause while %s restarts: nobody else answers to them"
-                    % (", ".join(params["pauses"]), result["unit"])
-                )
-    except (SwitchError, SystemdError, AdminError, OSError) as error:
+        with contextlib.nullcontext() if module.check_mode else at_work(layout):
+            if params["state"] == "withdrawn":
+                result = take_away(layout, systemd, params["instance"], module.check_mode)
+            elif params["slots"]:
+                result = put_slot(layout, systemd, params, module.check_mode)
+            else:
+                result = put(layout, systemd, params, module.check_mode)
+                if params["pauses"] and result["previous"] and paused(result):
+                    module.warn(
+                        "%s pause while %s restarts: nobody else answers to them"
+                        % (", ".join(params["pauses"]), result["unit"])
+                    )
+    except (BusyError, SwitchError, SystemdError, AdminError, OSError) as error:
         module.fail_json(msg=str(error))
     if result["changed"] and result.get("reasons"):
         result["diff"] = {"prepared": "%s: %s\n" % (result["unit"], "; ".join(result["reasons"]))}

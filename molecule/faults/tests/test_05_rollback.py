@@ -35,16 +35,17 @@ def again(world):
 
 
 @pytest.mark.parametrize(
-    "moment",
+    ("moment", "besides"),
     [
-        pytest.param(boots, id="while the candidate boots"),
-        pytest.param(lambda slot: f"grep -q {slot} {ACTIVE}", id="between commit and drain"),
+        pytest.param(boots, KILL_MODULES, id="while the candidate boots"),
+        pytest.param(boots, "true", id="while the candidate boots, and its module lives on"),
+        pytest.param(lambda slot: f"grep -q {slot} {ACTIVE}", KILL_MODULES, id="between commit and drain"),
     ],
 )
-def test_a_killed_controller_costs_nothing(world, unharmed, moment):
+def test_a_killed_controller_costs_nothing(world, unharmed, moment, besides):
     world.straight()
     with unharmed():
-        killing = when(world.machine, moment(other_slot(world.machine)), KILL_MODULES)
+        killing = when(world.machine, moment(other_slot(world.machine)), besides)
         with Underway("rollback") as run:
             assert killing.wait(120) == 0
             run.kill()

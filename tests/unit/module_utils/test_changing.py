@@ -106,3 +106,29 @@ def test_this_process_is_known_and_runs(layout: Layout) -> None:
     run = changing.this_run(os.getpid())
     assert not changing.is_over(run)
     assert changing.is_over({**run, "started": run["started"] + 1})
+
+
+def test_two_changes_of_a_host_are_never_at_work_at_once(layout: Layout) -> None:
+    busy = rf"process {os.getpid()} of an earlier run is still at work"
+    with changing.at_work(layout), pytest.raises(changing.BusyError, match=busy):
+        changing.at_work(layout, patience=0).__enter__()
+    with changing.at_work(layout, patience=0):
+        pass
+
+
+def test_who_takes_over_from_a_dead_run_waits_for_what_outlived_it(
+    layout: Layout, proc: Proc, first: Run, second: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proc.end(70)
+    outlived = changing.at_work(layout)
+    outlived.__enter__()
+    waits: list[float] = []
+
+    def it_ends(seconds: float) -> None:
+        waits.append(seconds)
+        outlived.__exit__(None, None, None)
+
+    monkeypatch.setattr("time.sleep", it_ends)
+    assert changing.take(layout, second) is None
+    assert len(waits) == 1
+    assert changing.holder_of(layout) == second
