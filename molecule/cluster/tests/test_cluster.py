@@ -101,8 +101,7 @@ def running(machines):
 # A second engine of ours on the engine's host.
 SECOND = {
     "type": "llama_cpp",
-    "hosts": "llama_cpp",
-    "base_url": "http://127.0.0.1:8085",
+    "base_url": "http://198.18.41.12:8085",
     "models": [{"name": "second-tiny", "source": "tiny"}],
 }
 
