@@ -101,7 +101,7 @@ def running(machines):
 # A second engine of ours on the engine's host.
 SECOND = {
     "type": "llama_cpp",
-    "base_url": "http://198.18.41.12:8085",
+    "hosts": "llama_cpp",
     "models": [{"name": "second-tiny", "source": "tiny"}],
 }
 
@@ -135,6 +135,8 @@ def test_a_fleet_goes_back_as_one_generation(client, machines):
     changed["ai_backend_providers"] = copy.deepcopy(registry("providers"))
     changed["ai_backend_providers"]["llama_cpp_native"]["models"][0]["context_length"] = 1024
     changed["ai_backend_providers"]["second"] = SECOND
+    changed["ai_backend_ports"] = copy.deepcopy(registry("ports"))
+    changed["ai_backend_ports"]["services"]["second"] = {"port": 8085, "category": "engines"}
     assert play("deploy", extra=changed).code == 0
     assert running(machines)[1] != first[1]
     assert client.answers(model="second-tiny")
