@@ -145,8 +145,10 @@ def test_a_fleet_goes_back_as_one_generation(client, machines):
     with asking(client, "second-tiny") as statuses:
         back = play("rollback")
     assert back.code == 0, back.output
-    assert set(statuses) == {200, 400}, statuses
-    assert statuses == sorted(statuses)
+    # What nobody else answers goes to the default route: once the gateway has stopped to name it, that one answers.
+    assert set(statuses) == {200}, statuses
+    assert len(statuses) > 20
+    assert "second-tiny" not in client.models()
     assert running(machines) == second
     for name in ("gateway1", "gpu1"):
         number, content = newest(machines[name])
