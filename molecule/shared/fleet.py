@@ -93,6 +93,10 @@ class Machine:
         """The slot that the commit point names."""
         return self.run("cat /etc/ai-backend/litellm/active-slot").split()[1]
 
+    def other_slot(self) -> str:
+        """The slot that a candidate boots in."""
+        return {"blue": "green", "green": "blue"}[self.slot()]
+
     def release(self, instance: str) -> str:
         """The release an instance is linked to."""
         return self.run(f"basename $(readlink /opt/ai-backend/instances/{instance})").strip()
@@ -184,8 +188,8 @@ class Client:
             return False
 
     @contextlib.contextmanager
-    def asking(self) -> Iterator[list[bool]]:
-        """Ask something new three times a second meanwhile; the list says which were answered.
+    def asking(self, **more: Any) -> Iterator[list[bool]]:
+        """Ask something new three times a second meanwhile, of a model if named; the list says which were answered.
 
         Leaving it fails when one was lost, or when there were too few to say anything.
         """
@@ -193,7 +197,7 @@ class Client:
 
         def ask() -> None:
             while not over.wait(0.3):
-                answers.append(self.answers())
+                answers.append(self.answers(**more))
 
         user = threading.Thread(target=ask)
         user.start()

@@ -130,7 +130,7 @@ def at_work(layout, patience=PATIENCE):
             handle.seek(0)
             raise BusyError(
                 "process %s of an earlier run is still at work on this host: wait for it, or end it by `kill %s`, "
-                "then run this again. Nothing was changed here" % ((handle.read().strip() or "unknown",) * 2)
+                "then run this again. This step changed nothing" % ((handle.read().strip() or "unknown",) * 2)
             )
         handle.truncate(0)
         handle.write(str(os.getpid()))

@@ -26,7 +26,7 @@ def test_after_a_reboot_the_active_slot_serves_and_no_other(gateway, client):
 def test_a_reboot_before_the_commit_leaves_the_old_slot_serving(gateway, client):
     """The candidate runs and was proven; power goes before the rename."""
     slot = gateway.slot()
-    other = {"blue": "green", "green": "blue"}[slot]
+    other = gateway.other_slot()
     link = gateway.run(f"readlink /opt/ai-backend/instances/litellm@{slot}").strip()
     gateway.run(f"ln -sfn {link} /opt/ai-backend/instances/litellm@{other}")
     gateway.run(f"mkdir -p /etc/systemd/system/ai-backend-litellm@{other}.service.d")
@@ -39,8 +39,7 @@ def test_a_reboot_before_the_commit_leaves_the_old_slot_serving(gateway, client)
 
 def test_a_reboot_between_commit_and_drain_brings_up_the_new_slot_alone(gateway, client):
     """The rename has happened; power goes before HAProxy was told and the old slot stopped."""
-    slot = gateway.slot()
-    other = {"blue": "green", "green": "blue"}[slot]
+    other = gateway.other_slot()
     gateway.run(f"systemctl start ai-backend-litellm@{other}.service")
     gateway.run(f"printf 'active {other}\\n' > /etc/ai-backend/litellm/active-slot")
     gateway.reboot()
@@ -52,7 +51,7 @@ def test_a_reboot_between_commit_and_drain_brings_up_the_new_slot_alone(gateway,
 
 def test_a_candidate_left_running_by_a_dead_run_is_stopped_by_the_next(gateway, client):
     slot = gateway.slot()
-    other = {"blue": "green", "green": "blue"}[slot]
+    other = gateway.other_slot()
     gateway.run(f"systemctl start ai-backend-litellm@{other}.service")
     run = play("deploy")
     assert run.code == 0, run.output
@@ -61,7 +60,7 @@ def test_a_candidate_left_running_by_a_dead_run_is_stopped_by_the_next(gateway, 
 
 
 def test_an_edge_that_routes_elsewhere_than_the_file_says_is_mended(gateway, client):
-    other = {"blue": "green", "green": "blue"}[gateway.slot()]
+    other = gateway.other_slot()
     path = "/etc/ai-backend/litellm/active-slot"
     script = (
         "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/ai-backend-edge/admin.sock'); "

@@ -23,10 +23,6 @@ def never_seen(world):
     return with_extra(world, litellm_settings={"request_timeout": 600 + time.time_ns() % 10**9})
 
 
-def other_slot(machine):
-    return {"blue": "green", "green": "blue"}[machine.slot()]
-
-
 def refused(run, machine, *causes):
     """The play failed, and its message names the causes and what serves instead."""
     words = " ".join(run.output.split())
@@ -46,7 +42,7 @@ def test_a_candidate_stands_back_until_it_serves(world, unharmed):
     """Its threads are nice while it boots; none of them is once clients depend on it."""
     machine = world.machine
     nice = "ps -L -o ni= -p $(systemctl show -p MainPID --value ai-backend-litellm@{}.service)"
-    candidate = other_slot(machine)
+    candidate = machine.other_slot()
     with unharmed(), Underway("deploy", "--tags", "litellm", extra=world.other()) as run:
         run.until("Verify | Prove litellm")
         assert set(machine.run(nice.format(candidate)).split()) == {"10"}
@@ -95,7 +91,7 @@ def test_a_new_route_whose_engine_lists_the_model_and_gives_no_answer_never_serv
 
 
 def test_a_candidate_that_hangs_is_given_up(world, unharmed):
-    unit = f"ai-backend-litellm@{other_slot(world.machine)}.service"
+    unit = f"ai-backend-litellm@{world.machine.other_slot()}.service"
     with unharmed():
         stopping = when(world.machine, f"systemctl is-active -q {unit}", f"systemctl kill -s STOP {unit}")
         begin = time.monotonic()
@@ -108,7 +104,7 @@ def test_a_candidate_that_hangs_is_given_up(world, unharmed):
 def test_a_candidate_that_the_kernel_kills_is_given_up(world, unharmed):
     """As often as systemd starts it, as it is where memory is short."""
     machine = world.machine
-    unit = f"ai-backend-litellm@{other_slot(machine)}.service"
+    unit = f"ai-backend-litellm@{machine.other_slot()}.service"
     up, kill = f"systemctl is-active -q {unit}", f"systemctl kill -s KILL {unit}"
     again = f"for n in 1 2 3; do until {up}; do sleep 0.1; done; {kill}; sleep 0.5; done"
     with unharmed():
@@ -120,7 +116,7 @@ def test_a_candidate_that_the_kernel_kills_is_given_up(world, unharmed):
 
 
 def test_a_candidate_that_is_killed_once_is_started_again_and_serves(world, unharmed):
-    unit = f"ai-backend-litellm@{other_slot(world.machine)}.service"
+    unit = f"ai-backend-litellm@{world.machine.other_slot()}.service"
     with unharmed():
         killing = when(world.machine, f"systemctl is-active -q {unit}", f"systemctl kill -s KILL {unit}")
         world.straight()
@@ -129,14 +125,14 @@ def test_a_candidate_that_is_killed_once_is_started_again_and_serves(world, unha
 
 def test_a_port_that_somebody_else_holds_is_said_before_anything_moves(world, unharmed):
     machine = world.machine
-    port = {"blue": 4001, "green": 4002}[other_slot(machine)]
+    port = {"blue": 4001, "green": 4002}[machine.other_slot()]
     machine.run(f"systemd-run --unit=squatter python3 -m http.server --bind 127.0.0.1 {port}")
     try:
         with unharmed():
             run = deploy(world.other())
             words = " ".join(run.output.split())
             assert run.code != 0
-            assert f"Port {port} of litellm@{other_slot(machine)} is taken on gpu1 by" in words
+            assert f"Port {port} of litellm@{machine.other_slot()} is taken on gpu1 by" in words
             assert "squatter.service" in words
     finally:
         machine.run("systemctl stop squatter.service")

@@ -16,10 +16,6 @@ def unit_of(slot):
     return f"ai-backend-litellm@{slot}.service"
 
 
-def other_slot(machine):
-    return {"blue": "green", "green": "blue"}[machine.slot()]
-
-
 def test_redis_that_is_down_during_a_change_costs_nothing(world, unharmed):
     with unharmed():
         world.machine.run("systemctl stop ai-backend-redis.service")
@@ -60,7 +56,7 @@ def test_the_only_engine_that_is_killed_during_a_change_is_back_by_itself(world,
 
 def test_a_slot_that_crashes_while_it_is_watched_gives_the_traffic_back(world, bounded):
     machine = world.machine
-    slot, new = machine.slot(), other_slot(machine)
+    slot, new = machine.slot(), machine.other_slot()
     with bounded("crash_within_soak", 15):
         killing = when(machine, f"grep -q {new} {ACTIVE}", f"systemctl kill -s KILL {unit_of(new)}")
         run = play("deploy", "--tags", "litellm", extra=world.other())
@@ -76,7 +72,7 @@ def test_a_slot_that_crashes_while_it_is_watched_gives_the_traffic_back(world, b
 def test_a_slot_that_crashes_after_it_was_watched_is_back_by_itself(world, bounded):
     """The old slot drains or has gone, so the time is that of a start."""
     machine = world.machine
-    new = other_slot(machine)
+    new = machine.other_slot()
     with bounded("crash_after_soak", 45):
         killing = when(machine, f"grep -q {new} {ACTIVE}", f"sleep 4.5; systemctl kill -s KILL {unit_of(new)}")
         run = play("deploy", "--tags", "litellm", extra=world.other())

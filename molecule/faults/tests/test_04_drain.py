@@ -1,5 +1,6 @@
 """A drain ends by itself, at its limit, or by the hand of an operator; the new slot serves all the while."""
 
+import csv
 import threading
 import time
 
@@ -34,6 +35,17 @@ class Reader(threading.Thread):
             self.ended = type(error).__name__
 
 
+def open_answers(machine, slot):
+    """How many requests the edge has open at a slot."""
+    script = (
+        "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/ai-backend-edge/admin.sock'); "
+        "s.sendall(b'show stat\\n'); print(s.makefile().read())"
+    )
+    rows = csv.DictReader(machine.run(f'python3 -c "{script}"').lstrip("# ").splitlines())
+    (count,) = [row["scur"] for row in rows if (row["pxname"], row["svname"]) == (f"litellm_{slot}", slot)]
+    return int(count)
+
+
 @pytest.fixture
 def reader(client):
     reading = Reader(client)
@@ -64,8 +76,8 @@ def test_an_operator_who_cannot_wait_stops_the_old_slot_by_hand(world, unharmed,
     old = machine.slot()
     with unharmed(), Underway("deploy", "--tags", "litellm", extra=world.other()) as run:
         run.until("Run | Commit litellm")
-        wait(lambda: machine.slot() != old, 30)
-        time.sleep(15)
+        # Everybody else's answers have ended: what the drain waits for now is this one.
+        wait(lambda: machine.slot() != old and open_answers(machine, old) == 1, 60)
         assert not reader.ended
         machine.run(f"systemctl stop ai-backend-litellm@{old}")
         done = run.finish(60)

@@ -9,10 +9,6 @@ from underway import KILL_MODULES, Underway, unlocked, when
 ACTIVE = "/etc/ai-backend/litellm/active-slot"
 
 
-def other_slot(machine):
-    return {"blue": "green", "green": "blue"}[machine.slot()]
-
-
 def boots(slot):
     """The candidate of the way back is up and not yet proven."""
     return f"systemctl is-active --quiet ai-backend-litellm@{slot}"
@@ -45,7 +41,7 @@ def again(world):
 def test_a_killed_controller_costs_nothing(world, unharmed, moment, besides):
     world.straight()
     with unharmed():
-        killing = when(world.machine, moment(other_slot(world.machine)), besides)
+        killing = when(world.machine, moment(world.machine.other_slot()), besides)
         with Underway("rollback") as run:
             assert killing.wait(120) == 0
             run.kill()
@@ -65,7 +61,7 @@ def test_the_command_on_the_host_that_is_killed_costs_nothing(world, unharmed):
     world.straight()
     machine = world.machine
     with unharmed():
-        killing = when(machine, boots(other_slot(machine)), "pkill -KILL -f [a]i-backend-rollback")
+        killing = when(machine, boots(machine.other_slot()), "pkill -KILL -f [a]i-backend-rollback")
         cut_off = subprocess.run(["docker", "exec", machine.container, "ai-backend-rollback"], check=False)
         assert (killing.wait(120), cut_off.returncode != 0) == (0, True)
         machine.run("ai-backend-rollback")
@@ -77,7 +73,7 @@ def test_a_host_that_loses_power_in_the_middle_of_a_way_back_serves_as_before_it
     machine = world.machine
     slot = machine.slot()
     with bounded("reboot_in_a_rollback", 90), Underway("rollback") as run:
-        assert when(machine, boots(other_slot(machine)), "true").wait(120) == 0
+        assert when(machine, boots(machine.other_slot()), "true").wait(120) == 0
         machine.reboot()
         run.kill()
         assert machine.slot() == slot
