@@ -17,21 +17,24 @@ SCENARIO ?= default cluster
 UV_COMPILE := uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help venv test unit lint sanity molecule demo demo-clean golden mutation litellm-keys contract contract-proxy bench-cold bench-failover bench-gateway bench-noop bench-reload bench-render bench-rollback lock docs build clean
+.PHONY: help venv dev test unit lint sanity molecule demo demo-clean golden mutation litellm-keys contract contract-proxy bench-cold bench-failover bench-gateway bench-noop bench-reload bench-render bench-rollback lock docs build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-venv: ## make .venv and .cache/collections (PYTHON=…)
+venv: ## make .venv with what a deploy needs, and .cache/collections (PYTHON=…)
 	@PYTHON="$(PYTHON)" tests/tools/bootstrap venv
+
+dev: ## the same with what tests and tools need besides
+	@PYTHON="$(PYTHON)" tests/tools/bootstrap dev
 
 test: ## the whole suite: unit, lint, sanity, contract, molecule
 	@CASES=400 tests/tools/run_stages unit lint sanity contract molecule
 
-unit: venv ## house rules and unit tests (ARGS=… goes to pytest)
+unit: dev ## house rules and unit tests (ARGS=… goes to pytest)
 	python -m pytest tests/house tests/unit tests/faults tests/golden --cov --cov-report=term:skip-covered $(ARGS)
 
-lint: venv ## ruff, mypy, yamllint, ansible-lint, changelog, secrets
+lint: dev ## ruff, mypy, yamllint, ansible-lint, changelog, secrets
 	@verdict=0; while read -r check; do echo "--- $$check"; bash -c "$$check" </dev/null || verdict=1; done <<< "$$CHECKS"; exit $$verdict
 
 define CHECKS
@@ -46,10 +49,10 @@ git ls-files -z | xargs -0 detect-secrets-hook --baseline .secrets.baseline
 endef
 export CHECKS
 
-sanity: venv ## ansible-test sanity on a copy of what git would commit
+sanity: dev ## ansible-test sanity on a copy of what git would commit
 	tests/tools/sanity
 
-molecule: venv ## the scenarios on systemd hosts in Docker (SCENARIO=faults: under steady traffic)
+molecule: dev ## the scenarios on systemd hosts in Docker (SCENARIO=faults: under steady traffic)
 	tests/tools/bootstrap images
 	eval "$$(tests/tools/bootstrap env)" && for scenario in $(SCENARIO); do \
 	  molecule -c molecule/config.yml test -s $$scenario || exit 1; done
@@ -61,55 +64,56 @@ demo: venv ## bring up the whole stack in one container and leave it running
 demo-clean: venv ## remove what `make demo` made
 	python tests/demo/demo.py down
 
-golden: venv ## write anew what the library is expected to say and make; read the diff
+golden: dev ## write anew what the library is expected to say and make; read the diff
 	python tests/golden/golden.py
 
-mutation: venv ## how many small changes of the library the tests notice (ARGS=--sample=… --show)
+mutation: dev ## how many small changes of the library the tests notice (ARGS=--sample=… --show)
 	python tests/tools/mutation.py $(ARGS)
 
-litellm-keys: venv ## record anew which keys of its config the locked LiteLLM reads
+litellm-keys: dev ## record anew which keys of its config the locked LiteLLM reads
 	"$$(python tests/tools/litellm_venv.py)" tests/contract/record_keys.py > plugins/plugin_utils/litellm_keys.py
 
-contract: venv ## what explain says against the real LiteLLM (ARGS=--cases=… --seed=…)
+contract: dev ## what explain says against the real LiteLLM (ARGS=--cases=… --seed=…)
 	"$$(python tests/tools/litellm_venv.py)" tests/contract/record_keys.py | diff - plugins/plugin_utils/litellm_keys.py
 	"$$(python tests/tools/litellm_venv.py)" tests/contract/hook.py
 	python tests/contract/contract.py --python "$$(python tests/tools/litellm_venv.py)" \
 	  $(if $(CASES),--cases=$(CASES)) $(ARGS)
 
-contract-proxy: venv ## the same against the real proxy process, over HTTP (ARGS=--cases=… --seed=…)
+contract-proxy: dev ## the same against the real proxy process, over HTTP (ARGS=--cases=… --seed=…)
 	python tests/contract/proxy.py --python "$$(python tests/tools/litellm_venv.py)" $(ARGS)
 
-bench-cold: venv ## seconds from an empty host to the first answer
+bench-cold: dev ## seconds from an empty host to the first answer
 	tests/tools/bootstrap images
 	eval "$$(tests/tools/bootstrap env)" && python tests/bench/bench_cold.py
 
-bench-failover: venv ## what clients notice of a dead engine
+bench-failover: dev ## what clients notice of a dead engine
 	tests/tools/bootstrap images
 	eval "$$(tests/tools/bootstrap env)" && python tests/bench/bench_failover.py
 
-bench-gateway: venv ## answers a second beside a stock LiteLLM, and memory (ARGS=--workers=2)
+bench-gateway: dev ## answers a second beside a stock LiteLLM, and memory (ARGS=--workers=2)
 	tests/tools/bootstrap images
 	eval "$$(tests/tools/bootstrap env)" && python tests/bench/bench_gateway.py $(ARGS)
 
-bench-noop: venv ## seconds of a run that changes nothing
+bench-noop: dev ## seconds of a run that changes nothing
 	tests/tools/bootstrap images
 	eval "$$(tests/tools/bootstrap env)" && python tests/bench/bench_noop.py
 
-bench-render: venv ## seconds from registry to plan
+bench-render: dev ## seconds from registry to plan
 	python tests/bench/bench_render.py
 
 # RELOADS=3 for a short look; ARGS=--rate=… --streams=…
-bench-reload: venv ## requests lost and latency while a route is changed again and again under load (RELOADS=…)
+bench-reload: dev ## requests lost and latency while a route is changed again and again under load (RELOADS=…)
 	tests/tools/bootstrap images
 	eval "$$(tests/tools/bootstrap env)" && PYTHONPATH=tests/load python tests/bench/bench_reload.py \
 	  $(if $(RELOADS),--reloads=$(RELOADS)) $(ARGS)
 
-bench-rollback: venv ## seconds back to a generation, with the host's network off
+bench-rollback: dev ## seconds back to a generation, with the host's network off
 	tests/tools/bootstrap images
 	eval "$$(tests/tools/bootstrap env)" && python tests/bench/bench_rollback.py
 
 lock: venv ## write the hash locks anew (UPGRADE=--upgrade for newer versions)
-	$(UV_COMPILE) $(UPGRADE) requirements/dev.in -o requirements/dev.txt
+	$(UV_COMPILE) $(UPGRADE) requirements/deploy.in -o requirements/deploy.txt
+	$(UV_COMPILE) $(UPGRADE) -c requirements/deploy.txt requirements/dev.in -o requirements/dev.txt
 	$(UV_COMPILE) $(UPGRADE) -c requirements/dev.txt requirements/mutation.in -o requirements/mutation.txt
 	$(UV_COMPILE) $(UPGRADE) requirements/litellm.in -o roles/litellm/files/litellm.lock
 

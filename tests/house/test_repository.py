@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 from checkout import ROOT, short, tracked
 
 LOCKS = {
+    "requirements/deploy.in": "requirements/deploy.txt",
     "requirements/dev.in": "requirements/dev.txt",
     "requirements/litellm.in": "roles/litellm/files/litellm.lock",
     "requirements/mutation.in": "requirements/mutation.txt",

@@ -17,7 +17,9 @@ import shutil
 import subprocess
 import sys
 
-from toolcache import ROOT, cache_dir, key_of, only_one, run, say
+from locked_venv import locked_venv
+
+from toolcache import ROOT, run, say
 
 TREE = ROOT / "build" / "mutation"
 LIBRARY = "ansible_collections/lab/ai_backend"
@@ -45,21 +47,6 @@ _pytest.python.IdMaker.make_unique_parameterset_ids = lambda self: [str(i) for i
 # mutmut's exit codes of a mutant: killed by a test, by a crash of the tests, or by taking too long.
 KILLED = {1, 3, -24, 24, 36, 152, 255}
 SURVIVED, UNTESTED = {0}, {33, 5}
-
-
-def environment() -> pathlib.Path:
-    """The Python with mutmut, made now if this lock's was never made."""
-    lock = ROOT / "requirements" / "mutation.txt"
-    venv = cache_dir() / f"mutation-{key_of(lock.read_bytes(), sys.version, sys.base_prefix)}"
-    with only_one("mutation"):
-        if not (venv / ".complete").exists():
-            say("making the environment with mutmut")
-            shutil.rmtree(venv, ignore_errors=True)
-            run(sys.executable, "-m", "venv", str(venv))
-            options = ["-q", "--disable-pip-version-check", "--require-hashes"]
-            run(str(venv / "bin/python"), "-m", "pip", "install", *options, "-r", str(lock))
-            (venv / ".complete").touch()
-    return venv / "bin"
 
 
 def make_tree() -> None:
@@ -107,7 +94,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="seed of the sample (default: 1)")
     parser.add_argument("--show", action="store_true", help="list the mutants that survive")
     arguments = parser.parse_args()
-    tools = environment()
+    tools = locked_venv("mutation", ROOT / "requirements" / "mutation.txt") / "bin"
     make_tree()
     say("making the mutants and learning which test covers what")
     # No mutant has this name: it makes all of them and runs none.

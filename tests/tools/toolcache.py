@@ -12,6 +12,8 @@ import sys
 from collections.abc import Iterator
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+# pip's own notice of a newer pip is no news of ours.
+PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input")
 
 
 def cache_dir() -> pathlib.Path:
@@ -56,8 +58,7 @@ def run(*argv: str, cwd: str | None = None) -> str:
 
 def pip_download(into: str, *what: str) -> None:
     """Fetch wheels with the pip of the running Python, configured as this machine configures pip."""
-    options = ["-q", "--disable-pip-version-check", "--only-binary", ":all:", "-d", into]
-    run(sys.executable, "-m", "pip", "download", *options, *what)
+    run(sys.executable, *PIP, "download", "-q", "--only-binary", ":all:", "-d", into, *what)
 
 
 def say(text: str) -> None:
