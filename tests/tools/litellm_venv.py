@@ -11,7 +11,6 @@ import pathlib
 import sys
 
 from locked_venv import locked_venv
-
 from toolcache import ROOT, run
 
 TOOLS = pathlib.Path(__file__).resolve().parent

@@ -18,7 +18,6 @@ import subprocess
 import sys
 
 from locked_venv import locked_venv
-
 from toolcache import ROOT, run, say
 
 TREE = ROOT / "build" / "mutation"

