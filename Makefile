@@ -17,7 +17,7 @@ SCENARIO ?= default cluster
 UV_COMPILE := uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help venv dev test unit lint sanity molecule demo demo-clean golden mutation litellm-keys contract contract-proxy bench-cold bench-failover bench-gateway bench-noop bench-reload bench-render bench-rollback lock docs build clean
+.PHONY: help venv dev test fresh unit lint sanity molecule demo demo-clean golden mutation litellm-keys contract contract-proxy bench-cold bench-failover bench-gateway bench-noop bench-reload bench-render bench-rollback lock docs build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,8 +28,11 @@ venv: ## make .venv with what a deploy needs, and .cache/collections (PYTHON=…
 dev: ## the same with what tests and tools need besides
 	@PYTHON="$(PYTHON)" tests/tools/bootstrap dev
 
-test: ## the whole suite: unit, lint, sanity, contract, molecule
-	@CASES=400 tests/tools/run_stages unit lint sanity contract molecule
+test: ## the whole suite: fresh, unit, lint, sanity, contract, molecule
+	@CASES=400 tests/tools/run_stages fresh unit lint sanity contract molecule
+
+fresh: dev ## a user's environment out of an empty cache, and every lock on an index of tomorrow
+	python -m pytest tests/fresh $(ARGS)
 
 unit: dev ## house rules and unit tests (ARGS=… goes to pytest)
 	python -m pytest tests/house tests/unit tests/faults tests/golden --cov --cov-report=term:skip-covered $(ARGS)
@@ -58,7 +61,7 @@ molecule: dev ## the scenarios on systemd hosts in Docker (SCENARIO=faults: unde
 	  molecule -c molecule/config.yml test -s $$scenario || exit 1; done
 
 demo: venv ## bring up the whole stack in one container and leave it running
-	tests/tools/bootstrap images
+	SUITES=trixie tests/tools/bootstrap images
 	eval "$$(tests/tools/bootstrap env)" && python tests/demo/demo.py up
 
 demo-clean: venv ## remove what `make demo` made
