@@ -17,7 +17,7 @@ SCENARIO ?= default cluster
 UV_COMPILE := uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help venv dev test fresh unit lint sanity molecule demo demo-clean golden mutation litellm-keys contract contract-proxy bench-cold bench-failover bench-gateway bench-noop bench-reload bench-render bench-rollback lock docs build clean
+.PHONY: help venv dev test fresh unit lint sanity molecule demo demo-clean golden mutation litellm-keys contract contract-proxy llama-source bench-cold bench-failover bench-gateway bench-noop bench-reload bench-render bench-rollback lock docs build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,7 +61,8 @@ molecule: dev ## the scenarios on systemd hosts in Docker (SCENARIO=faults: unde
 	  molecule -c molecule/config.yml test -s $$scenario || exit 1; done
 
 demo: venv ## bring up the whole stack in one container and leave it running
-	SUITES=trixie tests/tools/bootstrap images
+	python tests/demo/demo.py check
+	SUITES=trixie tests/tools/bootstrap demo-space images
 	eval "$$(tests/tools/bootstrap env)" && python tests/demo/demo.py up
 
 demo-clean: venv ## remove what `make demo` made
@@ -84,6 +85,9 @@ contract: dev ## what explain says against the real LiteLLM (ARGS=--cases=… --
 
 contract-proxy: dev ## the same against the real proxy process, over HTTP (ARGS=--cases=… --seed=…)
 	python tests/contract/proxy.py --python "$$(python tests/tools/litellm_venv.py)" $(ARGS)
+
+llama-source: dev ## build the second source of the tests' llama-server and ask it (a quarter of an hour, once)
+	python -m pytest tests/heavy $(ARGS)
 
 bench-cold: dev ## seconds from an empty host to the first answer
 	tests/tools/bootstrap images

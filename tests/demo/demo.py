@@ -7,6 +7,8 @@ import argparse
 import json
 import os
 import pathlib
+import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -38,6 +40,32 @@ def container() -> str:
     hosts = yaml.safe_load((INVENTORY / "hosts.yml").read_text())["all"]["hosts"]
     name: str = hosts["gpu1"]["ansible_host"]
     return name
+
+
+def is_ours() -> bool:
+    """Whether the demo of before is what runs, port and all."""
+    if not shutil.which("docker"):
+        return False
+    return subprocess.run(["docker", "port", container()], capture_output=True, check=False).stdout != b""
+
+
+def check() -> None:
+    """Stop where the demo can't work here, before anything is downloaded."""
+    port = int(os.environ.get("DEMO_PORT") or 4000)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            if not is_ours():
+                sys.exit(f"demo: port {port} can't be had ({error.strerror}): choose another, DEMO_PORT=4100 make demo")
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        host = urllib.parse.urlsplit(os.environ.get(name, "")).hostname
+        if host in ("localhost", "127.0.0.1", "::1"):
+            sys.exit(
+                f"demo: {name} names a proxy on {host}, which the demo's container can't reach: "
+                "give it this machine's address, or unset it"
+            )
 
 
 def endpoint() -> str:
@@ -139,9 +167,9 @@ def down() -> None:
 def main() -> None:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("verb", choices=["up", "down"])
+    parser.add_argument("verb", choices=["check", "up", "down"])
     os.environ.setdefault("ANSIBLE_CONFIG", str(ROOT / "ansible.cfg"))
-    {"up": up, "down": down}[parser.parse_args().verb]()
+    {"check": check, "up": up, "down": down}[parser.parse_args().verb]()
 
 
 if __name__ == "__main__":

@@ -146,7 +146,7 @@ def test_versions_pinned_by_hand_can_be_followed() -> None:
     for file in (*(ROOT / source for source in LOCKS), ROOT / "requirements/downloads.toml"):
         before = ""
         for line in file.read_text().splitlines():
-            if re.match(r'[\w\[\]-]+==|ansible = "', line):
+            if re.match(r'[\w\[\]-]+==|(ansible|llama-cpp-python) = "', line):
                 assert before.startswith("# renovate:"), f"{short(file)}: {line}"
             before = line
 

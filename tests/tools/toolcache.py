@@ -11,6 +11,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+from failures import explained
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # pip's own notice of a newer pip is no news of ours.
 PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input")
@@ -48,11 +50,14 @@ def only_one(name: str) -> Iterator[None]:
 
 
 def run(*argv: str, cwd: str | None = None) -> str:
-    """Standard output of a command; where it fails, its last words end the program."""
+    """Standard output of a command; where it fails, why, or its last words, end the program."""
     done = subprocess.run(argv, text=True, capture_output=True, check=False, cwd=cwd)
     if done.returncode:
+        tool = pathlib.Path(sys.argv[0]).stem
+        if why := explained(done.stdout + done.stderr):
+            sys.exit(f"{tool}: {why}")
         words = (done.stderr.strip() or done.stdout.strip()).splitlines()[-20:]
-        sys.exit("\n".join([f"{pathlib.Path(sys.argv[0]).stem}: failed: {' '.join(argv)}", *words]))
+        sys.exit("\n".join([f"{tool}: failed: {' '.join(argv)}", *words]))
     return done.stdout
 
 
