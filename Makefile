@@ -47,6 +47,7 @@ mypy -p ansible_collections.lab.ai_backend.plugins.plugin_utils
 mypy tests/tools/*.py
 yamllint --strict .
 ansible-lint
+tests/tools/lint_artefact
 antsibull-changelog lint
 git ls-files -z | xargs -0 detect-secrets-hook --baseline .secrets.baseline
 endef

@@ -162,7 +162,7 @@ def test_the_artefact_is_for_users() -> None:
     ignored = set(re.findall(r'^  - "?([^"\n]+)"?$', (ROOT / "galaxy.yml").read_text(), re.M))
     shipped = {path.relative_to(ROOT).parts[0] for path in tracked()} - ignored
     meant = (
-        "CHANGELOG.md LICENSE README.md changelogs docs galaxy.yml group_vars inventory meta playbooks plugins roles"
+        "CHANGELOG.md LICENSE README.md docs galaxy.yml group_vars inventory meta playbooks plugins roles"
     )
     assert shipped <= set(meant.split())
 

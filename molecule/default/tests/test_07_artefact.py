@@ -5,7 +5,7 @@ import shutil
 import subprocess
 
 import pytest
-from fleet import INVENTORY, PROJECT, Run
+from fleet import INVENTORY, PROJECT, REGISTRY, Run
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +58,8 @@ def test_the_begun_registry_is_valid_as_it_is(elsewhere):
 def test_a_deploy_from_the_artefact_is_the_deploy_from_the_checkout(elsewhere):
     folder, _environment = elsewhere
     shutil.copy(INVENTORY / "hosts.yml", folder / "inventory" / "hosts.yml")
+    for file in REGISTRY.glob("*.yml"):
+        shutil.copy(file, folder / "inventory" / "group_vars" / "all" / file.name)
     deployed = run(elsewhere, "-i", "inventory/hosts.yml", "lab.ai_backend.deploy")
     assert deployed.code == 0, deployed.output
     assert deployed.changed == 0, deployed.output
