@@ -17,7 +17,7 @@ SCENARIO ?= default cluster
 UV_COMPILE := uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help venv dev test fresh unit lint sanity molecule demo demo-clean golden mutation litellm-keys contract contract-proxy llama-source bench-cold bench-failover bench-gateway bench-noop bench-reload bench-render bench-rollback lock docs build clean
+.PHONY: help venv dev test fresh unit lint sanity documents molecule demo demo-clean golden mutation litellm-keys contract contract-proxy llama-source bench-cold bench-failover bench-gateway bench-noop bench-reload bench-render bench-rollback lock docs build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ dev: ## the same with what tests and tools need besides
 	@PYTHON="$(PYTHON)" tests/tools/bootstrap dev
 
 test: ## the whole suite: fresh, unit, lint, sanity, contract, molecule
-	@CASES=400 tests/tools/run_stages fresh unit lint sanity contract molecule
+	@CASES=400 tests/tools/run_stages fresh unit lint sanity contract documents molecule
 
 fresh: dev ## a user's environment out of an empty cache, and every lock on an index of tomorrow
 	python -m pytest tests/fresh $(ARGS)
@@ -55,6 +55,10 @@ export CHECKS
 
 sanity: dev ## ansible-test sanity on a copy of what git would commit
 	tests/tools/sanity
+
+documents: dev ## the pages' commands, as they stand there, on a host of a newcomer; the demo among them
+	SUITES=trixie tests/tools/bootstrap images
+	eval "$$(tests/tools/bootstrap env)" && python -m pytest tests/documents $(ARGS)
 
 molecule: dev ## the scenarios on systemd hosts in Docker (SCENARIO=faults: under steady traffic)
 	tests/tools/bootstrap images
