@@ -94,10 +94,25 @@ def snapshot(layout, run=run_command):
     return {"instances": instances, "slots": slots}
 
 
-def record(layout, number, registry="", complete=False, summary=(), restores=None, run=run_command):
+def record(
+    layout,
+    number,
+    registry="",
+    complete=False,
+    summary=(),
+    restores=None,
+    touched="",
+    proven=True,
+    refused=None,
+    begun=None,
+    run=run_command,
+):
     """Write generation `number` from what stands on this host now.
 
-    `restores` is the generation it brought back, 0 for none, None for what was written before.
+    `restores` is the generation it brought back, 0 for none, None for what was written before. `touched` is an instance
+    that was just started anew; not `proven` where its proof is still to come (that a run comes to the next instance
+    proves the one before). `refused` names the release that an instance had to give up, {instance: release}.
+    `begun` is what ran before a way back began, for as long as it may have to be undone.
     """
     before = read(layout, number) or {}
     content = {
@@ -113,6 +128,13 @@ def record(layout, number, registry="", complete=False, summary=(), restores=Non
     if restores:
         content["restores"] = restores
     content.update(snapshot(layout, run))
+    begun = begun or before.get("begun")
+    if begun and not complete:
+        content["begun"] = begun
+    content["touched"] = sorted({*before.get("touched", []), *([touched] if touched else [])})
+    content["refused"] = {**before.get("refused", {}), **(refused or {})}
+    if not proven:
+        content["unproven"] = {touched: linked_release(layout, touched)}
     write_atomic(path_of(layout, number), json.dumps(content, indent=2, sort_keys=True) + "\n")
     return content
 

@@ -24,6 +24,7 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.generations import 
     read,
     read_all,
     record,
+    snapshot,
 )
 from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import (
@@ -107,19 +108,36 @@ def list_generations(layout):
             rows.append({"number": number, "complete": False, "restorable": "its file is damaged"})
             continue
         content = good[number]
-        hurt = lacking(layout, wanted_of(layout, content))
+        hurt = unproven(content) + lacking(layout, wanted_of(layout, content))
         row = {key: content.get(key) for key in ("number", "complete", "created", "registry", "restores", "summary")}
         row["changed"] = changed_since(content, good.get(max((n for n in good if n < number), default=0)))
         row["services"] = sorted({service_of(name) for name in content["instances"]})
-        row["restorable"] = hurt[0] if hurt else "yes"
+        row["refused"] = content.get("refused", {})
+        row["restorable"] = hurt[0] if hurt else without(row["refused"])
         rows.append(row)
     return rows
 
 
+def unproven(content):
+    """Why a generation is no aim: a run was cut off before what it had switched last proved that it answers."""
+    return [
+        "release %s of %s never proved that it answers: the run was cut off" % (release, name)
+        for name, release in sorted(content.get("unproven", {}).items())
+    ]
+
+
+def without(refused):
+    """`yes`, and what was tried in this generation and is not brought back with it."""
+    return ", ".join(["yes"] + ["without %s %s (refused)" % pair for pair in sorted(refused.items())])
+
+
 def changed_since(content, before):
-    """What runs on another release than in the generation before, came or went; all when there was none."""
+    """What runs on another release than in the generation before, was started anew, came or went; or all."""
     now, earlier = served(content), served(before) if before else {}
-    return sorted(name for name in {*now, *earlier} if now.get(name) != earlier.get(name))
+    changed = {name for name in {*now, *earlier} if now.get(name) != earlier.get(name)}
+    slots = content.get("slots", {})
+    touched = {service_of(name) if service_of(name) in slots else name for name in content.get("touched", [])}
+    return sorted(changed | (touched & now.keys()))
 
 
 def served(content):
@@ -200,6 +218,18 @@ def unknown_services(rows, services):
     return sorted(name for name in services if name not in known)
 
 
+def begin(layout, number, registry, summary, restores, run):
+    """Open the generation of a way back. Returns what ran before its first call, as a generation's content.
+
+    Until it is closed: a way back that is cut off is tried again, whatever it was to bring back.
+    """
+    known = (read(layout, number) or {}).get("begun")
+    newest = read(layout, max(numbers(layout), default=0)) or {}
+    begun = known or {**snapshot(layout, run), "registry": newest.get("registry", "")}
+    record(layout, number, registry, summary=summary, restores=restores, begun=begun, run=run)
+    return begun
+
+
 class Restore:
     """One run on one host. `who` is the run that changes it, `instead_of` the id of one that is over (changing.py)."""
 
@@ -225,7 +255,7 @@ class Restore:
         """(content, wanted, instances that go, reasons by name). Raises RestoreError with all that is in the way."""
         content = target_of(self.layout, number)
         wanted = wanted_of(self.layout, content, services)
-        hurt = lacking(self.layout, wanted)
+        hurt = unproven(content) + lacking(self.layout, wanted)
         if hurt:
             raise RestoreError(
                 "generation %d can't be restored: %s. A deploy of the registry it came from (hash %s) makes it again; "
@@ -310,21 +340,14 @@ class Restore:
         registry = content.get("registry", "")
         named = "%s of " % ", ".join(services) if services else ""
         summary, restores = ["restored %sgeneration %d" % (named, content["number"])], content["number"]
-        # Until it is closed: a way back that is cut off here is tried again, whatever it was to bring back.
-        record(self.layout, new, registry, summary=summary, restores=restores, run=self.systemd.run)
-        done = []
+        begun = begin(self.layout, new, registry, summary, restores, self.systemd.run)
         for one in wanted:
             self.say("%s: release %s" % (one.name, one.release))
             try:
                 self._bring_back(one, new, registry)
             except FAILURES as error:
-                stands = ", ".join(done) or "nothing"
-                raise RestoreError(
-                    "%s was not brought back: %s. Brought back before it: %s. Everything else runs as it did"
-                    % (one.name, error, stands),
-                    one.tried,
-                ) from error
-            done.append(one.name)
+                words = "%s was not brought back: %s. %s" % (one.name, error, self._undo(begun, new, one))
+                raise RestoreError(words, one.tried) from error
         if gone:
             kept = [name for one in wanted for name in one.instances]
             retire(self.layout, self.systemd, kept, new, registry)
@@ -340,6 +363,25 @@ class Restore:
         )
         result["generation"] = new
         return result
+
+    def _undo(self, begun, new, failed):
+        """Put back what this way back has changed on this host, in any of its calls. Returns what stands, in words."""
+        stands, lost = [], []
+        for one in reversed(wanted_of(self.layout, begun)):
+            if not self._differences(one):
+                continue
+            self.say("%s: back to release %s, which served before" % (one.name, one.release))
+            try:
+                self._bring_back(one, new, begun["registry"])
+                stands.append(one.name)
+            except FAILURES as error:
+                lost.append("%s (%s)" % (one.name, error))
+        refused = {failed.tried: failed.release}
+        record(self.layout, new, begun["registry"], refused=refused, run=self.systemd.run)
+        if lost:
+            return "What served before it does not come up either: %s" % "; ".join(lost)
+        again = "%s again" % ", ".join(stands) if stands else "nothing else was changed"
+        return "What served before serves on this host, %s" % again
 
     def _bring_back(self, one, new, registry):
         if one.slots:

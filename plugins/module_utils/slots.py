@@ -128,7 +128,7 @@ def promote(layout, systemd, admin, service, slots, slot, drain_seconds, generat
     if previous and systemd.unit(unit_of("%s@%s" % (service, previous))).active:
         soak(layout, admin, service, slot, previous, soak_seconds)
     if generation:
-        record(layout, generation, registry)
+        record(layout, generation, registry, touched="%s@%s" % (service, slot))
     cut = 0
     for other in slots:
         if other == slot or systemd.unit(unit_of("%s@%s" % (service, other))).stopped:

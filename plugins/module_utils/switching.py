@@ -177,7 +177,7 @@ def switch(layout, systemd, instance, release_id, generation=0, registry="", che
     if not check:
         manifest = install(layout, systemd, instance, release_id)
         if generation:
-            record(layout, generation, registry)
+            record(layout, generation, registry, touched=instance, proven=False)
         result["action"] = action_for(layout, manifest, instance, previous, release_id, reasons, unit)
         if result["action"] == "restart" and rotation:
             result["open_at_restart"] = rotation.close(patience)

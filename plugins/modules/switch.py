@@ -74,6 +74,10 @@ options:
     description: Boot the idle slot also where nothing changed, and also where memory looks too small.
     type: bool
     default: false
+  refused:
+    description: The release that this switch takes back because it did not prove itself.
+    type: str
+    default: ""
   state:
     description: V(withdrawn) stops the instance and removes its unit and link; release and data stay.
     type: str
@@ -126,7 +130,7 @@ import contextlib
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.changing import BusyError, at_work
-from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot
+from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot, read, record
 from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError, AdminSocket
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, linked_release, unit_of
 from ansible_collections.lab.ai_backend.plugins.module_utils.rotation import Rotation
@@ -153,17 +157,28 @@ ARGUMENTS = {
     "strategy": {"type": "str", "choices": ["beside", "restart"], "default": "beside"},
     "memory_reserve_bytes": {"type": "int", "default": 0},
     "force": {"type": "bool", "default": False},
+    "refused": {"type": "str", "default": ""},
     "state": {"type": "str", "choices": ["present", "withdrawn"], "default": "present"},
     "generation": {"type": "int", "default": 0},
     "registry": {"type": "str", "default": ""},
 }
 
 
-def take_away(layout, systemd, instance, check):
-    changed = bool(linked_release(layout, instance)) and not committed(layout, instance)
+def take_away(layout, systemd, params, check):
+    instance = params["instance"]
+    release = linked_release(layout, instance)
+    changed = bool(release) and not committed(layout, instance)
     if changed and not check:
         take_back(layout, systemd, instance)
+        note_refused(layout, params, release)
     return {"changed": changed, "instance": instance, "unit": unit_of(instance)}
+
+
+def note_refused(layout, params, release):
+    """The generation of this run names what stands now, and what was tried. A candidate alone opens none."""
+    number = params["generation"]
+    if number and read(layout, number):
+        record(layout, number, params["registry"], refused={params["instance"]: release})
 
 
 def put_slot(layout, systemd, params, check):
@@ -199,11 +214,13 @@ def main():
     try:
         with contextlib.nullcontext() if module.check_mode else at_work(layout):
             if params["state"] == "withdrawn":
-                result = take_away(layout, systemd, params["instance"], module.check_mode)
+                result = take_away(layout, systemd, params, module.check_mode)
             elif params["slots"]:
                 result = put_slot(layout, systemd, params, module.check_mode)
             else:
                 result = put(layout, systemd, params, module.check_mode)
+                if params["refused"] and not module.check_mode:
+                    note_refused(layout, params, params["refused"])
                 if params["pauses"] and result["previous"] and paused(result):
                     module.warn(
                         "%s pause while %s restarts: nobody else answers to them"

@@ -3,7 +3,8 @@
 import subprocess
 
 import pytest
-from fleet import play, wait
+from conftest import standing
+from fleet import play, registry, wait
 from underway import KILL_MODULES, Underway, unlocked, when
 
 ACTIVE = "/etc/ai-backend/litellm/active-slot"
@@ -79,4 +80,34 @@ def test_a_host_that_loses_power_in_the_middle_of_a_way_back_serves_as_before_it
         assert machine.slot() == slot
     wait(machine.settled, 60)
     again(world)
+    world.stands()
+
+
+def test_a_way_back_whose_gateway_is_refused_ends_on_what_served_before_it(world):
+    """The cache is back already when the gateway's candidate can't have its port: both stand again where they stood."""
+    machine = world.machine
+    changed = play("deploy", extra={**world.other(), "ai_backend_cache": {**registry("cache"), "maxmemory": "200mb"}})
+    assert changed.code == 0, changed.output
+    world.is_other()
+    before, slot = standing(machine), machine.other_slot()
+    port = {"blue": 4001, "green": 4002}[slot]
+    machine.run(f"systemd-run --unit=squatter python3 -m http.server --bind 127.0.0.1 {port}")
+    world.traffic.steady()
+    try:
+        run = play("rollback")
+    finally:
+        machine.run("systemctl stop squatter.service")
+    words = " ".join(run.output.split())
+    assert run.code != 0
+    assert "litellm was not brought back" in words
+    assert "What served before serves on this host, redis again" in words
+    assert standing(machine) == before
+    world.lost_nothing()
+    newest = world.newest()
+    assert (newest["complete"], list(newest["refused"])) == (False, [f"litellm@{slot}"])
+    listed = play("rollback", "-e", "ai_backend_list=true").output
+    assert f"yes, without litellm@{slot}" in listed
+    world.mend()
+    mended = play("deploy", extra=world.same())
+    assert mended.code == 0, mended.output
     world.stands()

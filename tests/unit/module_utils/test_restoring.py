@@ -16,7 +16,7 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import Admi
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, linked_release, write_atomic
 from ansible_collections.lab.ai_backend.plugins.module_utils.probes import ProbeError
 from ansible_collections.lab.ai_backend.plugins.module_utils.restoring import Restore, RestoreError, previous_of
-from ansible_collections.lab.ai_backend.plugins.module_utils.switching import switch, switch_slot
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching import Manner, switch, switch_slot
 from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
 
 pytestmark = pytest.mark.usefixtures("environments")
@@ -302,7 +302,9 @@ def test_an_instance_that_does_not_prove_itself_gets_its_release_back(
     host.deploy(1, "a", "b")
     second = host.deploy(2, "c", "b")
     monkeypatch.setattr(restoring, "prove", lambda *_arguments: (_ for _ in ()).throw(ProbeError("no")))
-    with pytest.raises(RestoreError, match=r"redis was not brought back: no\. Brought back before it: nothing"):
+    with pytest.raises(
+        RestoreError, match=r"redis was not brought back: no\. What served before serves on this host, nothing else was"
+    ):
         host.restore(1)
     assert host.serving() == second
 
@@ -343,3 +345,75 @@ def test_files_of_users_are_not_touched(host: Host) -> None:
         write_atomic(path, "mine")
     host.restore(1)
     assert [pathlib.Path(path).read_text() for path in kept] == ["mine", "mine"]
+
+
+def refusing(monkeypatch: pytest.MonkeyPatch, layout: Layout, *releases: str) -> None:
+    """Let the proof of an instance fail while it is on one of these releases."""
+
+    def prove(_layout: object, _systemd: object, instance: str, *_more: object) -> float:
+        if linked_release(layout, instance) in releases:
+            raise ProbeError(f"{instance} says no")
+        return 0.0
+
+    monkeypatch.setattr(restoring, "prove", prove)
+
+
+@pytest.mark.parametrize("parts", [["all"], ["before", "gateway", "all"]])
+def test_a_way_back_that_fails_ends_on_what_served_before_it(
+    host: Host, monkeypatch: pytest.MonkeyPatch, parts: list[str]
+) -> None:
+    """It left the host mixed: the cache of one generation, the gateway of another."""
+    first = host.deploy(1, "a", "b")
+    second = host.deploy(2, "c", "d")
+    refusing(monkeypatch, host.layout, first[1])
+    with pytest.raises(
+        RestoreError, match=r"litellm was not brought back: .* What served before serves on this host, redis"
+    ):
+        for part in parts:
+            host.restore(1, part=part, generation=3)
+    assert host.serving() == second
+    content = read(host.layout, 3)
+    assert (content["complete"], content["refused"]) == (False, {"litellm@blue": first[1]})
+    assert content["instances"]["redis"]["release"] == second[0]
+
+
+def test_what_served_before_does_not_come_up_either(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = host.deploy(1, "a", "b")
+    second = host.deploy(2, "c", "d")
+    refusing(monkeypatch, host.layout, first[1], second[0])
+    with pytest.raises(RestoreError, match=r"What served before it does not come up either: redis \(redis says no\)"):
+        host.restore(1)
+
+
+def test_what_was_refused_is_no_part_of_a_way_back(host: Host) -> None:
+    """A release that its gate refused was recorded as what ran, and a way back to it was allowed."""
+    first = host.deploy(1, "a", "b")
+    bad = made(host.layout, manifest("redis", "ExecStart=bad\n"))
+    switch(host.layout, host.systemd, "redis", bad, 2)
+    assert "never proved that it answers" in rows(host)[0]["restorable"]
+    with pytest.raises(RestoreError, match=f"release {bad} of redis never proved that it answers: the run was cut off"):
+        host.restore(2)
+    switch(host.layout, host.systemd, "redis", first[0], 2)
+    record(host.layout, 2, refused={"redis": bad})
+    assert rows(host)[0]["restorable"] == f"yes, without redis {bad} (refused)"
+    assert not host.restore(2, check=True)["reasons"]
+
+
+def test_a_service_that_got_a_new_secret_counts_as_changed(host: Host, systemctl: FakeSystemctl) -> None:
+    """Its release is the same, so the list had nothing to name."""
+    host.deploy(1, "a", "b")
+    release = linked_release(host.layout, "redis")
+    systemctl.active.pop("ai-backend-redis.service")
+    switch(host.layout, host.systemd, "redis", release, 2)
+    record(host.layout, 2, complete=True)
+    assert rows(host)[0]["changed"] == ["redis"]
+
+
+def test_a_gateway_that_got_a_new_secret_counts_as_changed(host: Host) -> None:
+    _redis, release = host.deploy(1, "a", "b")
+    booted = switch_slot(
+        host.layout, host.systemd, "litellm", SLOTS, release, 2, manner=Manner("beside", 0, force=True)
+    )
+    slots.promote(host.layout, host.systemd, host.admin, "litellm", SLOTS, booted["slot"], 0, 2)
+    record(host.layout, 2, complete=True)
+    assert rows(host)[0]["changed"] == ["litellm"]
