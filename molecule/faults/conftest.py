@@ -86,6 +86,10 @@ class World:
         wait(lambda: serving(self.machine) == [f"ai-backend-litellm@{self.machine.slot()}.service"], 30)
         assert standing(self.machine) == self.trees[self.more]
 
+    def stand(self) -> str:
+        """Checksums of what the host runs from."""
+        return standing(self.machine)
+
     def newest(self) -> dict[str, Any]:
         """The newest generation's content."""
         names = self.machine.run(f"ls {GENERATIONS}").split()

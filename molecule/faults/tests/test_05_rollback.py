@@ -3,7 +3,6 @@
 import subprocess
 
 import pytest
-from conftest import standing
 from fleet import play, registry, wait
 from underway import KILL_MODULES, Underway, unlocked, when
 
@@ -89,7 +88,7 @@ def test_a_way_back_whose_gateway_is_refused_ends_on_what_served_before_it(world
     changed = play("deploy", extra={**world.other(), "ai_backend_cache": {**registry("cache"), "maxmemory": "200mb"}})
     assert changed.code == 0, changed.output
     world.is_other()
-    before, slot = standing(machine), machine.other_slot()
+    before, slot = world.stand(), machine.other_slot()
     port = {"blue": 4001, "green": 4002}[slot]
     machine.run(f"systemd-run --unit=squatter python3 -m http.server --bind 127.0.0.1 {port}")
     world.traffic.steady()
@@ -101,7 +100,7 @@ def test_a_way_back_whose_gateway_is_refused_ends_on_what_served_before_it(world
     assert run.code != 0
     assert "litellm was not brought back" in words
     assert "What served before serves on this host, redis again" in words
-    assert standing(machine) == before
+    assert world.stand() == before
     world.lost_nothing()
     newest = world.newest()
     assert (newest["complete"], list(newest["refused"])) == (False, [f"litellm@{slot}"])
