@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot, numbers, path_of, read_all
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import (
     linked_release,
@@ -31,7 +33,18 @@ def health(layout, manifest, instance):
     return "ok"
 
 
-NOTHING = {"service": "(nothing of ours)", "unit": "-", "release": "-", "health": "-", "models": []}
+NOTHING = {"service": "(nothing of ours)", "unit": "-", "release": "-", "health": "-", "device": "-", "models": []}
+
+
+def device_of(systemd, unit):
+    """What an engine itself said when it loaded its model: the cards it uses and the layers that went there."""
+    words = ["journalctl", "_PID=%d" % unit.pid, "--boot", "--output", "cat", "--no-pager"]
+    code, text = systemd.run([*words, "--grep", "using device|offloaded .* layers"])
+    cards = re.findall(r"using device (\S+) \(([^)]*)\)", text)
+    layers = re.findall(r"offloaded (\d+/\d+) layers to GPU", text)
+    if code or not (cards or layers):
+        return "cpu"
+    return ", ".join(["%s %s" % card for card in cards] + ["%s layers" % count for count in layers[-1:]])
 
 
 def row(layout, systemd, instance):
@@ -40,12 +53,14 @@ def row(layout, systemd, instance):
     unit = systemd.unit(unit_of(instance))
     slot = active_slot(layout, service_of(instance))
     idle = bool(slot) and instance != "%s@%s" % (service_of(instance), slot)
+    device = device_of(systemd, unit) if service_of(instance) == "llama-cpp" and unit.active else "-"
     models = sorted({name for probe in manifest["probes"] for name in probe.get("models", [])})
     return {
         "service": instance,
         "unit": "idle slot" if idle and unit.stopped else unit.describe(),
         "release": linked_release(layout, instance),
         "health": "-" if unit.stopped and idle else health(layout, manifest, instance) if unit.active else "down",
+        "device": device,
         "models": [] if idle else models,
     }
 

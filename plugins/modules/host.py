@@ -22,6 +22,10 @@ attributes:
   diff_mode:
     support: full
 options:
+  host:
+    description: Name of the host in the inventory, for what is said of it.
+    type: str
+    default: ""
   instances:
     description: The instances that this host will run; each service has a user of its own.
     type: list
@@ -55,6 +59,16 @@ options:
     description: Interpreter that virtual environments on the host are made from.
     type: str
     default: /usr/bin/python3
+  engines:
+    description: The host's engines, as the plan names them.
+    type: list
+    elements: dict
+    default: []
+  gpu:
+    description: What they are built for.
+    type: str
+    choices: [none, cuda, vulkan]
+    default: none
 """
 
 EXAMPLES = r"""
@@ -65,6 +79,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+cards:
+  description: Where the engines and the host's graphics cards do not fit; findings.
+  type: list
+  elements: dict
+  returned: always
 facts:
   description: Architecture, distribution, version, codename, systemd, apt, python, free_bytes, cores,
     memory_bytes, published (what its edge offers), instances (of ours, that it has), settled (release of each
@@ -84,6 +103,7 @@ foreign:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.lab.ai_backend.plugins.module_utils.cards import card_findings
 from ansible_collections.lab.ai_backend.plugins.module_utils.changing import take
 from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminSocket
 from ansible_collections.lab.ai_backend.plugins.module_utils.host_state import (
@@ -101,6 +121,7 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.standing import sta
 from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
 
 ARGUMENTS = {
+    "host": {"type": "str", "default": ""},
     "instances": {"type": "list", "elements": "str", "required": True},
     "ports": {"type": "dict", "default": {}},
     "python": {"type": "str", "default": "/usr/bin/python3"},
@@ -108,6 +129,8 @@ ARGUMENTS = {
     "instead_of": {"type": "str", "default": ""},
     "library": {"type": "dict", "default": {}},
     "commands": {"type": "dict", "default": {}},
+    "engines": {"type": "list", "elements": "dict", "default": []},
+    "gpu": {"type": "str", "choices": ["none", "cuda", "vulkan"], "default": "none"},
     "admin_socket": {"type": "str", "default": "/run/ai-backend-edge/admin.sock"},
 }
 
@@ -117,12 +140,14 @@ def main():
     layout, params = Layout(), module.params
     facts = describe(layout, params["python"])
     foreign = foreign_listeners(layout, {name: int(port) for name, port in params["ports"].items()})
+    cards = card_findings(layout, params["host"], params["engines"], params["gpu"])
+    unfit = any(finding["severity"] == "critical" for finding in cards)
     holder = None
     if params["run"] and not module.check_mode:
         holder = take(layout, params["run"], params["instead_of"])
     facts["settled"] = standing(layout, Systemd(), AdminSocket(params["admin_socket"]))
     # A host that fails the preflight stays as it is, and so does one that another run has.
-    usable = facts["systemd"] and facts["apt"] and not foreign and not holder
+    usable = facts["systemd"] and facts["apt"] and not foreign and not holder and not unfit
     folders, users = missing_folders(layout), missing_users(params["instances"])
     tools = stale_tools(layout, params["library"], params["commands"])
     if usable and not module.check_mode:
@@ -137,6 +162,7 @@ def main():
         changed=usable and bool(folders or users or tools),
         facts=facts,
         foreign=foreign,
+        cards=cards,
         holder=holder,
         diff={"before": "", "after": "".join(lines)} if usable else {},
     )

@@ -40,6 +40,16 @@ options:
     description: Seconds that an engine has for one answer.
     type: int
     default: 5
+  engines:
+    description: The host's engines, as the plan names them.
+    type: list
+    elements: dict
+    default: []
+  gpu:
+    description: What they are built for.
+    type: str
+    choices: [none, cuda, vulkan]
+    default: none
 """
 
 EXAMPLES = r"""
@@ -66,6 +76,7 @@ gpu_memory_mib:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.lab.ai_backend.plugins.module_utils.cards import card_findings
 from ansible_collections.lab.ai_backend.plugins.module_utils.engines import KEYS, ask_all
 from ansible_collections.lab.ai_backend.plugins.module_utils.findings import critical
 from ansible_collections.lab.ai_backend.plugins.module_utils.graphics import gpu_memory
@@ -106,6 +117,7 @@ def look(layout, systemd, params):
         upstreams = [upstream for upstream in upstreams if not upstream["key"]]
     found += ask_all(layout, upstreams, held, params["timeout"])
     found += generation_findings(layout, host, params["keep"])
+    found += card_findings(layout, host, params["engines"], params["gpu"])
     memory, cards = gpu_memory(host)
     return [{**finding, "host": host} for finding in found + cards], memory
 
@@ -117,6 +129,8 @@ def main():
             "host": {"type": "str", "required": True},
             "cache": {"type": "dict", "default": {}},
             "keep": {"type": "int", "default": 10},
+            "engines": {"type": "list", "elements": "dict", "default": []},
+            "gpu": {"type": "str", "choices": ["none", "cuda", "vulkan"], "default": "none"},
             "timeout": {"type": "int", "default": 5},
         },
         supports_check_mode=True,

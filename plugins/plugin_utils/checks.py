@@ -32,7 +32,7 @@ CHECKS: Mapping[Check, str] = {
     "ports": "each port has one owner, inside its range, and none is reserved",
     "secrets": "what is active has its key, and no key stands in the registry",  # pragma: allowlist secret
     "cache": "database, namespace and lifetime of cached answers",
-    "capacity": "the models of a host fit into its GPU memory",
+    "capacity": "the models of a host fit into its GPU memory, and layers have a card to go to",
     "rendered-config": "LiteLLM knows every key of the config that is written for it",
     "generations": "the ways back on each host are kept, readable and whole",
 }

@@ -50,6 +50,8 @@ def asked(**changes: Any) -> dict[str, Any]:
         "upstreams": [],
         "cache": {},
         "keep": 10,
+        "engines": [],
+        "gpu": "none",
         "timeout": 1,
         **changes,
     }
