@@ -8,6 +8,7 @@ import os
 import pwd
 import shutil
 
+from ansible_collections.lab.ai_backend.plugins.module_utils.cards import vendors
 from ansible_collections.lab.ai_backend.plugins.module_utils.generations import numbers
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import (
     linked_release,
@@ -70,6 +71,7 @@ def describe(layout, python, run=run_command):
         "free_bytes": free_bytes(layout.opt),
         "cores": len(os.sched_getaffinity(0)),
         "memory_bytes": memory_bytes(layout),
+        "cards": vendors(layout),
         "published": published(layout),
         "instances": list_instances(layout),
         "generation": max(numbers(layout), default=0),

@@ -86,8 +86,8 @@ cards:
   returned: always
 facts:
   description: Architecture, distribution, version, codename, systemd, apt, python, free_bytes, cores,
-    memory_bytes, published (what its edge offers), instances (of ours, that it has), settled (release of each
-    that needs nothing), generation.
+    memory_bytes, cards (makers of its graphics cards), published (what its edge offers), instances (of ours, that it
+    has), settled (release of each that needs nothing), generation.
   type: dict
   returned: always
 holder:
