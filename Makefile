@@ -17,7 +17,7 @@ SCENARIO ?= default cluster
 UV_COMPILE := uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help venv dev test fresh unit lint sanity documents molecule demo demo-clean golden mutation litellm-keys contract contract-proxy llama-source bench-cold bench-failover bench-gateway bench-noop bench-reload bench-render bench-rollback lock docs build clean
+.PHONY: help venv dev test fresh unit lint sanity documents upgrade molecule demo demo-clean golden mutation litellm-keys contract contract-proxy llama-source bench-cold bench-failover bench-gateway bench-noop bench-reload bench-render bench-rollback lock docs build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,8 +28,8 @@ venv: ## make .venv with what a deploy needs, and .cache/collections (PYTHON=…
 dev: ## the same with what tests and tools need besides
 	@PYTHON="$(PYTHON)" tests/tools/bootstrap dev
 
-test: ## the whole suite: fresh, unit, lint, sanity, contract, molecule
-	@CASES=400 tests/tools/run_stages fresh unit lint sanity contract documents molecule
+test: ## the whole suite: fresh, unit, lint, sanity, contract, documents, upgrade, molecule
+	@CASES=400 tests/tools/run_stages fresh unit lint sanity contract documents upgrade molecule
 
 fresh: dev ## a user's environment out of an empty cache, and every lock on an index of tomorrow
 	python -m pytest tests/fresh $(ARGS)
@@ -59,6 +59,10 @@ sanity: dev ## ansible-test sanity on a copy of what git would commit
 documents: dev ## the pages' commands, as they stand there, on a host of a newcomer; the demo among them
 	SUITES=trixie tests/tools/bootstrap images
 	eval "$$(tests/tools/bootstrap env)" && python -m pytest tests/documents $(ARGS)
+
+upgrade: dev ## a host of an older state of the collection is taken over under traffic, and brought back
+	SUITES=trixie tests/tools/bootstrap images
+	eval "$$(tests/tools/bootstrap env)" && python -m pytest tests/upgrade $(ARGS)
 
 molecule: dev ## the scenarios on systemd hosts in Docker (SCENARIO=faults: under steady traffic)
 	tests/tools/bootstrap images
