@@ -21,6 +21,7 @@ import http.client
 import json
 import os
 import socket
+import threading
 import time
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.engines import Engine
@@ -31,6 +32,8 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.sockets import peer
 from ansible_collections.lab.ai_backend.plugins.module_utils.workers import Deaths
 
 # Two starts that end at once are a pattern, not bad luck; systemd counts them.
+# Also an attempt that begins at the deadline has this long.
+LEAST_SECONDS = 5
 RESTARTS_TO_GIVE_UP = 2
 # The kernel chooses who takes a connection; with so many for each worker, one that is not met is not up yet.
 CONNECTIONS = 8
@@ -220,6 +223,30 @@ def run_once(layout, probe, port):
         ) from error
 
 
+def run_within(seconds, layout, probe, port):
+    """One attempt that takes no longer than that.
+
+    A timeout of sockets does not bound it: resolving a name has none, and a host without a resolver waits for minutes.
+    """
+    outcome = []
+
+    def attempt():
+        try:
+            run_once(layout, probe, port)
+            outcome.append(None)
+        except BaseException as error:
+            outcome.append(error)
+
+    # A daemon: the module must not wait for it at its end.
+    thread = threading.Thread(target=attempt, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not outcome:
+        raise ProbeError("%s %s: no answer in %d s" % (probe["kind"], probe.get("path", ""), seconds))
+    if outcome[0] is not None:
+        raise outcome[0]
+
+
 def prove(layout, systemd, instance, manifest, timeout, interval=0.25, sleep=time.sleep):
     """Run every probe of a release against an instance until it passes; give up at the deadline or when the unit dies.
 
@@ -245,7 +272,7 @@ def prove(layout, systemd, instance, manifest, timeout, interval=0.25, sleep=tim
             try:
                 if not unit.active:
                     raise ProbeError("%s is %s" % (unit_name, unit.describe()))
-                run_once(layout, probe, port)
+                run_within(max(LEAST_SECONDS, timeout - (time.monotonic() - begin)), layout, probe, port)
                 break
             except ProbeError as error:
                 if cause is None or BREAKER_OPEN not in str(error):

@@ -161,7 +161,9 @@ def test_the_artefact_is_for_users() -> None:
     """Everything at the top is either meant for users or named in build_ignore."""
     ignored = set(re.findall(r'^  - "?([^"\n]+)"?$', (ROOT / "galaxy.yml").read_text(), re.M))
     shipped = {path.relative_to(ROOT).parts[0] for path in tracked()} - ignored
-    meant = "CHANGELOG.md LICENSE README.md SECURITY.md docs galaxy.yml group_vars inventory meta playbooks plugins roles"
+    meant = (
+        "CHANGELOG.md LICENSE README.md SECURITY.md docs galaxy.yml group_vars inventory meta playbooks plugins roles"
+    )
     assert shipped <= set(meant.split())
 
 

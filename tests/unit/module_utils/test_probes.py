@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -288,3 +289,19 @@ def test_the_reason_is_the_fault_and_not_the_breaker_it_opens(
     release = {"ports": {"litellm@blue": port}, "probes": [{**CHAT, "times": 1}]}
     with pytest.raises(probes.ProbeError, match="answered 500: the engine is on fire"):
         probes.prove(layout, systemd, "litellm@blue", release, timeout=0.2, sleep=then_the_breaker_opens)
+
+
+def test_an_attempt_that_hangs_does_not_outlast_the_deadline(
+    layout: Layout, systemd: Systemd, systemctl: FakeSystemctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refusal took 3:45 where it says 60 s, on a host that could not resolve names."""
+    never = threading.Event()
+    monkeypatch.setitem(probes.CHECKS, "http", lambda *_arguments: never.wait(20))
+    monkeypatch.setattr(probes, "LEAST_SECONDS", 0.2)
+    systemctl.active["ai-backend-a.service"] = 5
+    release = {"ports": {"a": 1}, "probes": [{"kind": "http", "path": "/", "status": 200}]}
+    begin = time.monotonic()
+    with pytest.raises(probes.ProbeError, match=r"no good answer within 0 s: http /: no answer in 0 s"):
+        probes.prove(layout, systemd, "a", release, timeout=0.1)
+    assert time.monotonic() - begin < 5
+    never.set()
