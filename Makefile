@@ -17,7 +17,7 @@ SCENARIO ?= default cluster
 UV_COMPILE := uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help venv dev test fresh unit lint sanity documents upgrade molecule demo demo-clean golden mutation litellm-keys contract contract-proxy llama-source bench-cold bench-failover bench-gateway bench-noop bench-reload bench-render bench-rollback lock docs build clean
+.PHONY: help venv dev test fresh unit lint sanity documents upgrade molecule demo demo-clean golden mutation litellm-keys contract contract-proxy llama-source bench-cold bench-demo bench-failover bench-gateway bench-noop bench-reload bench-render bench-rollback bench-threads lock docs build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -102,6 +102,10 @@ bench-cold: dev ## seconds from an empty host to the first answer
 	tests/tools/bootstrap images
 	eval "$$(tests/tools/bootstrap env)" && python tests/bench/bench_cold.py
 
+bench-demo: dev ## seconds of a first `make demo`, and what it downloads (DEMO_PORT=…)
+	tests/tools/bootstrap docker
+	python tests/bench/bench_demo.py
+
 bench-failover: dev ## what clients notice of a dead engine
 	tests/tools/bootstrap images
 	eval "$$(tests/tools/bootstrap env)" && python tests/bench/bench_failover.py
@@ -116,6 +120,9 @@ bench-noop: dev ## seconds of a run that changes nothing
 
 bench-render: dev ## seconds from registry to plan
 	python tests/bench/bench_render.py
+
+bench-threads: dev ## tokens a second with all cores and with one less, alone and beside a busy process
+	eval "$$(tests/tools/bootstrap env)" && python tests/bench/bench_threads.py
 
 # RELOADS=3 for a short look; ARGS=--rate=… --streams=…
 bench-reload: dev ## requests lost and latency while a route is changed again and again under load (RELOADS=…)
