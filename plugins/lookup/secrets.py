@@ -51,54 +51,32 @@ _raw:
   elements: dict
 """
 
-import os
-import secrets
-import stat
-
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
-# LiteLLM wants its keys to begin like this.
-PREFIXES = {"LITELLM_MASTER_KEY": "sk-"}
+from ansible_collections.lab.ai_backend.plugins.module_utils.secret_folder import FolderError, generate, value_of
+
 STAND_IN = "generated-by-the-first-real-run"
 
 
-def read_kept(path):
-    """The value kept in a file, or an empty string. Raises where others could read it."""
-    try:
-        with open(path, encoding="utf-8") as handle:
-            if stat.S_IMODE(os.fstat(handle.fileno()).st_mode) & 0o077:
-                raise AnsibleLookupError(f"{path} can be read by others than its owner: chmod 600 {path}")
-            return handle.read().strip()
-    except FileNotFoundError:
-        return ""
-
-
-def keep(path, value):
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    # O_EXCL: of two runs at once only one value may be born.
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-        handle.write(value + "\n")
-
-
 class LookupModule(LookupBase):
+    """Ansible looks for this class."""
+
     def run(self, terms, variables=None, **kwargs):
+        """One dict of values by name."""
         self.set_options(var_options=variables, direct=kwargs)
-        given = self.get_option("given") or {}
-        folder = os.path.expanduser(self.get_option("folder"))
+        given, folder = self.get_option("given"), self.get_option("folder")
         values, lacking = {}, []
-        for name in sorted({str(name) for name in self._flatten(terms)}):
-            path = os.path.join(folder, name)
-            value = str(given.get(name) or "").strip() or read_kept(path)
-            if not value and name in self.get_option("generate"):
-                value = STAND_IN
-                if not self.get_option("dry"):
-                    value = PREFIXES.get(name, "") + secrets.token_urlsafe(32)
-                    keep(path, value)
-            if not value:
-                lacking.append(name)
-            values[name] = value
+        try:
+            for name in sorted({str(name) for name in self._flatten(terms)}):
+                value = value_of(given, folder, name)
+                if not value and name in self.get_option("generate"):
+                    value = STAND_IN if self.get_option("dry") else generate(folder, name)
+                if not value:
+                    lacking.append(name)
+                values[name] = value
+        except FolderError as error:
+            raise AnsibleLookupError(str(error)) from None
         if lacking:
             raise AnsibleLookupError(
                 f"no value for {', '.join(lacking)} → set it in ai_backend_secrets "

@@ -4,10 +4,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 import re
+import time
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import read_text, write_atomic
+
+# What a key was before its rotation stands in a file of its own beside the key's, with the time until which it counts:
+# a deploy that knows nothing of the rotation leaves it alone.
+BEFORE = "-before.env"
 
 
 class SecretError(Exception):
@@ -30,11 +37,13 @@ def render(file_name, names, values):
     return "".join(lines)
 
 
-def stale(layout, files, values):
+def stale(layout, files, values, as_held=()):
     """{file name: text} of the files that are missing, differ or can be read by others.
 
+    `as_held` are names whose value is not known here: what the host holds counts as right.
     A file that the plan no longer names stays: a way back needs it, and no deploy deletes a secret.
     """
+    values = {**values, **held(layout, files, as_held)}
     texts = {name: render(name, names, values) for name, names in sorted(files.items())}
     wrong = {}
     for name, text in texts.items():
@@ -54,6 +63,68 @@ def values(text):
     """{name: value} of a file's text: `NAME="value"` or, in Redis's form, `name "value"`."""
     found = (re.fullmatch(r"(\w+)[= ](.*)", line) for line in text.splitlines())
     return {pair[1]: pair[2].strip('"') for pair in found if pair}
+
+
+def held(layout, files, names):
+    """{name: value} of those secrets that this host's files hold, of `files` = {file: {key: name}}."""
+    found = {}
+    for file_name, keys in sorted(files.items()):
+        there = values(read_text(os.path.join(layout.secrets, file_name)) or "")
+        found.update((name, there[key]) for key, name in keys.items() if name in names and there.get(key))
+    return found
+
+
+def fingerprint(salt, value):
+    """Tells equal values from others, and nothing of the value."""
+    return hmac.new(salt.encode(), value.encode(), hashlib.sha256).hexdigest()[:16]
+
+
+def before_of(file_name):
+    """The file that keeps a file's key of before."""
+    return file_name.rpartition(".")[0] + BEFORE
+
+
+def accepted_before(layout, files):
+    """{name: seconds since 1970} of the secrets whose predecessor this host still accepts, and until when."""
+    found = {}
+    for file_name, keys in files.items():
+        there = values(read_text(os.path.join(layout.secrets, before_of(file_name))) or "")
+        for key, name in keys.items():
+            until = int(there.get(key + "_BEFORE_UNTIL", 0))
+            if until > time.time():
+                found[name] = until
+    return found
+
+
+def keep_before(layout, files, new, name, until):
+    """Let what `name` is now count until a time (seconds since 1970), beside the value it gets; 0 ends that at once.
+
+    Only for secrets in *.env files. Nothing is done where the host has no value, or the new one already.
+    """
+    now = held(layout, files, [name]).get(name)
+    for file_name, keys in files.items():
+        path = os.path.join(layout.secrets, before_of(file_name))
+        for key in (key for key, of_it in keys.items() if of_it == name):
+            if until and now and now != new:
+                text = '%s_BEFORE="%s"\n%s_BEFORE_UNTIL="%d"\n' % (key, now, key, until)
+                write_atomic(path, text, mode=0o600)
+            elif not until and os.path.exists(path):
+                os.unlink(path)
+
+
+def outdated(layout):
+    """Files with keys of before whose time is over."""
+    gone = []
+    for name in sorted(os.listdir(layout.secrets) if os.path.isdir(layout.secrets) else []):
+        there = values(read_text(os.path.join(layout.secrets, name)) or "") if name.endswith(BEFORE) else {}
+        if any(key.endswith("_BEFORE_UNTIL") and int(value) <= time.time() for key, value in there.items()):
+            gone.append(name)
+    return gone
+
+
+def delete(layout, names):
+    for name in names:
+        os.unlink(os.path.join(layout.secrets, name))
 
 
 def started_with(file_name, text, environment):

@@ -11,7 +11,7 @@ short_description: Write the secret files of a host
 version_added: 0.1.0
 description:
   - Writes C(/etc/ai-backend/secrets/<file>), 0600, root's own. Values never appear in results, diffs or logs.
-  - A file that O(files) does not name is left alone.
+  - A file that O(files) does not name is left alone, but for one with a key of before whose time is over.
 author:
   - lab.ai_backend contributors (@lab)
 extends_documentation_fragment:
@@ -30,13 +30,26 @@ options:
     description: Values by name of the secret.
     type: dict
     required: true
+  as_held:
+    description: Names of secrets whose value on the host counts as right, where it could not be read back.
+    type: list
+    elements: str
+    default: []
+  rotate:
+    description: Name of the secret that gets a new value; the one it had counts for O(grace_seconds) longer.
+    type: str
+    default: ""
+  grace_seconds:
+    description: How long; with 0 the value of before ends at once.
+    type: int
+    default: 0
 """
 
 EXAMPLES = r"""
 - name: Write the secret files
   lab.ai_backend.secrets:
     files: {redis.conf: {requirepass: REDIS_PASSWORD}}
-    values: "{{ lookup('lab.ai_backend.secrets', 'REDIS_PASSWORD') }}"
+    values: "{{ lookup('lab.ai_backend.secrets', 'REDIS_PASSWORD', folder='~/.config/lab.ai_backend/home') }}"
 """
 
 RETURN = r"""
@@ -45,32 +58,59 @@ written:
   type: list
   elements: str
   returned: success
+removed:
+  description: Names of the files with a key of before whose time is over.
+  type: list
+  elements: str
+  returned: success
 """
+
+import time
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
-from ansible_collections.lab.ai_backend.plugins.module_utils.secret_files import SecretError, stale, write
+from ansible_collections.lab.ai_backend.plugins.module_utils.secret_files import (
+    SecretError,
+    delete,
+    keep_before,
+    outdated,
+    stale,
+    write,
+)
 
 ARGUMENTS = {
     "files": {"type": "dict", "required": True, "no_log": False},
     "values": {"type": "dict", "required": True, "no_log": True},
+    "as_held": {"type": "list", "elements": "str", "default": []},
+    "rotate": {"type": "str", "default": ""},
+    "grace_seconds": {"type": "int", "default": 0},
 }
 
 
 def main():
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    layout = Layout()
+    layout, params = Layout(), module.params
+    files, values = params["files"], params["values"]
     try:
-        wrong = stale(layout, module.params["files"], module.params["values"])
+        wrong = stale(layout, files, values, params["as_held"])
     except SecretError as error:
         module.fail_json(msg=str(error))
+    over = outdated(layout)
     if not module.check_mode:
+        delete(layout, over)
+        if params["rotate"]:
+            # First: a run that dies in between has two names for one key, not none for those who use it.
+            grace = params["grace_seconds"]
+            until = int(time.time()) + grace if grace else 0
+            keep_before(layout, files, values.get(params["rotate"], ""), params["rotate"], until)
         write(layout, wrong)
     lines = ["secret file %s written\n" % name for name in wrong]
+    lines += ["secret file %s removed: its key's time is over\n" % name for name in over]
     module.exit_json(
-        changed=bool(wrong),
+        changed=bool(wrong or over),
         written=sorted(wrong),
+        removed=over,
         diff={"before": "", "after": "".join(lines)},
     )
 

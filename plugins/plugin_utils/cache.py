@@ -20,7 +20,7 @@ class Cache(Strict):
 
     REFUSED: ClassVar[Mapping[str, str]] = {
         "type": "the cache is Redis; remove it",
-        "host": "Redis runs on the inventory group `redis`",
+        "host": "Redis runs on the inventory group `ai_backend_redis`",
         "port": "write it in ai_backend_ports.services.redis",
         "password": "the deployment makes it (REDIS_PASSWORD in ai_backend_secrets overrides it)",
         "semantic": "it needs RediSearch, which Debian's Redis has not; the cache is by exact request",

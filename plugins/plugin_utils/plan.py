@@ -66,8 +66,9 @@ class Placement:
             known = suggest(group, (name for name, members in self.groups.items() if members))
             hint = f" ({known})" if known.startswith("did") else ""
             problem = f"the inventory group '{group}' has no host, but {why}"
+            full = f"ai_backend_{group}" if path == "inventory" else group
             self.findings.append(
-                Finding(path, problem, f"add a host to '{group}' in the inventory{hint}", check="references")
+                Finding(path, problem, f"add a host to '{full}' in the inventory{hint}", check="references")
             )
         return hosts
 

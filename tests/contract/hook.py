@@ -10,6 +10,7 @@ import asyncio
 import os
 import pathlib
 import sys
+import time
 import timeit
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "roles" / "litellm" / "files"))
@@ -47,11 +48,22 @@ def status(key: str | None) -> int:
     return 200
 
 
+def rotated(until: float) -> dict[str, int]:
+    """What the key and the one before it get, which counts until then."""
+    os.environ["LITELLM_MASTER_KEY_BEFORE"] = "the-key-before"
+    os.environ["LITELLM_MASTER_KEY_BEFORE_UNTIL"] = str(int(until))
+    return {key: status(key) for key in ("the-key", "Bearer the-key-before", "another", "")}
+
+
 def main() -> None:
     """Check, and print."""
     found = {key: status(key) for key in ("the-key", "Bearer the-key", "another", "", None)}
     if found != {"the-key": 200, "Bearer the-key": 200, "another": 401, "": 401, None: 401}:
         sys.exit(f"the hook lets in whom it should not, or not whom it should: {found}")
+    if (found := rotated(time.time() + 60)) != {"the-key": 200, "Bearer the-key-before": 200, "another": 401, "": 401}:
+        sys.exit(f"until its time is over the key before counts, and no other: {found}")
+    if (found := rotated(time.time() - 60)) != {"the-key": 200, "Bearer the-key-before": 401, "another": 401, "": 401}:
+        sys.exit(f"a key before counts when its time is over: {found}")
     if litellm.success_callback != ["langfuse"]:
         sys.exit(f"answers are worked through a second time for {litellm.success_callback}")
     if "parallel_request_limiter" in PROXY_HOOKS:

@@ -3,6 +3,7 @@
 import copy
 import json
 
+import pytest
 from fleet import play, registry, wait
 
 
@@ -135,7 +136,7 @@ def test_a_fleet_goes_back_as_one_generation(client, machines):
             True,
             {"gateway1": begin + 1, "gpu1": begin}[name],
         )
-    assert "outsider has nothing of ours and was left alone." in back.output
+    assert "outsider has nothing of ours" not in back.output, "whoever is not ours is not asked"
     further = play("rollback")
     assert further.code == 0, further.output
     assert running(machines) == first
@@ -148,4 +149,35 @@ def test_status_covers_every_host():
     assert run.code == 0, run.output
     assert "gpu1" in run.output
     assert "llama-cpp@llama_cpp_native" in run.output
-    assert "outsider" in run.output
+    assert "(nothing of ours)" not in run.output, "whoever is not ours is not asked"
+
+
+@pytest.fixture
+def gone(tmp_path):
+    """A member of ours and a stranger whom ssh does not reach, as a further inventory."""
+    ssh = tmp_path / "ssh"
+    ssh.write_text("#!/bin/sh\nexit 255\n")
+    ssh.chmod(0o755)
+    host = {"ansible_connection": "ssh", "ansible_ssh_executable": str(ssh)}
+    hosts = {"all": {"hosts": {"away": host, "stranger": host}, "children": {"vllm": {"hosts": {"away": {}}}}}}
+    (tmp_path / "gone.yml").write_text(json.dumps(hosts))
+    return "-i", str(tmp_path / "gone.yml")
+
+
+def test_a_way_back_goes_on_without_a_host_that_is_gone_and_names_it(client, machines, gone):
+    before = running(machines)
+    number, _content = newest(machines["gateway1"])
+    changed = {"ai_backend_gateway": {**registry("gateway"), "breaker": {"failures": 5, "cooldown_seconds": 120}}}
+    assert play("deploy", extra=changed).code == 0
+    assert running(machines) != before
+    shown = play("status", *gone)
+    assert (shown.code, "stranger can't" in shown.output) == (2, False), shown.output
+    assert "away can't be reached" in shown.output
+    assert "unreachable" in shown.output
+    back = play("rollback", *gone, extra={"ai_backend_generation": number})
+    assert back.code == 2, back.output
+    said = " ".join(back.output.split())
+    assert f"rollback -e ai_backend_generation={number} --limit away" in said
+    assert running(machines) == before
+    assert play("deploy").changed == 0
+    wait(client.answers, 10)

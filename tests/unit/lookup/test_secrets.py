@@ -1,4 +1,4 @@
-"""The secrets lookup: given, else kept, else generated once."""
+"""The secrets lookups: given, else kept, else generated once; and what would have to be generated."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import yaml
 from ansible import constants
 from ansible.errors import AnsibleLookupError
 
-from ansible_collections.lab.ai_backend.plugins.lookup.secrets import DOCUMENTATION, LookupModule
+from ansible_collections.lab.ai_backend.plugins.lookup import lacking_secrets, secrets
 
 NAMES = ["LITELLM_MASTER_KEY", "REDIS_PASSWORD"]
 
@@ -22,12 +22,13 @@ PLUGIN = "lab.ai_backend.secrets"
 @pytest.fixture(scope="module", autouse=True)
 def options() -> None:
     """Declare the plugin's options, as Ansible's loader does."""
-    declared = yaml.safe_load(DOCUMENTATION)["options"]
-    constants.config.initialize_plugin_configuration_definitions("lookup", PLUGIN, declared)
+    for name, plugin in ((PLUGIN, secrets), ("lab.ai_backend.lacking_secrets", lacking_secrets)):
+        declared = yaml.safe_load(plugin.DOCUMENTATION)["options"]
+        constants.config.initialize_plugin_configuration_definitions("lookup", name, declared)
 
 
 def lookup(names: list[str], **options: Any) -> dict[str, str]:
-    plugin = LookupModule()
+    plugin = secrets.LookupModule()
     plugin._load_name = PLUGIN
     (values,) = plugin.run(names, {}, **options)
     result: dict[str, str] = values
@@ -66,3 +67,27 @@ def test_a_kept_secret_that_others_can_read_is_refused(tmp_path: pathlib.Path) -
     (tmp_path / "REDIS_PASSWORD").chmod(0o644)
     with pytest.raises(AnsibleLookupError, match="chmod 600"):
         lookup(["REDIS_PASSWORD"], folder=str(tmp_path))
+
+
+def test_of_two_runs_at_once_only_one_value_is_born(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    born = lookup(["REDIS_PASSWORD"], folder=str(tmp_path))
+    # The other run looked before the first one had kept its value.
+    monkeypatch.setattr(secrets, "value_of", lambda *_: "")
+    assert lookup(["REDIS_PASSWORD"], folder=str(tmp_path)) == born
+    assert [path.name for path in tmp_path.iterdir()] == ["REDIS_PASSWORD"]
+
+
+def test_a_successor_has_the_form_of_its_secret(tmp_path: pathlib.Path) -> None:
+    name = "LITELLM_MASTER_KEY.next"
+    assert lookup([name], folder=str(tmp_path), generate=[name])[name].startswith("sk-")
+
+
+def test_what_a_controller_lacks_is_named_and_not_made(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "REDIS_PASSWORD").write_text("kept")
+    (tmp_path / "REDIS_PASSWORD").chmod(0o600)
+    plugin = lacking_secrets.LookupModule()
+    plugin._load_name = "lab.ai_backend.lacking_secrets"
+    names = ["REDIS_PASSWORD", "LITELLM_MASTER_KEY", "AI_BACKEND_ENGINE_KEY", "OPENAI_API_KEY"]
+    given = {"AI_BACKEND_ENGINE_KEY": "given", "LITELLM_MASTER_KEY": " "}  # pragma: allowlist secret
+    assert plugin.run([names], {}, given=given, folder=str(tmp_path)) == ["LITELLM_MASTER_KEY"]
+    assert [path.name for path in tmp_path.iterdir()] == ["REDIS_PASSWORD"]

@@ -6,6 +6,7 @@ import os
 import pathlib
 import socket
 import struct
+import time
 
 import pytest
 from host_stand_in import FakeSystemctl, made, manifest
@@ -82,6 +83,57 @@ def test_a_secret_that_would_break_its_file_is_refused_without_showing_it(layout
     with pytest.raises(secret_files.SecretError, match="secret A") as refused:
         secret_files.stale(layout, {"x.env": {"KEY": "A"}}, {"A": value})
     assert not value or value not in str(refused.value)
+
+
+FILES = {
+    "litellm.env": {name: name for name in ("LITELLM_MASTER_KEY", "REDIS_PASSWORD")},
+    "redis.conf": {"requirepass": "REDIS_PASSWORD"},
+}
+HELD = {"LITELLM_MASTER_KEY": "old", "REDIS_PASSWORD": "pass"}  # pragma: allowlist secret
+
+
+def test_a_host_says_which_of_the_secrets_it_holds_and_nothing_of_their_values(layout: Layout) -> None:
+    assert secret_files.held(layout, FILES, list(HELD)) == {}
+    secret_files.write(layout, secret_files.stale(layout, FILES, HELD))
+    assert secret_files.held(layout, FILES, ["REDIS_PASSWORD", "OTHER"]) == dict([*HELD.items()][1:])
+    shown = secret_files.fingerprint("run", "pass")
+    assert shown == secret_files.fingerprint("run", "pass")
+    assert len({shown, secret_files.fingerprint("other run", "pass"), secret_files.fingerprint("run", "word")}) == 3
+
+
+def test_what_is_held_counts_as_right_where_the_value_is_not_known(layout: Layout) -> None:
+    secret_files.write(layout, secret_files.stale(layout, FILES, HELD))
+    unknown = dict.fromkeys(HELD, "stand-in")
+    assert secret_files.stale(layout, FILES, unknown, list(HELD)) == {}
+    assert list(secret_files.stale(layout, FILES, unknown, ["REDIS_PASSWORD"])) == ["litellm.env"]
+
+
+def test_a_rotated_key_counts_until_its_time_in_a_file_of_its_own(layout: Layout) -> None:
+    secret_files.write(layout, secret_files.stale(layout, FILES, HELD))
+    until = int(time.time()) + 60
+    secret_files.keep_before(layout, FILES, "new", "LITELLM_MASTER_KEY", until)
+    before = pathlib.Path(layout.secrets) / "litellm-before.env"
+    assert before.read_text() == f'LITELLM_MASTER_KEY_BEFORE="old"\nLITELLM_MASTER_KEY_BEFORE_UNTIL="{until}"\n'
+    assert before.stat().st_mode & 0o777 == 0o600
+    assert secret_files.accepted_before(layout, FILES) == {"LITELLM_MASTER_KEY": until}
+    assert secret_files.outdated(layout) == []
+
+
+def test_a_key_that_the_host_has_already_is_not_its_own_predecessor(layout: Layout) -> None:
+    secret_files.write(layout, secret_files.stale(layout, FILES, HELD))
+    secret_files.keep_before(layout, FILES, "old", "LITELLM_MASTER_KEY", int(time.time()) + 60)
+    assert sorted(os.listdir(layout.secrets)) == ["litellm.env", "redis.conf"]
+
+
+def test_a_key_of_before_goes_when_its_time_is_over_or_at_once(layout: Layout) -> None:
+    secret_files.write(layout, secret_files.stale(layout, FILES, HELD))
+    secret_files.keep_before(layout, FILES, "new", "LITELLM_MASTER_KEY", int(time.time()) - 1)
+    assert secret_files.accepted_before(layout, FILES) == {}
+    assert secret_files.outdated(layout) == ["litellm-before.env"]
+    secret_files.delete(layout, secret_files.outdated(layout))
+    secret_files.keep_before(layout, FILES, "new", "LITELLM_MASTER_KEY", int(time.time()) + 60)
+    secret_files.keep_before(layout, FILES, "newer", "LITELLM_MASTER_KEY", 0)
+    assert not (pathlib.Path(layout.secrets) / "litellm-before.env").exists()
 
 
 def test_a_generation_is_opened_closed_and_protects_its_releases(layout: Layout) -> None:

@@ -39,7 +39,7 @@ ai_backend_routing:
 
 
 def play(
-    folder: pathlib.Path, text: str, *arguments: str, playbook: str = "validate"
+    folder: pathlib.Path, text: str, *arguments: str, playbook: str = "validate", **settings: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a playbook with the findings callback on a host that nobody can reach."""
     (folder / "hosts.yml").write_text(INVENTORY)
@@ -50,6 +50,7 @@ def play(
         **os.environ,
         "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
         "ANSIBLE_STDOUT_CALLBACK": "lab.ai_backend.findings",
+        **settings,
     }
     environment.pop("ANSIBLE_CONFIG", None)
     return subprocess.run(
@@ -136,3 +137,11 @@ def test_without_the_scope_deploy_would_have_gone_there(tmp_path: pathlib.Path) 
     done = play(tmp_path, SOUND, "-e", "ai_backend_validate_only=false", playbook="deploy")
     assert done.returncode != 0
     assert "gpu1" in done.stderr
+
+
+@pytest.mark.parametrize("shown_as", ["json", "yaml"])
+def test_each_finding_is_a_line_of_its_own_also_without_our_ansible_cfg(tmp_path: pathlib.Path, shown_as: str) -> None:
+    settings = {"ANSIBLE_STDOUT_CALLBACK": "default", "ANSIBLE_CALLBACK_RESULT_FORMAT": shown_as}
+    done = play(tmp_path, SOUND.replace("[spare]", "[nobody]"), **settings)
+    (line,) = [line for line in done.stdout.splitlines() if "chain item 'nobody'" in line]
+    assert line.strip(' ",').startswith("ai_backend_routing.fallback_chains.lab-tiny[0]: "), done.stdout

@@ -1,0 +1,24 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The filter lab.ai_backend.our_groups; documented in our_groups.yml."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.our_groups import our_groups as groups_of_ours
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import to_plain
+
+
+def our_groups(groups: object, named: object = None) -> Any:
+    """Return the inventory's groups as the plan reads them."""
+    return groups_of_ours(to_plain(groups), to_plain(named) or {})  # type: ignore[arg-type]
+
+
+class FilterModule:
+    """Ansible looks for this class."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Name the filter."""
+        return {"our_groups": our_groups}

@@ -1,0 +1,60 @@
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Names of generated secrets that this controller does not have."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: lacking_secrets
+author: lab.ai_backend contributors (@lab)
+version_added: 0.1.0
+short_description: Names of generated secrets that this controller does not have
+description:
+  - Of the names that are generated where nobody gives them, those that are neither given nor kept here. Makes nothing.
+options:
+  _terms:
+    description: Names of the secrets that are needed; those that are never generated are left out.
+    type: list
+    elements: str
+    required: true
+  given:
+    description: Values by name; an empty one counts as not given.
+    type: dict
+    default: {}
+  folder:
+    description: Folder on the controller for generated values.
+    type: path
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Say what a host has to be asked for
+  ansible.builtin.debug:
+    msg: "{{ query('lab.ai_backend.lacking_secrets', 'REDIS_PASSWORD', folder='~/.config/lab.ai_backend/home') }}"
+"""
+
+RETURN = r"""
+_raw:
+  description: Names, sorted.
+  type: list
+  elements: str
+"""
+
+from ansible.errors import AnsibleLookupError
+from ansible.plugins.lookup import LookupBase
+
+from ansible_collections.lab.ai_backend.plugins.module_utils.secret_folder import GENERATED, FolderError, value_of
+
+
+class LookupModule(LookupBase):
+    """Ansible looks for this class."""
+
+    def run(self, terms, variables=None, **kwargs):
+        """The names."""
+        self.set_options(var_options=variables, direct=kwargs)
+        given, folder = self.get_option("given"), self.get_option("folder")
+        try:
+            needed = sorted({str(name) for name in self._flatten(terms)} & set(GENERATED))
+            return [name for name in needed if not value_of(given, folder, name)]
+        except FolderError as error:
+            raise AnsibleLookupError(str(error)) from None

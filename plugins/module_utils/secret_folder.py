@@ -1,0 +1,65 @@
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The controller's folder of generated secrets: one file a name, 0600, outside of any checkout."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+import tempfile
+
+# What the deployment makes itself when nobody gives it.
+GENERATED = ("AI_BACKEND_ENGINE_KEY", "LITELLM_MASTER_KEY", "REDIS_PASSWORD")
+# LiteLLM wants its keys to begin like this.
+PREFIXES = {"LITELLM_MASTER_KEY": "sk-"}
+# The value that a rotation has made and the hosts do not all have yet.
+NEXT = ".next"
+
+
+class FolderError(Exception):
+    pass
+
+
+def path_of(folder, name):
+    return os.path.join(os.path.expanduser(folder), name)
+
+
+def read_kept(folder, name):
+    """The value kept under a name, or an empty string. Raises FolderError where others could read it."""
+    path = path_of(folder, name)
+    try:
+        with open(path, encoding="utf-8") as handle:
+            if stat.S_IMODE(os.fstat(handle.fileno()).st_mode) & 0o077:
+                raise FolderError("%s can be read by others than its owner: chmod 600 %s" % (path, path))
+            return handle.read().strip()
+    except FileNotFoundError:
+        return ""
+
+
+def value_of(given, folder, name):
+    """The value of a name: as given (an empty one counts as not given), else as kept, else an empty string."""
+    return str((given or {}).get(name) or "").strip() or read_kept(folder, name)
+
+
+def keep(folder, name, value):
+    """Keep a value under a name that has none yet; returns the one that is kept: of two at once only one is born."""
+    path = path_of(folder, name)
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    # Written beside and linked in: whoever reads meanwhile finds nothing, or all of it. mkstemp makes it 0600.
+    descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".new-")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+            handle.write(value + "\n")
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    finally:
+        os.unlink(temporary)
+    return read_kept(folder, name)
+
+
+def generate(folder, name):
+    """Make and keep a value for a name, or for its successor (`NAME.next`)."""
+    plain = name[: -len(NEXT)] if name.endswith(NEXT) else name
+    return keep(folder, name, PREFIXES.get(plain, "") + secrets.token_urlsafe(32))
