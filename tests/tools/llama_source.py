@@ -3,7 +3,7 @@
 
 Debian has llama.cpp in a suite that moves, and may drop it. The source package llama-cpp-python holds llama.cpp's whole
 tree. The program is linked statically, so that it runs on every Debian, and packed as llama_archive.py packs its own.
-CPU only: tests need no more. Wants cmake, ninja and a C++ compiler; some 13 minutes of one core, made once.
+CPU only: tests need no more. Wants cmake, ninja and a C++ compiler; some 23 minutes of one core, made once.
 
 Prints the path of the archive; beside it lies <archive>.sha256. Runs with the Python of the venv.
 """
@@ -68,7 +68,7 @@ def main() -> None:
     name = f"llama-source-{entry['llama-cpp-python']}-{os.uname().machine}-{key}.tar.gz"
     with only_one("llama-source"):
         if not (cache / name).exists():
-            say(f"building llama-server of llama-cpp-python {entry['llama-cpp-python']}: some 13 minutes of one core")
+            say(f"building llama-server of llama-cpp-python {entry['llama-cpp-python']}: some 23 minutes of one core")
             with tempfile.TemporaryDirectory(dir=cache) as tmp:
                 folder = pathlib.Path(tmp)
                 server = build(download(entry["llama-cpp-python"], entry["sha256"], folder), folder / "tree")
