@@ -40,6 +40,12 @@ def test_a_certificate_turns_the_endpoint_to_tls(gateway, client):
     context.check_hostname = False
     answer = httpx.get(f"https://{gateway.address}:4000/v1/models", headers=client.http.headers, verify=context)
     assert answer.status_code == 200
+    # A change under TLS is a reload too: what checks the configuration before it has to see the certificate.
+    process = gateway.pids()["ai-backend-edge.service"]
+    changes = {"tls_certificate": "/root/edge.pem", "requests_per_minute": 601}
+    run = play("deploy", "--tags", "edge", extra=with_gateway(**changes))
+    assert (run.code, run.changed > 0) == (0, True), run.output
+    assert gateway.pids()["ai-backend-edge.service"] == process
 
 
 def test_a_certificate_that_is_not_there_changes_nothing(gateway):

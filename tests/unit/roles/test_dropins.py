@@ -35,3 +35,10 @@ def test_the_edge_may_listen_below_1024_where_it_has_to(port: int) -> None:
 def test_nobody_gets_that_right_without_need(plan: dict[str, Any] | None) -> None:
     lines = dropin("edge", edge_plan={"gateway": plan})
     assert [line for line in lines if "Capabilit" in line or "PrivateUsers" in line] == []
+
+
+def test_the_check_before_a_reload_sees_the_certificate() -> None:
+    """systemd shows a unit's credentials to its main process alone: the check goes there."""
+    unit = (ROOT / "roles" / "edge" / "files" / "ai-backend-edge.service").read_text()
+    (check,) = [line for line in unit.splitlines() if line.startswith("ExecReload=") and "haproxy" in line]
+    assert check.startswith("ExecReload=+/usr/bin/nsenter --target $MAINPID --mount /usr/sbin/haproxy -c ")
