@@ -31,7 +31,9 @@ def call(error: type[Exception], entry: str, *arguments: object) -> Any:
     raise error(text)
 
 
-def validate(registry: object, groups: object, addresses: object, gpu_memory: object, only: object) -> Any:
+def validate(
+    registry: object, groups: object, addresses: object, gpu_memory: object, only: object, names: object = None
+) -> Any:
     """Run the entry `validate`: whatever is wrong is its result, so that it can be said once and by whoever asked.
 
     ansible-core 2.19 and newer print the text of a filter's error three times.
@@ -47,7 +49,7 @@ def validate(registry: object, groups: object, addresses: object, gpu_memory: ob
             "lines": [_needs(missing)],
             "plan": None,
         }
-    return entries.validate(registry, groups, addresses, gpu_memory, only, ansible_origin())
+    return entries.validate(registry, groups, addresses, gpu_memory, only, ansible_origin(), names)
 
 
 def unreadable(files: list[str]) -> Any:

@@ -12,15 +12,22 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.canaries import can
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.capacity import check_capacity
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, RegistryError
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.live import live_report as joined
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.origins import OriginOf, files_of, located
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.origins import (
+    OriginOf,
+    at_places,
+    files_of,
+    located,
+    places_of,
+)
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import to_plain
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import litellm_text, make_plan
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import load
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.report import as_lines, document, scoped, wanted_of
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.sources import read_files, twice_in
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.sources import mentioned, read_files, twice_in
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.table import table
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation import Inventory, checked
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation import validate as validated
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.variables import check_variables
 
 
 def registry(raw: object) -> dict[str, Any]:
@@ -39,14 +46,26 @@ def plan(raw: object, groups: object, addresses: object) -> dict[str, Any]:
 
 
 def validate(
-    raw: object, groups: object, addresses: object, gpu_memory: object, only: object, origin_of: OriginOf
+    raw: object,
+    groups: object,
+    addresses: object,
+    gpu_memory: object,
+    only: object,
+    origin_of: OriginOf,
+    names: object = None,
 ) -> dict[str, Any]:
     """All that is wrong with a registry, as {report, lines, plan}; `plan` is None while anything critical is wrong."""
     try:
         wanted = wanted_of(to_plain(only))
     except RegistryError as error:
         return {"report": document(error.findings), "lines": as_lines(error.findings), "plan": None}
-    outcome = validated(raw, Inventory(groups, addresses, gpu_memory), twice_in(files_of(raw, origin_of)))
+    defined = places_of(names, origin_of)
+    files = {place.rpartition(":")[0] for place in defined.values() if place}
+    strange = at_places(check_variables(defined), defined)
+    # A name of the user's own that something of the user's reads.
+    own = {finding.path for finding in strange if mentioned(finding.path, files)}
+    found = [*twice_in(files_of(raw, origin_of)), *(finding for finding in strange if finding.path not in own)]
+    outcome = validated(raw, Inventory(groups, addresses, gpu_memory), found, defined.keys() - own)
     findings = scoped(located(outcome.findings, raw, origin_of), wanted)
     return {"report": document(findings), "lines": as_lines(findings), "plan": outcome.plan}
 

@@ -36,6 +36,14 @@ def ansible_origin() -> OriginOf:
     return origin_of
 
 
+def places_of(names: object, origin_of: OriginOf) -> dict[str, str]:
+    """Name -> file:line of each name of a list; empty where the core does not say."""
+    if not isinstance(names, Sequence) or isinstance(names, str | bytes):
+        return {}
+    rows = [names[index] for index in range(len(names))]
+    return {str(name): origin_of(name) or "" for name in rows}
+
+
 def files_of(raw: object, origin_of: OriginOf) -> list[str]:
     """The files the variables of a registry stand in, sorted; none where the core does not say."""
     files: set[str] = set()

@@ -37,10 +37,10 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.routes import Route
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.routing import Routing, unwrap
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.secrets import missing, redact, take_secrets
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.unknown import unknown_of
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.variables import PARTS, hint_for, known
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.written import as_written
 
 PROVIDER_NAME = re.compile(r"[a-z][a-z0-9_]*")
-VARIABLES = ("providers", "routing", "ports", "gateway", "cache", "monitoring", "secrets")
 _INIT = "run `ansible-playbook lab.ai_backend.init`, which copies an example registry"
 
 
@@ -114,15 +114,17 @@ def examine(raw: object) -> Examined:
     if not isinstance(plain, dict) or not plain.get("providers"):
         raise RegistryError([Finding("ai_backend_providers", "is not defined or empty", _INIT)])
     findings = [
-        Finding(f"ai_backend_{name}" if name.isidentifier() else "registry", "is not part of a registry", "remove it")
+        Finding(
+            f"ai_backend_{name}" if name.isidentifier() else "registry", "is not part of a registry", hint_for(name)
+        )
         for name in plain
-        if name not in VARIABLES
+        if name not in known().ours
     ]
     present, values, found = take_secrets(plain.get("secrets"))
     findings += found
     bad_secrets = {finding.path for finding in found}
     data: dict[str, Plain] = {}
-    for name in VARIABLES[:-1]:
+    for name in PARTS[:-1]:
         data[name] = redact(plain.get(name), f"ai_backend_{name}", values, findings)
     literal = [finding for finding in findings if "literal secret" in finding.problem]
     entries = _providers(data["providers"], findings)

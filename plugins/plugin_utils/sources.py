@@ -7,6 +7,7 @@ A filter gets values, and of a key that stands twice every YAML loader keeps the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,6 +76,19 @@ def twice_in(paths: Iterable[str]) -> list[Finding]:
         reader.read(text)
         findings += (finding for finding in reader.findings if finding.problem.startswith(_TWICE))
     return findings
+
+
+def mentioned(name: str, paths: Iterable[str]) -> bool:
+    """Whether one of these files says a name more often than once: then something there reads the variable."""
+    count = 0
+    for path in sorted(set(paths)):
+        try:
+            count += len(
+                re.findall(rf"\b{re.escape(name)}\b", Path(path).read_text(encoding="utf-8", errors="replace"))
+            )
+        except OSError:
+            continue
+    return count > 1
 
 
 _TWICE = "stands there twice"

@@ -101,6 +101,24 @@ def test_a_scope_that_leaves_the_mistake_out_ends_well(tmp_path: pathlib.Path) -
     assert (done.returncode, report(done)["findings"]) == (0, [])
 
 
+def test_a_mistyped_variable_is_critical_wherever_it_stands_and_no_value_is_looked_at(tmp_path: pathlib.Path) -> None:
+    touched = tmp_path / "touched"
+    text = f"""{SOUND}ai_backend_gatway: {{bind: "{{{{ lookup('ansible.builtin.pipe', 'touch {touched}') }}}}"}}
+litellm_timout: 3
+ai_backend_house_models: [a]
+mine: "{{{{ ai_backend_house_models }}}}"
+"""
+    done = play(tmp_path, text, "-e", "ai_backend_adress=10.0.0.1")
+    rows = report(done)["findings"]
+    assert done.returncode == 2
+    assert [(row["path"], row["line"]) for row in rows if row["severity"] == "critical"] == [
+        ("ai_backend_adress", None),
+        ("ai_backend_gatway", 15),
+        ("litellm_timout", 16),
+    ]
+    assert not touched.exists()
+
+
 def test_a_key_that_stands_twice_is_critical_although_ansible_goes_on(tmp_path: pathlib.Path) -> None:
     done = play(tmp_path, SOUND + "    lab-tiny: []\n")
     rows = report(done)["findings"]
