@@ -109,3 +109,10 @@ def test_every_role_that_reads_the_registry_reads_the_same() -> None:
     parts = load(ROOT / "roles" / "plan" / "defaults" / "main.yml")["plan_registry"]
     assert load(ROOT / "roles" / "explain" / "vars" / "main.yml")["__explain_registry"] == parts
     assert load(ROOT / "roles" / "look" / "vars" / "main.yml")["__look_parts"] == parts
+
+
+def test_the_tags_that_are_known_are_those_of_the_plays() -> None:
+    plays = [play for file in ("apply", "validate") for play in load(ROOT / "playbooks" / f"{file}.yml")]
+    parts = [part for play in plays for part in (play, *play.get("roles", [])) if isinstance(part, dict)]
+    used = {tag for part in parts for tag in part.get("tags", [])} - {"always", "never"}
+    assert used == set(load(ROOT / "roles" / "plan" / "vars" / "main.yml")["__plan_tags"])

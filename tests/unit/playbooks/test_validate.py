@@ -96,6 +96,22 @@ def test_tags_do_not_skip_the_refusal(tmp_path: pathlib.Path) -> None:
     assert report(done)["critical"] == 1
 
 
+@pytest.mark.parametrize("playbook", ["deploy", "reload", "explain"])
+@pytest.mark.parametrize("option", ["--tags", "--skip-tags"])
+def test_a_tag_that_no_role_has_is_refused_with_those_there_are(
+    tmp_path: pathlib.Path, playbook: str, option: str
+) -> None:
+    done = play(tmp_path, SOUND, option, "edge,nosuch", playbook=playbook)
+    assert done.returncode == 2
+    assert "no role has the tag nosuch. There are edge, litellm, live, llama_cpp, redis" in done.stderr
+    assert "192.0.2.1" not in done.stderr
+
+
+def test_a_tag_of_a_users_own_playbook_is_none_of_our_business(tmp_path: pathlib.Path) -> None:
+    done = play(tmp_path, SOUND, "--tags", "house", "-e", '{"ai_backend_own_tags": ["house"]}')
+    assert (done.returncode, report(done)["critical"]) == (0, 0)
+
+
 def test_a_scope_that_leaves_the_mistake_out_ends_well(tmp_path: pathlib.Path) -> None:
     done = play(tmp_path, SOUND.replace("[spare]", "[nobody]"), "-e", "ai_backend_validate_only=ports,secrets")
     assert (done.returncode, report(done)["findings"]) == (0, [])
