@@ -18,6 +18,7 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.origins import (
     files_of,
     located,
     places_of,
+    values_of,
 )
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import to_plain
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import litellm_text, make_plan
@@ -25,9 +26,10 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import loa
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.report import as_lines, document, scoped, wanted_of
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.sources import mentioned, read_files, twice_in
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.table import table
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation import Inventory, checked
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation import Inventory, Validation, checked
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation import validate as validated
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.variables import check_variables
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.variable_files import in_two_files
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.variables import PARTS, PREFIX, check_variables, is_ours
 
 
 def registry(raw: object) -> dict[str, Any]:
@@ -65,7 +67,13 @@ def validate(
     # A name of the user's own that something of the user's reads.
     own = {finding.path for finding in strange if mentioned(finding.path, files)}
     found = [*twice_in(files_of(raw, origin_of)), *(finding for finding in strange if finding.path not in own)]
-    outcome = validated(raw, Inventory(groups, addresses, gpu_memory), found, defined.keys() - own)
+    inventory = Inventory(groups, addresses, gpu_memory)
+    doubles = list(in_two_files(files, is_ours, values_of(raw, origin_of), inventory.scopes))
+    if any(finding.path.removeprefix(PREFIX) in PARTS for finding in doubles if finding.severity == "critical"):
+        # Half of the registry is somewhere else: what would be said of the other half is not worth reading.
+        outcome = Validation((*found, *doubles))
+    else:
+        outcome = validated(raw, inventory, [*found, *doubles], defined.keys() - own)
     findings = scoped(located(outcome.findings, raw, origin_of), wanted)
     return {"report": document(findings), "lines": as_lines(findings), "plan": outcome.plan}
 

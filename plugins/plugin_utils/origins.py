@@ -44,6 +44,18 @@ def places_of(names: object, origin_of: OriginOf) -> dict[str, str]:
     return {str(name): origin_of(name) or "" for name in rows}
 
 
+def values_of(raw: object, origin_of: OriginOf) -> dict[str, str]:
+    """Variable of the registry -> file:line of its value; empty where the core does not say."""
+    places: dict[str, str] = {}
+    try:
+        if isinstance(raw, Mapping):
+            for name in list(raw):
+                places[f"ai_backend_{name}"] = origin_of(raw[name]) or ""
+    except Exception:  # noqa: S110  # a template that cannot be rendered here is reported where it is used
+        pass
+    return places
+
+
 def files_of(raw: object, origin_of: OriginOf) -> list[str]:
     """The files the variables of a registry stand in, sorted; none where the core does not say."""
     files: set[str] = set()

@@ -29,6 +29,14 @@ class Inventory:
     addresses: object = None
     gpu_memory: object = None
 
+    @property
+    def scopes(self) -> frozenset[str]:
+        """Names of groups and hosts: files of variables are named after one."""
+        plain = to_plain(self.groups)
+        groups = plain if isinstance(plain, dict) else {}
+        hosts = (host for members in groups.values() if isinstance(members, list) for host in members)
+        return frozenset({*groups, *map(str, hosts)})
+
 
 @dataclass(frozen=True)
 class Validation:

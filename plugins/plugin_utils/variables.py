@@ -69,6 +69,13 @@ def check_variables(names: Iterable[str]) -> Iterator[Finding]:
             yield found
 
 
+def is_ours(name: str) -> bool:
+    """Whether something of ours reads a variable."""
+    if name.startswith(PREFIX):
+        return name[len(PREFIX) :] in known().ours
+    return any(name.startswith(f"{role}_") and name[len(role) + 1 :] in names for role, names in known().roles.items())
+
+
 def misspelt_parts(names: Collection[str]) -> frozenset[str]:
     """Parts of the registry that are not given, but probably under another name: what depends on them is not known."""
     words = {name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)}

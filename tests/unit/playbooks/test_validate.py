@@ -39,12 +39,13 @@ ai_backend_routing:
 
 
 def play(
-    folder: pathlib.Path, text: str, *arguments: str, playbook: str = "validate"
+    folder: pathlib.Path, text: str | None, *arguments: str, playbook: str = "validate"
 ) -> subprocess.CompletedProcess[str]:
     """Run a playbook with the findings callback on a host that nobody can reach."""
     (folder / "hosts.yml").write_text(INVENTORY)
     (folder / "group_vars").mkdir(exist_ok=True)
-    (folder / "group_vars" / "all.yml").write_text(text)
+    if text is not None:
+        (folder / "group_vars" / "all.yml").write_text(text)
     command = [str(pathlib.Path(sys.executable).with_name("ansible-playbook")), "-i", "hosts.yml", *arguments]
     environment = {
         **os.environ,
@@ -142,6 +143,17 @@ def test_a_key_that_stands_twice_is_critical_although_ansible_goes_on(tmp_path: 
     assert [(row["check"], row["path"], row["line"]) for row in rows] == [
         ("yaml", "ai_backend_routing.fallback_chains.lab-tiny", 15)
     ]
+
+
+def test_a_variable_in_two_files_is_one_finding_that_names_both_and_the_one_that_counts(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "group_vars" / "all").mkdir(parents=True)
+    (tmp_path / "group_vars" / "all" / "a.yml").write_text(SOUND)
+    (tmp_path / "group_vars" / "all" / "more.yml").write_text("---\nai_backend_providers: {}\n")
+    done = play(tmp_path, None)
+    (row,) = report(done)["findings"]
+    assert done.returncode == 2
+    assert (row["check"], row["file"], row["line"]) == ("yaml", "group_vars/all/more.yml", 2)
+    assert "group_vars/all/a.yml:1 and in group_vars/all/more.yml:2: only group_vars/all/more.yml:2" in row["message"]
 
 
 def test_a_file_that_is_no_yaml_is_in_the_document_too(tmp_path: pathlib.Path) -> None:
