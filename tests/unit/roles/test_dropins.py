@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The lines that roles add to a unit's drop-in, after the common hardening."""
+"""What roles write for systemd to read: the lines they add to a unit's drop-in, and files of environment."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 
-def dropin(role: str, **variables: Any) -> list[str]:
+def dropin(role: str, template: str = "dropin.conf.j2", **variables: Any) -> list[str]:
     """The lines of a role's template, rendered as Ansible does."""
-    text = (ROOT / "roles" / role / "templates" / "dropin.conf.j2").read_text()
+    text = (ROOT / "roles" / role / "templates" / template).read_text().replace(" | combine(litellm_environment)", "")
     return jinja2.Template(text, trim_blocks=True, undefined=jinja2.StrictUndefined).render(**variables).splitlines()
 
 
@@ -42,3 +42,30 @@ def test_the_check_before_a_reload_sees_the_certificate() -> None:
     unit = (ROOT / "roles" / "edge" / "files" / "ai-backend-edge.service").read_text()
     (check,) = [line for line in unit.splitlines() if line.startswith("ExecReload=") and "haproxy" in line]
     assert check.startswith("ExecReload=+/usr/bin/nsenter --target $MAINPID --mount /usr/sbin/haproxy -c ")
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        ("http://user:50%25@proxy:3128", 'Environment="X=http://user:50%%25@proxy:3128"'),
+        ('{"a": "b\\c"}', 'Environment="X={\\"a\\": \\"b\\\\c\\"}"'),
+        (7, 'Environment="X=7"'),
+    ],
+)
+def test_the_gateways_environment_reaches_it_as_it_was_written(value: object, line: str) -> None:
+    """systemd takes a percent sign for a specifier, and drops a line with one that it does not know."""
+    lines = dropin("litellm", __litellm_environment={"X": value}, __litellm_artifact="/opt/x", __litellm_workers=1)
+    assert line in lines
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        ("q8_0", "X=q8_0"),
+        (r"blk\.(\d+)=CPU", r'X="blk\\.(\\d+)=CPU"'),
+        ('say "a"', r'X="say \"a\""'),
+    ],
+)
+def test_an_engines_environment_reaches_it_as_it_was_written(value: str, line: str) -> None:
+    instance = {"port": 1, "model": {"path": "/x", "name": "x"}, "environment": {"X": value}}
+    assert line in dropin("llama_cpp", "llama-server.env.j2", llama_cpp_instance=instance)
