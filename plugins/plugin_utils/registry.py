@@ -36,6 +36,7 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.resolver import res
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.routes import Routes
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.routing import Routing, unwrap
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.secrets import missing, redact, take_secrets
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.sight import check_paths
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.unknown import unknown_of
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.variables import PARTS, hint_for, known
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.written import as_written
@@ -152,6 +153,7 @@ def examine(raw: object) -> Examined:
     hidden = {finding.path for finding in literal}
     findings = [finding for finding in findings if finding in literal or finding.path not in hidden]
     sound = {name: e.provider for name, e in (entries or {}).items() if e.provider is not None and not e.doubts}
+    findings += check_paths(sound)
     sure = {"cache": cache.sure, "gateway": gateway.sure, "ports": ports.sure, "routing": routing.sure}
     unsure = {name for name, is_sure in sure.items() if not is_sure}
     if entries is None or len(sound) != len(entries):
