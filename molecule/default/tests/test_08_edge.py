@@ -50,9 +50,12 @@ def test_a_certificate_turns_the_endpoint_to_tls(gateway, client):
 
 def test_a_certificate_that_is_not_there_changes_nothing(gateway):
     before = gateway.release("edge")
-    run = play("deploy", "--tags", "edge", extra=with_gateway(tls_certificate="/root/absent.pem"))
-    assert run.code != 0
-    assert "needs /root/absent.pem, which isn't there" in run.output
+    absent = with_gateway(tls_certificate="/root/absent.pem")
+    for options in (["--check"], []):
+        run = play("deploy", "--tags", "edge", *options, extra=absent)
+        assert run.code != 0
+        assert "needs /root/absent.pem, which isn't there" in run.output
+    assert "/root/absent.pem isn't there" in play("validate", "--tags", "live", extra=absent).output
     assert gateway.release("edge") == before
 
 
