@@ -16,10 +16,10 @@ def validate(
     addresses: object = None,
     gpu_memory: object = None,
     only: object = None,
-    names: object = None,
+    variables: object = None,
 ) -> Any:
     """Return what is wrong with a registry, and its plan when nothing critical is."""
-    return validated(registry, groups, addresses, gpu_memory, only, names)
+    return validated(registry, groups, addresses, gpu_memory, only, variables)
 
 
 class FilterModule:

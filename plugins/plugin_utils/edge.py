@@ -32,7 +32,7 @@ def call(error: type[Exception], entry: str, *arguments: object) -> Any:
 
 
 def validate(
-    registry: object, groups: object, addresses: object, gpu_memory: object, only: object, names: object = None
+    registry: object, groups: object, addresses: object, gpu_memory: object, only: object, variables: object = None
 ) -> Any:
     """Run the entry `validate`: whatever is wrong is its result, so that it can be said once and by whoever asked.
 
@@ -49,7 +49,7 @@ def validate(
             "lines": [_needs(missing)],
             "plan": None,
         }
-    return entries.validate(registry, groups, addresses, gpu_memory, only, ansible_origin(), names)
+    return entries.validate(registry, groups, addresses, gpu_memory, only, ansible_origin(), variables)
 
 
 def unreadable(files: list[str]) -> Any:

@@ -24,6 +24,7 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import to_pla
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import litellm_text, make_plan
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import load
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.report import as_lines, document, scoped, wanted_of
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.role_variables import check_values, values_on
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.sources import mentioned, read_files, twice_in
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.table import table
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation import Inventory, Validation, checked
@@ -54,19 +55,20 @@ def validate(
     gpu_memory: object,
     only: object,
     origin_of: OriginOf,
-    names: object = None,
+    variables: object = None,
 ) -> dict[str, Any]:
     """All that is wrong with a registry, as {report, lines, plan}; `plan` is None while anything critical is wrong."""
     try:
         wanted = wanted_of(to_plain(only))
     except RegistryError as error:
         return {"report": document(error.findings), "lines": as_lines(error.findings), "plan": None}
-    defined = places_of(names, origin_of)
+    defined = places_of(variables, origin_of)
     files = {place.rpartition(":")[0] for place in defined.values() if place}
     strange = at_places(check_variables(defined), defined)
     # A name of the user's own that something of the user's reads.
     own = {finding.path for finding in strange if mentioned(finding.path, files)}
     found = [*twice_in(files_of(raw, origin_of)), *(finding for finding in strange if finding.path not in own)]
+    found += at_places(check_values(values_on(variables)), defined)
     inventory = Inventory(groups, addresses, gpu_memory)
     doubles = list(in_two_files(files, is_ours, values_of(raw, origin_of), inventory.scopes))
     if any(finding.path.removeprefix(PREFIX) in PARTS for finding in doubles if finding.severity == "critical"):

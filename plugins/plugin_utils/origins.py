@@ -36,12 +36,13 @@ def ansible_origin() -> OriginOf:
     return origin_of
 
 
-def places_of(names: object, origin_of: OriginOf) -> dict[str, str]:
-    """Name -> file:line of each name of a list; empty where the core does not say."""
-    if not isinstance(names, Sequence) or isinstance(names, str | bytes):
-        return {}
-    rows = [names[index] for index in range(len(names))]
-    return {str(name): origin_of(name) or "" for name in rows}
+def places_of(hosts: object, origin_of: OriginOf) -> dict[str, str]:
+    """Name of a variable -> file:line, of `hosts` = {host: its variables}; empty where the core does not say."""
+    places: dict[str, str] = {}
+    for variables in (hosts[host] for host in list(hosts)) if isinstance(hosts, Mapping) else ():
+        for name in list(variables) if isinstance(variables, Mapping) else ():
+            places.setdefault(str(name), origin_of(name) or "")
+    return places
 
 
 def values_of(raw: object, origin_of: OriginOf) -> dict[str, str]:

@@ -18,7 +18,7 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Fin
 
 PREFIX = "ai_backend_"
 PARTS = ("providers", "routing", "ports", "gateway", "cache", "monitoring", "secrets")
-_ROLES = Path(__file__).resolve().parents[2] / "roles"
+ROLES = Path(__file__).resolve().parents[2] / "roles"
 # Roles hand the variables of this one to it; set elsewhere they mean something of the user's.
 _INTERNAL = frozenset({"service"})
 # Groups of the inventory, and a file: nobody sets them.
@@ -49,13 +49,13 @@ class Known:
 @cache
 def known() -> Known:
     """What the roles read: their defaults are their argument_specs, and name the variables of ours that they take."""
-    texts = [path.read_text(encoding="utf-8") for path in sorted(_ROLES.glob("*/*/*.yml"))]
-    playbooks = [path.read_text(encoding="utf-8") for path in sorted(_ROLES.parent.glob("playbooks/*.yml"))]
+    texts = [path.read_text(encoding="utf-8") for path in sorted(ROLES.glob("*/*/*.yml"))]
+    playbooks = [path.read_text(encoding="utf-8") for path in sorted(ROLES.parent.glob("playbooks/*.yml"))]
     words = {word for text in (*texts, *playbooks) for word in re.findall(rf"\b{PREFIX}(\w+)", text)}
     facts = {word for text in texts for word in re.findall(rf"^ +{PREFIX}(\w+):", text, re.MULTILINE)}
     roles = {
         path.parts[-3]: frozenset(re.findall(rf"^{path.parts[-3]}_(\w+):", path.read_text(encoding="utf-8"), re.M))
-        for path in sorted(_ROLES.glob("*/defaults/main.yml"))
+        for path in sorted(ROLES.glob("*/defaults/main.yml"))
         if path.parts[-3] not in _INTERNAL
     }
     return Known(frozenset(words | {*PARTS}), frozenset((words - facts - _NO_VARIABLES) | {*PARTS}), roles)

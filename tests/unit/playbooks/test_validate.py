@@ -136,6 +136,15 @@ mine: "{{{{ ai_backend_house_models }}}}"
     assert not touched.exists()
 
 
+def test_a_value_that_a_role_would_refuse_on_the_host_is_refused_here(tmp_path: pathlib.Path) -> None:
+    text = SOUND + "llama_cpp_gpu: nvidia\nlitellm_timeout: soon\nlitellm_soak_seconds: '5'\n"
+    rows = report(play(tmp_path, text))["findings"]
+    assert [(row["path"], row["line"], row["hint"]) for row in rows if row["severity"] == "critical"] == [
+        ("litellm_timeout", 16, "write a whole number, such as 240"),
+        ("llama_cpp_gpu", 15, "write cuda for it (there are none, cuda, vulkan)"),
+    ]
+
+
 def test_a_key_that_stands_twice_is_critical_although_ansible_goes_on(tmp_path: pathlib.Path) -> None:
     done = play(tmp_path, SOUND + "    lab-tiny: []\n")
     rows = report(done)["findings"]
