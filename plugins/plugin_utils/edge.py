@@ -52,11 +52,23 @@ def validate(
     return entries.validate(registry, groups, addresses, gpu_memory, only, ansible_origin(), variables)
 
 
-def unreadable(files: list[str]) -> Any:
-    """The report of a run that ended before the registry was read: what keeps its files from being YAML."""
+def unreadable(places: list[str]) -> Any:
+    """The report of a run that ended before the registry was read: what keeps its files from being YAML.
+
+    `places` are inventories and folders of playbooks; the files of variables are beside them.
+    """
     from ansible_collections.lab.ai_backend.plugins.plugin_utils import entries
 
-    return entries.unreadable(files)
+    return entries.unreadable(places)
+
+
+def unreadable_lines(places: list[str]) -> list[str]:
+    """The same for people; nothing where a library is missing, which is said elsewhere."""
+    try:
+        from ansible_collections.lab.ai_backend.plugins.plugin_utils import entries
+    except ImportError:
+        return []
+    return entries.unreadable_lines(places)
 
 
 def _needs(missing: ImportError) -> str:

@@ -52,20 +52,25 @@ _UNREAD = "?"
 
 
 def validate(
-    raw: object, inventory: Inventory, found: Iterable[Finding] = (), names: Collection[str] = ()
+    raw: object,
+    inventory: Inventory,
+    found: Iterable[Finding] = (),
+    names: Collection[str] = (),
+    unknown: Collection[str] = (),
 ) -> Validation:
     """Check a registry against an inventory.
 
     `found` is what was found in its files already (see sources.py), `names` are all variables that are defined; without
-    them it is those of the registry.
+    them it is those of the registry. `unknown` are paths whose value could not be had, which `found` says already.
     """
-    plain = to_plain(raw)
+    plain, found = to_plain(raw), tuple(found)
     if not isinstance(plain, dict):
         return _validate(plain, inventory, found)
     unread = misspelt_parts(names or [f"{PREFIX}{name}" for name in plain])
     outcome = _validate({**plain, **dict.fromkeys(unread, _UNREAD)}, inventory, found)
-    hidden = {f"{PREFIX}{part}" for part in unread}
-    return replace(outcome, findings=tuple(finding for finding in outcome.findings if finding.path not in hidden))
+    hidden = {*unknown, *(f"{PREFIX}{part}" for part in unread)}
+    said = set(found)
+    return replace(outcome, findings=tuple(f for f in outcome.findings if f in said or f.path not in hidden))
 
 
 def _validate(raw: object, inventory: Inventory, found: Iterable[Finding]) -> Validation:

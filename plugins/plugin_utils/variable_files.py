@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -39,6 +40,19 @@ def in_two_files(
         yield from (_twice(name, places, values.get(name, "")) for places in several)
         if not several and len(by_scope) > 1 and name in values:
             yield _differs(name, [places[-1] for places in by_scope.values()], values[name])
+
+
+def files_below(places: Iterable[str]) -> list[str]:
+    """All files of variables beside inventories and playbooks: their files, or the folders they are in."""
+    paths = [path for path in map(Path, places) if path.exists()]
+    folders = sorted({(path if path.is_dir() else path.parent) / name for path in paths for name in _FOLDERS})
+    scopes = [scope for folder in folders if folder.is_dir() for scope in sorted(folder.iterdir())]
+    return [_shown(file) for scope in scopes for file in _files(scope)]
+
+
+def _shown(file: Path) -> str:
+    near = os.path.relpath(file)
+    return str(file) if near.startswith("..") else near
 
 
 def _folders_of(file: Path) -> Iterator[Path]:

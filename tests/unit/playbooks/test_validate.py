@@ -20,6 +20,7 @@ all:
   hosts: {gpu1: }
   children: {gateway: {hosts: {gpu1: }}, redis: {hosts: {gpu1: }}, llama_cpp: {hosts: {gpu1: }}}
 """
+LITERAL = "sk-live-0123456789abcdefghijklmnopqrstuvwx"  # pragma: allowlist secret
 SOUND = """\
 ai_backend_providers:
   native:
@@ -170,6 +171,56 @@ def test_a_file_that_is_no_yaml_is_in_the_document_too(tmp_path: pathlib.Path) -
     (row,) = report(done)["findings"]
     assert done.returncode != 0
     assert (row["check"], row["file"], row["line"]) == ("yaml", "group_vars/all.yml", 16)
+
+
+@pytest.mark.parametrize("playbook", ["validate", "deploy", "status", "rollback", "remove"])
+def test_every_verb_names_the_file_and_line_that_is_no_yaml_and_nothing_of_its_text(
+    tmp_path: pathlib.Path, playbook: str
+) -> None:
+    done = play(tmp_path, f"house_key: {LITERAL}\nx: [1, {LITERAL}\ny: 2\n", playbook=playbook)
+    assert "group_vars/all.yml:3" in done.stderr
+    assert LITERAL not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("bytes.yml", b"a: 1\nb: caf\xe9\n", "bytes.yml:2"),
+        ("notes", b"remember the milk\n", "notes:1"),
+    ],
+)
+def test_a_stray_file_among_the_variables_is_named(
+    tmp_path: pathlib.Path, name: str, content: bytes, words: str
+) -> None:
+    (tmp_path / "group_vars" / "all").mkdir(parents=True)
+    (tmp_path / "group_vars" / "all" / "a.yml").write_text(SOUND)
+    (tmp_path / "group_vars" / "all" / name).write_bytes(content)
+    (tmp_path / "group_vars" / "all" / "empty.yml").mkdir()
+    done = play(tmp_path, None)
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert report(done)["critical"] == 1
+
+
+def test_a_template_that_fails_is_a_finding_beside_the_others_and_shows_no_line_around_it(
+    tmp_path: pathlib.Path,
+) -> None:
+    text = SOUND + f'house_key: {LITERAL}\nai_backend_cache: {{ttl: "{{{{ nosuch }}}}", databse: 1}}\n'
+    done = play(tmp_path, text)
+    rows = [row for row in report(done)["findings"] if row["severity"] == "critical"]
+    assert [(row["path"], row["line"]) for row in rows] == [
+        ("ai_backend_cache.databse", 16),
+        ("ai_backend_cache.ttl", 16),
+    ]
+    assert rows[1]["message"] == "cannot be rendered: 'nosuch' is undefined"
+    assert LITERAL not in done.stdout + done.stderr
+
+
+def test_a_question_about_a_provider_that_there_is_none_of_is_answered_in_a_line(tmp_path: pathlib.Path) -> None:
+    done = play(tmp_path, SOUND, "-e", "model=lab-tiny", "-e", "down=nosuch", playbook="explain")
+    assert done.returncode == 2
+    (line,) = [line for line in done.stderr.splitlines() if "nosuch" in line]
+    assert line == "gpu1: down: 'nosuch' is not a provider → known: native, spare"
 
 
 def test_the_report_may_be_written_to_a_file_even_in_check_mode(tmp_path: pathlib.Path) -> None:
