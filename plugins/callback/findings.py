@@ -6,9 +6,7 @@ from __future__ import annotations
 
 import atexit
 import json
-import os
 import sys
-from pathlib import Path
 from typing import Any
 
 from ansible import context
@@ -40,9 +38,7 @@ class CallbackModule(CallbackBase):
 
     def _gave_up(self, places: list[str]) -> None:
         if not self.finished:
-            folders = [path if path.is_dir() else path.parent for path in map(Path, places) if path.exists()]
-            files = [file for folder in folders for file in sorted(folder.glob("*_vars/**/*.y*ml"))]
-            self._print(unreadable([os.path.relpath(file) for file in files]))
+            self._print(unreadable(places))
 
     def v2_runner_on_ok(self, result: Any) -> None:
         """Keep the facts with findings."""

@@ -21,7 +21,7 @@ def explain(
     tokens: object = 0,
 ) -> Any:
     """Return where a request for a model goes, and why."""
-    return call(AnsibleFilterError, "explain", registry, model, groups, addresses, down, tokens)
+    return call(AnsibleFilterError, "explained", registry, model, groups, addresses, down, tokens)
 
 
 class FilterModule:

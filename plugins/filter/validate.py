@@ -11,10 +11,15 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.edge import validat
 
 
 def validate(
-    registry: object, groups: object, addresses: object = None, gpu_memory: object = None, only: object = None
+    registry: object,
+    groups: object,
+    addresses: object = None,
+    gpu_memory: object = None,
+    only: object = None,
+    variables: object = None,
 ) -> Any:
     """Return what is wrong with a registry, and its plan when nothing critical is."""
-    return validated(registry, groups, addresses, gpu_memory, only)
+    return validated(registry, groups, addresses, gpu_memory, only, variables)
 
 
 class FilterModule:

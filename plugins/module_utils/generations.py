@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import (
     linked_release,
     list_instances,
+    names_in,
     read_json,
     read_text,
     service_of,
@@ -28,11 +30,8 @@ SCHEMA = 1
 
 def numbers(layout):
     """The generation numbers on this host, ascending."""
-    try:
-        names = os.listdir(layout.generations)
-    except FileNotFoundError:
-        return []
-    return sorted(int(name[:-5]) for name in names if name.endswith(".json") and name[:-5].isdigit())
+    found = (re.fullmatch(r"([0-9]+)\.json", name) for name in names_in(layout.generations))
+    return sorted(int(match[1]) for match in found if match)
 
 
 def path_of(layout, number):

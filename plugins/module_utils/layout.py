@@ -99,19 +99,19 @@ class Layout:
         return os.path.join(self.etc, service, "active-slot")
 
 
-def read_text(path):
-    """The file's text, or None where it does not exist."""
+def read_text(path, errors="replace"):
+    """The file's text, or None where there is no such file. A byte that is no UTF-8 makes the text another one."""
     try:
-        with open(path, encoding="utf-8") as handle:
+        with open(path, encoding="utf-8", errors=errors) as handle:
             return handle.read()
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
 
 
 def read_json(path):
     """What the file holds, or None where it does not exist or was damaged: whoever reads it asks what to do then."""
     try:
-        text = read_text(path)
+        text = read_text(path, errors="strict")
         return None if text is None else json.loads(text)
     except ValueError:
         return None
@@ -144,15 +144,23 @@ def sync_folder(folder):
 
 
 def linked_release(layout, instance):
-    """The release id an instance's link names, or an empty string."""
-    try:
-        return os.path.basename(os.readlink(layout.instance(instance)))
-    except FileNotFoundError:
-        return ""
+    """The release id an instance's link names, or an empty string; what is no link is none of ours."""
+    path = layout.instance(instance)
+    return os.path.basename(os.readlink(path)) if os.path.islink(path) else ""
 
 
 def list_instances(layout):
+    return [name for name in names_in(layout.instances) if os.path.islink(layout.instance(name))]
+
+
+def folders_in(path):
+    """Names of the folders in a folder; what else lies there was put by somebody else."""
+    return [name for name in names_in(path) if os.path.isdir(os.path.join(path, name))]
+
+
+def names_in(path):
+    """Names of what lies in a folder and is not hidden, sorted; none where there is no such folder."""
     try:
-        return sorted(name for name in os.listdir(layout.instances) if not name.startswith("."))
-    except FileNotFoundError:
+        return sorted(name for name in os.listdir(path) if not name.startswith("."))
+    except (FileNotFoundError, NotADirectoryError):
         return []

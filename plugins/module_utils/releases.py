@@ -15,6 +15,7 @@ import shutil
 import tempfile
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import (
+    folders_in,
     linked_release,
     list_instances,
     read_json,
@@ -134,10 +135,7 @@ def named_by_instances(layout, service):
 def prune(layout, service, keep, protected):
     """Delete the oldest releases beyond `keep`, never one an instance or a kept generation names. Returns their ids."""
     parent = os.path.join(layout.releases, service)
-    try:
-        names = [name for name in os.listdir(parent) if not name.startswith(".")]
-    except FileNotFoundError:
-        return []
+    names = folders_in(parent)
     names.sort(key=lambda name: os.stat(os.path.join(parent, name)).st_mtime, reverse=True)
     doomed = [name for name in names[keep:] if name not in protected | named_by_instances(layout, service)]
     for name in doomed:
@@ -157,11 +155,7 @@ def prune_artifacts(layout):
             if not manifest:
                 return []
             used.add(manifest.get("artifact", ""))
-    try:
-        present = sorted(os.listdir(layout.artifacts))
-    except FileNotFoundError:
-        return []
-    doomed = [name for name in present if os.path.join(layout.artifacts, name) not in used]
+    doomed = [name for name in folders_in(layout.artifacts) if os.path.join(layout.artifacts, name) not in used]
     for name in doomed:
         shutil.rmtree(os.path.join(layout.artifacts, name))
     return doomed

@@ -31,10 +31,19 @@ def render(file_name, names, values):
         value = values.get(name, "")
         if not value:
             raise SecretError("secret %s has no value" % name)
-        if any(character in value for character in '"\\\n\r'):
-            raise SecretError("secret %s holds a quote, a backslash or a line break" % name)
-        lines.append('%s%s"%s"\n' % (key, " " if file_name.endswith(".conf") else "=", value))
+        if any(character in value for character in "\n\r\0"):
+            raise SecretError("secret %s holds a line break" % name)
+        lines.append("%s%s%s\n" % (key, " " if file_name.endswith(".conf") else "=", quoted(value)))
     return "".join(lines)
+
+
+def quoted(value):
+    """A value in double quotes, as systemd's environment files and Redis read them alike."""
+    return '"%s"' % re.sub(r'(["\\])', r"\\\1", value)
+
+
+def unquoted(text):
+    return re.sub(r"\\(.)", r"\1", text[1:-1]) if text[:1] == text[-1:] == '"' else text
 
 
 def stale(layout, files, values, as_held=()):
@@ -62,7 +71,7 @@ def write(layout, texts):
 def values(text):
     """{name: value} of a file's text: `NAME="value"` or, in Redis's form, `name "value"`."""
     found = (re.fullmatch(r"(\w+)[= ](.*)", line) for line in text.splitlines())
-    return {pair[1]: pair[2].strip('"') for pair in found if pair}
+    return {pair[1]: unquoted(pair[2]) for pair in found if pair}
 
 
 def held(layout, files, names):

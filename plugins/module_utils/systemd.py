@@ -25,7 +25,7 @@ class SystemdError(Exception):
 
 
 def run_command(argv, timeout=900):
-    """(exit code, standard output and error together) of a command; 127 where it does not exist."""
+    """(exit code, standard output and error together) of a command; 127 where it does not exist, 124 where it hangs."""
     try:
         # Not module.run_command: this code also runs, and is tested, without a module around it.
         done = subprocess.run(  # pylint: disable=ansible-bad-function
@@ -33,6 +33,9 @@ def run_command(argv, timeout=900):
         )
     except FileNotFoundError:
         return 127, "%s: not found" % argv[0]
+    except subprocess.TimeoutExpired:
+        look = "`systemctl list-jobs` and `journalctl -n 50` on the host say what it waits for"
+        return 124, "`%s` did not end within %g s and was stopped: %s" % (" ".join(argv), timeout, look)
     return done.returncode, done.stdout.decode("utf-8", "replace")
 
 

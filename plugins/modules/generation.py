@@ -61,7 +61,6 @@ pruned:
   returned: success
 """
 
-import os
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -73,7 +72,7 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.generations import 
     read,
     record,
 )
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, folders_in
 from ansible_collections.lab.ai_backend.plugins.module_utils.releases import prune, prune_artifacts
 
 ARGUMENTS = {
@@ -95,7 +94,7 @@ def tidy(layout, keep):
             for number in unreadable
         ]
     pruned = []
-    for service in sorted(os.listdir(layout.releases)):
+    for service in folders_in(layout.releases):
         gone = prune(layout, service, keep, protected.get(service, set()))
         pruned.extend("release %s/%s" % (service, name) for name in gone)
     return pruned + ["artifact %s" % name for name in prune_artifacts(layout)], []

@@ -151,8 +151,12 @@ def main():
     folders, users = missing_folders(layout), missing_users(params["instances"])
     tools = stale_tools(layout, params["library"], params["commands"])
     if usable and not module.check_mode:
-        make_folders(layout, folders)
-        write_tools(tools)
+        try:
+            make_folders(layout, folders)
+            write_tools(tools)
+        except OSError as error:
+            where = "something else is where a folder or file of ours has to be"
+            module.fail_json(msg="%s: %s. Move it away: %s" % (error.filename, error.strerror, where))
         failures = make_users(users)
         if failures:
             module.fail_json(msg="; ".join(failures))

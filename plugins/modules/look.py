@@ -32,6 +32,10 @@ options:
     description: Where this host's gateway finds Redis; address and port. Empty where it asks none.
     type: dict
     default: {}
+  certificate:
+    description: The PEM file of the gateway's edge; empty where it has none.
+    type: str
+    default: ""
   keep:
     description: How many of the newest generations have to be whole.
     type: int
@@ -74,13 +78,20 @@ gpu_memory_mib:
   returned: always
 """
 
+import re
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.cards import card_findings
 from ansible_collections.lab.ai_backend.plugins.module_utils.engines import KEYS, ask_all
 from ansible_collections.lab.ai_backend.plugins.module_utils.findings import critical
 from ansible_collections.lab.ai_backend.plugins.module_utils.graphics import gpu_memory
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, list_instances, service_of
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import (
+    Layout,
+    list_instances,
+    read_text,
+    service_of,
+)
 from ansible_collections.lab.ai_backend.plugins.module_utils.port_findings import STRANGERS, port_findings
 from ansible_collections.lab.ai_backend.plugins.module_utils.port_table import ARGUMENTS, compare, exposed, plan_of
 from ansible_collections.lab.ai_backend.plugins.module_utils.probes import ProbeError, run_once
@@ -103,6 +114,22 @@ def cache_findings(layout, cache, held):
     return []
 
 
+def certificate_findings(layout, path):
+    """What keeps the edge from taking its certificate; of the file only the headings are looked at."""
+    where, hint = "ai_backend_gateway.tls_certificate", "put certificate, chain and key there as one PEM file"
+    try:
+        text = read_text(layout.path(path.lstrip("/")))
+    except (OSError, ValueError):
+        text = ""
+    if text is None:
+        return [critical("references", where, "%s isn't there" % path, hint)]
+    wanted = ("CERTIFICATE", "PRIVATE KEY")
+    lacking = [word for word in wanted if not re.search("^-----BEGIN [A-Z ]*%s" % word, text, re.M)]
+    if lacking:
+        return [critical("references", where, "%s has no %s" % (path, " and no ".join(lacking).lower()), hint)]
+    return []
+
+
 def look(layout, systemd, params):
     """(findings, MiB of each graphics card)."""
     host, plan = params["host"], plan_of(params)
@@ -116,6 +143,7 @@ def look(layout, systemd, params):
         # Before the first deploy there is no key to ask with; that nothing is deployed was said above.
         upstreams = [upstream for upstream in upstreams if not upstream["key"]]
     found += ask_all(layout, upstreams, held, params["timeout"])
+    found += certificate_findings(layout, params["certificate"]) if params["certificate"] else []
     found += generation_findings(layout, host, params["keep"])
     found += card_findings(layout, host, params["engines"], params["gpu"])
     memory, cards = gpu_memory(host)
@@ -128,6 +156,7 @@ def main():
             **ARGUMENTS,
             "host": {"type": "str", "required": True},
             "cache": {"type": "dict", "default": {}},
+            "certificate": {"type": "str", "default": ""},
             "keep": {"type": "int", "default": 10},
             "engines": {"type": "list", "elements": "dict", "default": []},
             "gpu": {"type": "str", "choices": ["none", "cuda", "vulkan"], "default": "none"},

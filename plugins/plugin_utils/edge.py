@@ -31,7 +31,9 @@ def call(error: type[Exception], entry: str, *arguments: object) -> Any:
     raise error(text)
 
 
-def validate(registry: object, groups: object, addresses: object, gpu_memory: object, only: object) -> Any:
+def validate(
+    registry: object, groups: object, addresses: object, gpu_memory: object, only: object, variables: object = None
+) -> Any:
     """Run the entry `validate`: whatever is wrong is its result, so that it can be said once and by whoever asked.
 
     ansible-core 2.19 and newer print the text of a filter's error three times.
@@ -47,14 +49,26 @@ def validate(registry: object, groups: object, addresses: object, gpu_memory: ob
             "lines": [_needs(missing)],
             "plan": None,
         }
-    return entries.validate(registry, groups, addresses, gpu_memory, only, ansible_origin())
+    return entries.validate(registry, groups, addresses, gpu_memory, only, ansible_origin(), variables)
 
 
-def unreadable(files: list[str]) -> Any:
-    """The report of a run that ended before the registry was read: what keeps its files from being YAML."""
+def unreadable(places: list[str]) -> Any:
+    """The report of a run that ended before the registry was read: what keeps its files from being YAML.
+
+    `places` are inventories and folders of playbooks; the files of variables are beside them.
+    """
     from ansible_collections.lab.ai_backend.plugins.plugin_utils import entries
 
-    return entries.unreadable(files)
+    return entries.unreadable(places)
+
+
+def unreadable_lines(places: list[str]) -> list[str]:
+    """The same for people; nothing where a library is missing, which is said elsewhere."""
+    try:
+        from ansible_collections.lab.ai_backend.plugins.plugin_utils import entries
+    except ImportError:
+        return []
+    return entries.unreadable_lines(places)
 
 
 def _needs(missing: ImportError) -> str:

@@ -12,15 +12,26 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.canaries import can
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.capacity import check_capacity
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, RegistryError
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.live import live_report as joined
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.origins import OriginOf, files_of, located
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.origins import (
+    OriginOf,
+    at_places,
+    files_of,
+    located,
+    places_of,
+    values_of,
+)
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import to_plain
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import litellm_text, make_plan
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import load
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.rendering import rendered_parts
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.report import as_lines, document, scoped, wanted_of
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.sources import read_files, twice_in
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.role_variables import check_values, values_on
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.sources import mentioned, read_files, twice_in
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.table import table
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation import Inventory, checked
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation import Inventory, Validation, checked
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation import validate as validated
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.variable_files import files_below, in_two_files
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.variables import PARTS, PREFIX, check_variables, is_ours
 
 
 def registry(raw: object) -> dict[str, Any]:
@@ -39,14 +50,35 @@ def plan(raw: object, groups: object, addresses: object) -> dict[str, Any]:
 
 
 def validate(
-    raw: object, groups: object, addresses: object, gpu_memory: object, only: object, origin_of: OriginOf
+    raw: object,
+    groups: object,
+    addresses: object,
+    gpu_memory: object,
+    only: object,
+    origin_of: OriginOf,
+    variables: object = None,
 ) -> dict[str, Any]:
     """All that is wrong with a registry, as {report, lines, plan}; `plan` is None while anything critical is wrong."""
     try:
         wanted = wanted_of(to_plain(only))
     except RegistryError as error:
         return {"report": document(error.findings), "lines": as_lines(error.findings), "plan": None}
-    outcome = validated(raw, Inventory(groups, addresses, gpu_memory), twice_in(files_of(raw, origin_of)))
+    defined = places_of(variables, origin_of)
+    files = {place.rpartition(":")[0] for place in defined.values() if place}
+    strange = at_places(check_variables(defined), defined)
+    # A name of the user's own that something of the user's reads.
+    own = {finding.path for finding in strange if mentioned(finding.path, files)}
+    found = [*twice_in(files_of(raw, origin_of)), *(finding for finding in strange if finding.path not in own)]
+    found += at_places(check_values(values_on(variables)), defined)
+    inventory = Inventory(groups, addresses, gpu_memory)
+    doubles = list(in_two_files(files, is_ours, values_of(raw, origin_of), inventory.scopes))
+    if any(finding.path.removeprefix(PREFIX) in PARTS for finding in doubles if finding.severity == "critical"):
+        # Half of the registry is somewhere else: what would be said of the other half is not worth reading.
+        outcome = Validation((*found, *doubles))
+    else:
+        plain, broken = rendered_parts(raw)
+        unknown = [finding.path for finding in broken]
+        outcome = validated(plain, inventory, [*found, *doubles, *broken], defined.keys() - own, unknown)
     findings = scoped(located(outcome.findings, raw, origin_of), wanted)
     return {"report": document(findings), "lines": as_lines(findings), "plan": outcome.plan}
 
@@ -75,9 +107,15 @@ def live_capacity(
     ]
 
 
-def unreadable(files: list[str]) -> dict[str, Any]:
+def unreadable_lines(places: list[str]) -> list[str]:
+    """A line for each file of variables beside inventories and playbooks that cannot be read."""
+    found = [read_files([file]) for file in files_below(places)]
+    return [str(finding) for sources in found if not sources.readable for finding in sources.findings]
+
+
+def unreadable(places: list[str]) -> dict[str, Any]:
     """The report of a run that ended before the registry was read."""
-    found = read_files(files).findings
+    found = read_files(files_below(places)).findings
     problem = "Ansible ended before it was read", "see what it says on standard error"
     return document(found or [Finding("registry", *problem, check="yaml")])
 
@@ -106,6 +144,18 @@ def explain(
         )
     result = explaining.explain(checked(raw, groups, addresses), name, groups, addresses, failing, int(length))
     return {**result, "text": explaining.as_lines(result)}
+
+
+def explained(
+    raw: object, model: object, groups: object, addresses: object, down: object, tokens: object
+) -> dict[str, Any]:
+    """The same, and `wrong`: a line for each thing that is wrong with the question, which then has no other answer."""
+    try:
+        return {**explain(raw, model, groups, addresses, down, tokens), "wrong": []}
+    except RegistryError as error:
+        if any(finding.path not in ("down", "model", "tokens") for finding in error.findings):
+            raise
+        return {"text": [], "wrong": [str(finding) for finding in error.findings]}
 
 
 def routing_diff(old: object, new: object, groups: object, addresses: object) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, join
@@ -36,32 +36,49 @@ def ansible_origin() -> OriginOf:
     return origin_of
 
 
+def places_of(hosts: object, origin_of: OriginOf) -> dict[str, str]:
+    """Name of a variable -> file:line, of `hosts` = {host: its variables}; empty where the core does not say."""
+    places: dict[str, str] = {}
+    for variables in (hosts[host] for host in list(hosts)) if isinstance(hosts, Mapping) else ():
+        for name in list(variables) if isinstance(variables, Mapping) else ():
+            places.setdefault(str(name), origin_of(name) or "")
+    return places
+
+
+def values_of(raw: object, origin_of: OriginOf) -> dict[str, str]:
+    """Variable of the registry -> file:line of its value; empty where the core does not say."""
+    return {f"ai_backend_{name}": origin_of(value) or "" for name, value in _inside(raw)}
+
+
 def files_of(raw: object, origin_of: OriginOf) -> list[str]:
     """The files the variables of a registry stand in, sorted; none where the core does not say."""
     files: set[str] = set()
-    try:
-        if isinstance(raw, Mapping):
-            for name in list(raw):
-                value = raw[name]
-                inside = list(value) if isinstance(value, Mapping) else []
-                places = (origin_of(one) for one in (value, *inside))
-                files |= {place.rpartition(":")[0] for place in places if place is not None}
-    except Exception:  # noqa: S110  # a template that cannot be rendered here is reported where it is used
-        pass
+    for _name, value in _inside(raw):
+        inside = list(value) if isinstance(value, Mapping) else []
+        places = (origin_of(one) for one in (value, *inside))
+        files |= {place.rpartition(":")[0] for place in places if place is not None}
     return sorted(files)
+
+
+def _inside(value: object) -> Iterator[tuple[object, object]]:
+    """Keys, or indexes, and values; without those whose template cannot be rendered, which is a finding of its own."""
+    keys: Iterable[object] = list(value) if isinstance(value, Mapping) else ()
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        keys = range(len(value))
+    for key in keys:
+        try:
+            yield key, value[key]  # type: ignore[index]
+        except Exception:
+            yield key, None
 
 
 def located(findings: Iterable[Finding], raw: object, origin_of: OriginOf) -> list[Finding]:
     """Findings with the place of the nearest key of their path in `raw`, the registry as Ansible gave it."""
     findings = list(findings)
     places: dict[str, str] = {}
-    try:
-        if isinstance(raw, Mapping):
-            for name in list(raw):
-                # Of a secret only the name is looked at.
-                _collect(raw[name], f"ai_backend_{name}", origin_of, places, name != "secrets")
-    except Exception:  # noqa: S110  # a template that cannot be rendered twice must not hide the findings
-        pass
+    for name, value in _inside(raw) if isinstance(raw, Mapping) else ():
+        # Of a secret only the name is looked at.
+        _collect(value, f"ai_backend_{name}", origin_of, places, name != "secrets")
     return at_places(findings, places)
 
 
@@ -75,11 +92,8 @@ def _collect(value: object, path: str, origin_of: OriginOf, places: dict[str, st
     if isinstance(value, Mapping):
         for key in list(value):
             _note(key, join(path, str(key)), origin_of, places)
-            if deep:
-                _collect(value[key], join(path, str(key)), origin_of, places, deep)
-    elif deep and isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        for index in range(len(value)):
-            _collect(value[index], join(path, index), origin_of, places, deep)
+    for part, inside in _inside(value) if deep else ():
+        _collect(inside, join(path, part if isinstance(part, int) else str(part)), origin_of, places, deep)
 
 
 def _note(value: object, path: str, origin_of: OriginOf, places: dict[str, str]) -> None:

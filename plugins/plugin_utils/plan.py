@@ -17,6 +17,7 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Fin
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.llama_cpp import CPU_THREADS, environment_of
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.models import LlamaCppModel
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import to_plain
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.ports import GATEWAY, PRIVILEGED
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.providers import LlamaCpp, Provider
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import Registry
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.routes import Target
@@ -108,6 +109,9 @@ class Placement:
             taken: dict[int, str] = {}
             for service in self._services(host):
                 port = self.port(service) or ports.port_of(service)
+                if port is not None and port < PRIVILEGED and service != GATEWAY:
+                    problem, remedy = f"'{service}' may not listen below {PRIVILEGED}", "take a higher port"
+                    self.findings.append(Finding(self._port_path(service), problem, remedy, check="ports"))
                 if port is not None and port in taken:
                     path = join("ai_backend_ports", "services", service)
                     problem = f"port {port} is also '{taken[port]}' on host '{host}'"
@@ -155,6 +159,13 @@ class Placement:
         if not isinstance(model, LlamaCppModel):
             raise TypeError(f"{provider} is no engine of ours")
         return model
+
+    def _port_path(self, service: str) -> str:
+        """Where the port of a service is written."""
+        provider = self.registry.providers.get(service)
+        if provider is not None and provider.base_url is not None:
+            return join("ai_backend_providers", service, "base_url")
+        return join("ai_backend_ports", "services", service)
 
     def port(self, provider: str) -> int | None:
         """A provider's port: of its base_url, else of its ports entry."""

@@ -18,6 +18,11 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.reading import Plac
 ROOT = "ai_backend_ports"
 # What the deployment always needs; a registry that names other ports wins.
 DEFAULTS = {"litellm_gateway": 4000, "litellm_blue": 4001, "litellm_green": 4002, "redis": 6379}
+# The endpoint's port where clients expect one: HTTP and HTTPS. They are in no range of ours, and need not be.
+GATEWAY = "litellm_gateway"
+WELL_KNOWN = (80, 443)
+# Below it a process needs a right, which the edge gets for the endpoint, and nobody else.
+PRIVILEGED = 1024
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -143,6 +148,8 @@ def check_ports(ports: Ports, doubts: Collection[Place] = ()) -> Iterator[Findin
 
 def _in_range(ports: Ports, name: str, path: str, known_ranges: bool) -> Iterator[Finding]:
     entry = ports.services[name]
+    if name == GATEWAY and entry.port in WELL_KNOWN:
+        return
     if not known_ranges and entry.category not in ports.ranges:
         return
     if entry.category is not None and entry.category not in ports.ranges:

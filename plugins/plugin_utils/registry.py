@@ -36,11 +36,12 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.resolver import res
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.routes import Routes
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.routing import Routing, unwrap
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.secrets import missing, redact, take_secrets
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.sight import check_paths
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.unknown import unknown_of
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.variables import PARTS, hint_for, known
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.written import as_written
 
 PROVIDER_NAME = re.compile(r"[a-z][a-z0-9_]*")
-VARIABLES = ("providers", "routing", "ports", "gateway", "cache", "monitoring", "secrets")
 _INIT = "run `ansible-playbook lab.ai_backend.init`, which copies an example registry"
 
 
@@ -114,15 +115,17 @@ def examine(raw: object) -> Examined:
     if not isinstance(plain, dict) or not plain.get("providers"):
         raise RegistryError([Finding("ai_backend_providers", "is not defined or empty", _INIT)])
     findings = [
-        Finding(f"ai_backend_{name}" if name.isidentifier() else "registry", "is not part of a registry", "remove it")
+        Finding(
+            f"ai_backend_{name}" if name.isidentifier() else "registry", "is not part of a registry", hint_for(name)
+        )
         for name in plain
-        if name not in VARIABLES
+        if name not in known().ours
     ]
     present, values, found = take_secrets(plain.get("secrets"))
     findings += found
     bad_secrets = {finding.path for finding in found}
     data: dict[str, Plain] = {}
-    for name in VARIABLES[:-1]:
+    for name in PARTS[:-1]:
         data[name] = redact(plain.get(name), f"ai_backend_{name}", values, findings)
     literal = [finding for finding in findings if "literal secret" in finding.problem]
     entries = _providers(data["providers"], findings)
@@ -150,6 +153,7 @@ def examine(raw: object) -> Examined:
     hidden = {finding.path for finding in literal}
     findings = [finding for finding in findings if finding in literal or finding.path not in hidden]
     sound = {name: e.provider for name, e in (entries or {}).items() if e.provider is not None and not e.doubts}
+    findings += check_paths(sound)
     sure = {"cache": cache.sure, "gateway": gateway.sure, "ports": ports.sure, "routing": routing.sure}
     unsure = {name for name, is_sure in sure.items() if not is_sure}
     if entries is None or len(sound) != len(entries):

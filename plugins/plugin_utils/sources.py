@@ -7,6 +7,7 @@ A filter gets values, and of a key that stands twice every YAML loader keeps the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,11 +42,18 @@ class Sources:
 
 def read_files(paths: Iterable[str | Path]) -> Sources:
     """Read files of variables in the order Ansible would: of a variable in two of them the later one counts."""
-    return read_texts((str(path), Path(path).read_bytes()) for path in paths)
+    return read_texts((str(path), _content(path)) for path in paths)
 
 
-def read_texts(files: Iterable[tuple[str, str | bytes]]) -> Sources:
-    """The same for (name, text)."""
+def _content(path: str | Path) -> str | bytes | OSError:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        return error
+
+
+def read_texts(files: Iterable[tuple[str, str | bytes | OSError]]) -> Sources:
+    """The same for (name, text, or why there is none)."""
     registry: dict[str, Plain] = {}
     places: dict[str, str] = {}
     findings: list[Finding] = []
@@ -77,6 +85,19 @@ def twice_in(paths: Iterable[str]) -> list[Finding]:
     return findings
 
 
+def mentioned(name: str, paths: Iterable[str]) -> bool:
+    """Whether one of these files says a name more often than once: then something there reads the variable."""
+    count = 0
+    for path in sorted(set(paths)):
+        try:
+            count += len(
+                re.findall(rf"\b{re.escape(name)}\b", Path(path).read_text(encoding="utf-8", errors="replace"))
+            )
+        except OSError:
+            continue
+    return count > 1
+
+
 _TWICE = "stands there twice"
 
 
@@ -95,11 +116,17 @@ class _Reader:
         self.nodes = 0
         self.values = yaml.SafeLoader("")
 
-    def read(self, text: str | bytes) -> dict[str, Plain]:
+    def read(self, text: str | bytes | OSError) -> dict[str, Plain]:
         """Variables of the registry without their prefix."""
+        if isinstance(text, OSError):
+            problem = f"cannot be read: {text.strerror}"
+            self.findings.append(self._finding(self.name, problem, "correct its owner and mode", None))
+            self.readable = False
+            return {}
         if text[:14] in ("$ANSIBLE_VAULT", b"$ANSIBLE_VAULT"):
             return {}
         try:
+            text = text.decode() if isinstance(text, bytes) else text
             root = yaml.compose(text, Loader=_Loader)
             return dict(self._variables(root)) if root is not None else {}
         except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
@@ -110,6 +137,11 @@ class _Reader:
         return {}
 
     def _refuse(self, error: Exception) -> None:
+        if isinstance(error, UnicodeDecodeError):
+            where = f"{self.name}:{error.object[: error.start].count(10) + 1}"
+            problem = "has a byte that is no UTF-8"
+            self.findings.append(Finding(self.name, problem, "save the file as UTF-8", where, check="yaml"))
+            return
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "it cannot be read"
         if isinstance(error, RecursionError):
@@ -127,8 +159,9 @@ class _Reader:
 
     def _variables(self, root: yaml.Node) -> Iterator[tuple[str, Plain]]:
         if not isinstance(root, yaml.MappingNode):
-            problem = "is not a mapping of variables"
-            self.findings.append(self._finding(self.name, problem, f"write `{PREFIX}…:` at the left margin", root))
+            problem, remedy = "is not a mapping of variables", f"write `{PREFIX}…:` at the left margin"
+            self.findings.append(self._finding(self.name, problem, f"{remedy}, or move the file away", root))
+            self.readable = False
             return
         seen: set[str] = set()
         for key, value in root.value:

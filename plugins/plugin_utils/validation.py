@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,12 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.capacity import che
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, RegistryError
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.names import check_names
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.origins import at_places
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import to_plain
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import Placement, check_extra, make_plan
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import Examined, Registry, examine
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.rendered import check_extra_keys, check_rendered
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.sources import Sources, read_files
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.variables import PREFIX, misspelt_parts
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,14 @@ class Inventory:
     groups: object
     addresses: object = None
     gpu_memory: object = None
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """Names of groups and hosts: files of variables are named after one."""
+        plain = to_plain(self.groups)
+        groups = plain if isinstance(plain, dict) else {}
+        hosts = (host for members in groups.values() if isinstance(members, list) for host in members)
+        return frozenset({*groups, *map(str, hosts)})
 
 
 @dataclass(frozen=True)
@@ -37,8 +47,33 @@ class Validation:
     plan: dict[str, Any] | None = None
 
 
-def validate(raw: object, inventory: Inventory, found: Iterable[Finding] = ()) -> Validation:
-    """Check a registry against an inventory; `found` is what was found in its files already (see sources.py)."""
+# In place of a part that stands under a misspelt name: what depends on it is not known, so nothing is said of that.
+_UNREAD = "?"
+
+
+def validate(
+    raw: object,
+    inventory: Inventory,
+    found: Iterable[Finding] = (),
+    names: Collection[str] = (),
+    unknown: Collection[str] = (),
+) -> Validation:
+    """Check a registry against an inventory.
+
+    `found` is what was found in its files already (see sources.py), `names` are all variables that are defined; without
+    them it is those of the registry. `unknown` are paths whose value could not be had, which `found` says already.
+    """
+    plain, found = to_plain(raw), tuple(found)
+    if not isinstance(plain, dict):
+        return _validate(plain, inventory, found)
+    unread = misspelt_parts(names or [f"{PREFIX}{name}" for name in plain])
+    outcome = _validate({**plain, **dict.fromkeys(unread, _UNREAD)}, inventory, found)
+    hidden = {*unknown, *(f"{PREFIX}{part}" for part in unread)}
+    said = set(found)
+    return replace(outcome, findings=tuple(f for f in outcome.findings if f in said or f.path not in hidden))
+
+
+def _validate(raw: object, inventory: Inventory, found: Iterable[Finding]) -> Validation:
     findings = list(found)
     try:
         examined = examine(raw)

@@ -106,6 +106,13 @@ def test_the_role_has_a_readme(role: pathlib.Path) -> None:
 
 def test_every_role_that_reads_the_registry_reads_the_same() -> None:
     """A role's variables do not reach the next play, so they stand in each."""
-    parts = load(ROOT / "roles" / "plan" / "defaults" / "main.yml")["plan_registry"]
+    parts = load(ROOT / "roles" / "plan" / "vars" / "main.yml")["__plan_registry"]
     assert load(ROOT / "roles" / "explain" / "vars" / "main.yml")["__explain_registry"] == parts
     assert load(ROOT / "roles" / "look" / "vars" / "main.yml")["__look_parts"] == parts
+
+
+def test_the_tags_that_are_known_are_those_of_the_plays() -> None:
+    plays = [play for file in ("apply", "validate") for play in load(ROOT / "playbooks" / f"{file}.yml")]
+    parts = [part for play in plays for part in (play, *play.get("roles", [])) if isinstance(part, dict)]
+    used = {tag for part in parts for tag in part.get("tags", [])} - {"always", "never"}
+    assert used == set(load(ROOT / "roles" / "plan" / "vars" / "main.yml")["__plan_tags"])

@@ -40,13 +40,22 @@ def test_a_certificate_turns_the_endpoint_to_tls(gateway, client):
     context.check_hostname = False
     answer = httpx.get(f"https://{gateway.address}:4000/v1/models", headers=client.http.headers, verify=context)
     assert answer.status_code == 200
+    # A change under TLS is a reload too: what checks the configuration before it has to see the certificate.
+    process = gateway.pids()["ai-backend-edge.service"]
+    changes = {"tls_certificate": "/root/edge.pem", "requests_per_minute": 601}
+    run = play("deploy", "--tags", "edge", extra=with_gateway(**changes))
+    assert (run.code, run.changed > 0) == (0, True), run.output
+    assert gateway.pids()["ai-backend-edge.service"] == process
 
 
 def test_a_certificate_that_is_not_there_changes_nothing(gateway):
     before = gateway.release("edge")
-    run = play("deploy", "--tags", "edge", extra=with_gateway(tls_certificate="/root/absent.pem"))
-    assert run.code != 0
-    assert "needs /root/absent.pem, which isn't there" in run.output
+    absent = with_gateway(tls_certificate="/root/absent.pem")
+    for options in (["--check"], []):
+        run = play("deploy", "--tags", "edge", *options, extra=absent)
+        assert run.code != 0
+        assert "needs /root/absent.pem, which isn't there" in run.output
+    assert "/root/absent.pem isn't there" in play("validate", "--tags", "live", extra=absent).output
     assert gateway.release("edge") == before
 
 

@@ -20,6 +20,7 @@ all:
   hosts: {gpu1: }
   children: {gateway: {hosts: {gpu1: }}, redis: {hosts: {gpu1: }}, llama_cpp: {hosts: {gpu1: }}}
 """
+LITERAL = "sk-live-0123456789abcdefghijklmnopqrstuvwx"  # pragma: allowlist secret
 SOUND = """\
 ai_backend_providers:
   native:
@@ -39,12 +40,13 @@ ai_backend_routing:
 
 
 def play(
-    folder: pathlib.Path, text: str, *arguments: str, playbook: str = "validate", **settings: str
+    folder: pathlib.Path, text: str | None, *arguments: str, playbook: str = "validate", **settings: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a playbook with the findings callback on a host that nobody can reach."""
     (folder / "hosts.yml").write_text(INVENTORY)
     (folder / "group_vars").mkdir(exist_ok=True)
-    (folder / "group_vars" / "all.yml").write_text(text)
+    if text is not None:
+        (folder / "group_vars" / "all.yml").write_text(text)
     command = [str(pathlib.Path(sys.executable).with_name("ansible-playbook")), "-i", "hosts.yml", *arguments]
     environment = {
         **os.environ,
@@ -97,9 +99,52 @@ def test_tags_do_not_skip_the_refusal(tmp_path: pathlib.Path) -> None:
     assert report(done)["critical"] == 1
 
 
+@pytest.mark.parametrize("playbook", ["deploy", "reload", "explain"])
+@pytest.mark.parametrize("option", ["--tags", "--skip-tags"])
+def test_a_tag_that_no_role_has_is_refused_with_those_there_are(
+    tmp_path: pathlib.Path, playbook: str, option: str
+) -> None:
+    done = play(tmp_path, SOUND, option, "edge,nosuch", playbook=playbook)
+    assert done.returncode == 2
+    assert "no role has the tag nosuch. There are edge, litellm, live, llama_cpp, redis" in done.stderr
+    assert "192.0.2.1" not in done.stderr
+
+
+def test_a_tag_of_a_users_own_playbook_is_none_of_our_business(tmp_path: pathlib.Path) -> None:
+    done = play(tmp_path, SOUND, "--tags", "house", "-e", '{"ai_backend_own_tags": ["house"]}')
+    assert (done.returncode, report(done)["critical"]) == (0, 0)
+
+
 def test_a_scope_that_leaves_the_mistake_out_ends_well(tmp_path: pathlib.Path) -> None:
     done = play(tmp_path, SOUND.replace("[spare]", "[nobody]"), "-e", "ai_backend_validate_only=ports,secrets")
     assert (done.returncode, report(done)["findings"]) == (0, [])
+
+
+def test_a_mistyped_variable_is_critical_wherever_it_stands_and_no_value_is_looked_at(tmp_path: pathlib.Path) -> None:
+    touched = tmp_path / "touched"
+    text = f"""{SOUND}ai_backend_gatway: {{bind: "{{{{ lookup('ansible.builtin.pipe', 'touch {touched}') }}}}"}}
+litellm_timout: 3
+ai_backend_house_models: [a]
+mine: "{{{{ ai_backend_house_models }}}}"
+"""
+    done = play(tmp_path, text, "-e", "ai_backend_adress=10.0.0.1")
+    rows = report(done)["findings"]
+    assert done.returncode == 2
+    assert [(row["path"], row["line"]) for row in rows if row["severity"] == "critical"] == [
+        ("ai_backend_adress", None),
+        ("ai_backend_gatway", 15),
+        ("litellm_timout", 16),
+    ]
+    assert not touched.exists()
+
+
+def test_a_value_that_a_role_would_refuse_on_the_host_is_refused_here(tmp_path: pathlib.Path) -> None:
+    text = SOUND + "llama_cpp_gpu: nvidia\nlitellm_timeout: soon\nlitellm_soak_seconds: '5'\n"
+    rows = report(play(tmp_path, text))["findings"]
+    assert [(row["path"], row["line"], row["hint"]) for row in rows if row["severity"] == "critical"] == [
+        ("litellm_timeout", 16, "write a whole number, such as 240"),
+        ("llama_cpp_gpu", 15, "write cuda for it (there are none, cuda, vulkan)"),
+    ]
 
 
 def test_a_key_that_stands_twice_is_critical_although_ansible_goes_on(tmp_path: pathlib.Path) -> None:
@@ -111,11 +156,72 @@ def test_a_key_that_stands_twice_is_critical_although_ansible_goes_on(tmp_path: 
     ]
 
 
+def test_a_variable_in_two_files_is_one_finding_that_names_both_and_the_one_that_counts(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "group_vars" / "all").mkdir(parents=True)
+    (tmp_path / "group_vars" / "all" / "a.yml").write_text(SOUND)
+    (tmp_path / "group_vars" / "all" / "more.yml").write_text("---\nai_backend_providers: {}\n")
+    done = play(tmp_path, None)
+    (row,) = report(done)["findings"]
+    assert done.returncode == 2
+    assert (row["check"], row["file"], row["line"]) == ("yaml", "group_vars/all/more.yml", 2)
+    assert "group_vars/all/a.yml:1 and in group_vars/all/more.yml:2: only group_vars/all/more.yml:2" in row["message"]
+
+
 def test_a_file_that_is_no_yaml_is_in_the_document_too(tmp_path: pathlib.Path) -> None:
     done = play(tmp_path, SOUND + "    broken: [\n")
     (row,) = report(done)["findings"]
     assert done.returncode != 0
     assert (row["check"], row["file"], row["line"]) == ("yaml", "group_vars/all.yml", 16)
+
+
+@pytest.mark.parametrize("playbook", ["validate", "deploy", "status", "rollback", "remove"])
+def test_every_verb_names_the_file_and_line_that_is_no_yaml_and_nothing_of_its_text(
+    tmp_path: pathlib.Path, playbook: str
+) -> None:
+    done = play(tmp_path, f"house_key: {LITERAL}\nx: [1, {LITERAL}\ny: 2\n", playbook=playbook)
+    assert "group_vars/all.yml:3" in done.stderr
+    assert LITERAL not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("bytes.yml", b"a: 1\nb: caf\xe9\n", "bytes.yml:2"),
+        ("notes", b"remember the milk\n", "notes:1"),
+    ],
+)
+def test_a_stray_file_among_the_variables_is_named(
+    tmp_path: pathlib.Path, name: str, content: bytes, words: str
+) -> None:
+    (tmp_path / "group_vars" / "all").mkdir(parents=True)
+    (tmp_path / "group_vars" / "all" / "a.yml").write_text(SOUND)
+    (tmp_path / "group_vars" / "all" / name).write_bytes(content)
+    (tmp_path / "group_vars" / "all" / "empty.yml").mkdir()
+    done = play(tmp_path, None)
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert report(done)["critical"] == 1
+
+
+def test_a_template_that_fails_is_a_finding_beside_the_others_and_shows_no_line_around_it(
+    tmp_path: pathlib.Path,
+) -> None:
+    text = SOUND + f'house_key: {LITERAL}\nai_backend_cache: {{ttl: "{{{{ nosuch }}}}", databse: 1}}\n'
+    done = play(tmp_path, text)
+    rows = [row for row in report(done)["findings"] if row["severity"] == "critical"]
+    assert [(row["path"], row["line"]) for row in rows] == [
+        ("ai_backend_cache.databse", 16),
+        ("ai_backend_cache.ttl", 16),
+    ]
+    assert rows[1]["message"] == "cannot be rendered: 'nosuch' is undefined"
+    assert LITERAL not in done.stdout + done.stderr
+
+
+def test_a_question_about_a_provider_that_there_is_none_of_is_answered_in_a_line(tmp_path: pathlib.Path) -> None:
+    done = play(tmp_path, SOUND, "-e", "model=lab-tiny", "-e", "down=nosuch", playbook="explain")
+    assert done.returncode == 2
+    (line,) = [line for line in done.stderr.splitlines() if "nosuch" in line]
+    assert line == "gpu1: down: 'nosuch' is not a provider → known: native, spare"
 
 
 def test_the_report_may_be_written_to_a_file_even_in_check_mode(tmp_path: pathlib.Path) -> None:

@@ -84,10 +84,12 @@ def test_memory_that_was_found_is_held_against_the_models_as_declared_memory_is(
 
 
 def test_what_cannot_be_read_is_a_report_with_the_reason(tmp_path: Path) -> None:
-    broken, whole = tmp_path / "a.yml", tmp_path / "b.yml"
+    broken, whole = tmp_path / "group_vars" / "all" / "a.yml", tmp_path / "host_vars" / "b.yml"
+    for file in (broken, whole):
+        file.parent.mkdir(parents=True)
     broken.write_text("x: [")
     whole.write_text("x: 1")
-    (row,) = entries.unreadable([str(broken), str(whole)])["findings"]
+    (row,) = entries.unreadable([str(tmp_path)])["findings"]
     assert (row["check"], row["file"]) == ("yaml", str(broken))
     (row,) = entries.unreadable([str(whole)])["findings"]
     assert (row["check"], row["path"], row["message"]) == ("yaml", "registry", "Ansible ended before it was read")

@@ -42,6 +42,15 @@ def test_each_port_has_one_owner_in_its_range(ports: dict[str, Any], problem: st
     assert problem in problems(ports)[0]
 
 
+@pytest.mark.parametrize("port", [80, 443])
+@pytest.mark.parametrize("category", [{}, {"category": "gateway"}])
+def test_the_gateway_may_have_the_port_where_clients_expect_it(port: int, category: dict[str, str]) -> None:
+    ports = {"services": {"litellm_gateway": {"port": port, **category}}, "ranges": {"gateway": "4000-4099"}}
+    assert problems(ports) == []
+    ports["services"] = {"other": {"port": port, **category}}
+    assert len(problems(ports)) == 1
+
+
 def test_a_sound_registry_has_no_findings() -> None:
     ports = {
         "services": {"a": {"port": "7", "category": "low"}, "b": 8},

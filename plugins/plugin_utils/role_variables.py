@@ -1,0 +1,87 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Values of role variables that the role itself would refuse, but only when it runs and others have changed already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import yaml
+
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import Plain, to_plain
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.variables import ROLES, known
+
+# Words for a value that people use elsewhere.
+_MEANT = {
+    "llama_cpp_gpu": {
+        **dict.fromkeys(("gpu", "nvidia"), "cuda"),
+        **dict.fromkeys(("amd", "intel", "rocm", "hip", "sycl"), "vulkan"),
+        "cpu": "none",
+    }
+}
+_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@cache
+def _options() -> Mapping[str, Mapping[str, Any]]:
+    """Role variables with a choice or a number to hold -> what argument_specs says of them."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for role in known().roles:
+        text = (ROLES / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
+        for spec in yaml.load(text, Loader=_LOADER)["argument_specs"].values():  # noqa: S506  # a SafeLoader
+            options = (spec.get("options") or {}).items()
+            found |= {name: o for name, o in options if o.get("choices") or o["type"] == "int"}
+    return found
+
+
+def values_on(hosts: object) -> dict[str, dict[str, Plain]]:
+    """Host -> role variables that are checked here, of `hosts` = {host: all its variables}.
+
+    No other variable is looked at: looking renders templates, and opens vaults.
+    """
+    if not isinstance(hosts, Mapping):
+        return {}
+    return {str(host): dict(_values(hosts[host])) for host in list(hosts)}
+
+
+def _values(variables: object) -> Iterator[tuple[str, Plain]]:
+    for name in _options():
+        if isinstance(variables, Mapping) and name in variables:
+            try:
+                yield name, to_plain(variables[name])
+            except Exception:  # noqa: S112  # what cannot be rendered here is reported where it is used
+                continue
+
+
+def check_values(hosts: Mapping[str, Mapping[str, Plain]]) -> Iterator[Finding]:
+    """A finding for each value that the role would refuse, at the first host that has it."""
+    seen: set[str] = set()
+    for host, values in sorted(hosts.items()):
+        for name, value in values.items():
+            remedy = _remedy(name, value)
+            if remedy and name not in seen:
+                seen.add(name)
+                yield Finding(name, f"has a value on host '{host}' that the role does not take", remedy)
+
+
+def _remedy(name: str, value: Plain) -> str:
+    """What to write instead; empty where the value is sound."""
+    option = _options()[name]
+    choices = [str(choice) for choice in option.get("choices") or ()]
+    if choices and str(value) not in choices:
+        meant = _MEANT.get(name, {}).get(str(value).lower())
+        there = ", ".join(choices)
+        return f"write {meant} for it (there are {there})" if meant else f"write one of {there}"
+    if option["type"] == "int" and not _is_whole(value):
+        return f"write a whole number, such as {option['default']}"
+    return ""
+
+
+def _is_whole(value: Plain) -> bool:
+    try:
+        return not isinstance(value, bool) and int(str(value)) >= 0
+    except ValueError:
+        return False

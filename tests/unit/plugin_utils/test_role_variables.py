@@ -1,0 +1,57 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a role would refuse on a host is refused before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.role_variables import check_values, values_on
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "remedy"),
+    [
+        ("llama_cpp_gpu", "nvidia", "write cuda for it (there are none, cuda, vulkan)"),
+        ("llama_cpp_gpu", "yes please", "write one of none, cuda, vulkan"),
+        ("llama_cpp_install", "pip", "write one of archive, package, source"),
+        ("litellm_strategy", "blue", "write one of beside, restart"),
+        ("litellm_timeout", "4m", "write a whole number, such as 240"),
+        ("redis_timeout", True, "write a whole number, such as 30"),
+    ],
+)
+def test_a_value_of_another_kind_says_what_there_is(name: str, value: str, remedy: str) -> None:
+    (finding,) = check_values({"gpu1": {name: value}, "gpu2": {name: value}})
+    assert (finding.path, finding.remedy) == (name, remedy)
+    assert finding.problem == "has a value on host 'gpu1' that the role does not take"
+
+
+def test_sound_values_give_no_finding() -> None:
+    values = {"llama_cpp_gpu": "cuda", "litellm_timeout": "240", "edge_timeout": 5, "litellm_strategy": "restart"}
+    assert list(check_values({"gpu1": values})) == []
+
+
+class Hidden(Mapping[str, object]):
+    """Variables of a host of which only some may be opened."""
+
+    def __getitem__(self, name: str) -> object:
+        if name == "edge_timeout":
+            raise LookupError("a template that cannot be rendered here")
+        assert name == "llama_cpp_gpu", f"{name} was opened"
+        return "cuda"
+
+    def __contains__(self, name: object) -> bool:
+        return name in list(self)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(["llama_cpp_gpu", "edge_timeout", "host_secrets", "vaulted"])
+
+    def __len__(self) -> int:
+        return 4
+
+
+def test_no_other_variable_is_opened() -> None:
+    assert values_on({"gpu1": Hidden()}) == {"gpu1": {"llama_cpp_gpu": "cuda"}}
+    assert values_on(None) == {}

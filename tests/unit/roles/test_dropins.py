@@ -1,0 +1,71 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What roles write for systemd to read: the lines they add to a unit's drop-in, and files of environment."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import jinja2
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+
+
+def dropin(role: str, template: str = "dropin.conf.j2", **variables: Any) -> list[str]:
+    """The lines of a role's template, rendered as Ansible does."""
+    text = (ROOT / "roles" / role / "templates" / template).read_text().replace(" | combine(litellm_environment)", "")
+    return jinja2.Template(text, trim_blocks=True, undefined=jinja2.StrictUndefined).render(**variables).splitlines()
+
+
+def edge(port: int) -> list[str]:
+    return dropin("edge", edge_plan={"gateway": {"port": port, "tls_certificate": ""}})
+
+
+@pytest.mark.parametrize("port", [80, 443, 1023])
+def test_the_edge_may_listen_below_1024_where_it_has_to(port: int) -> None:
+    lines = edge(port)
+    assert {"CapabilityBoundingSet=CAP_NET_BIND_SERVICE", "AmbientCapabilities=CAP_NET_BIND_SERVICE"} <= set(lines)
+    # In a user namespace of its own the capability would not count for the host's ports.
+    assert "PrivateUsers=no" in lines
+
+
+@pytest.mark.parametrize("plan", [{"port": 4000, "tls_certificate": ""}, {"port": 1024, "tls_certificate": ""}, None])
+def test_nobody_gets_that_right_without_need(plan: dict[str, Any] | None) -> None:
+    lines = dropin("edge", edge_plan={"gateway": plan})
+    assert [line for line in lines if "Capabilit" in line or "PrivateUsers" in line] == []
+
+
+def test_the_check_before_a_reload_sees_the_certificate() -> None:
+    """systemd shows a unit's credentials to its main process alone: the check goes there."""
+    unit = (ROOT / "roles" / "edge" / "files" / "ai-backend-edge.service").read_text()
+    (check,) = [line for line in unit.splitlines() if line.startswith("ExecReload=") and "haproxy" in line]
+    assert check.startswith("ExecReload=+/usr/bin/nsenter --target $MAINPID --mount /usr/sbin/haproxy -c ")
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        ("http://user:50%25@proxy:3128", 'Environment="X=http://user:50%%25@proxy:3128"'),
+        ('{"a": "b\\c"}', 'Environment="X={\\"a\\": \\"b\\\\c\\"}"'),
+        (7, 'Environment="X=7"'),
+    ],
+)
+def test_the_gateways_environment_reaches_it_as_it_was_written(value: object, line: str) -> None:
+    """systemd takes a percent sign for a specifier, and drops a line with one that it does not know."""
+    lines = dropin("litellm", __litellm_environment={"X": value}, __litellm_artifact="/opt/x", __litellm_workers=1)
+    assert line in lines
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        ("q8_0", "X=q8_0"),
+        (r"blk\.(\d+)=CPU", r'X="blk\\.(\\d+)=CPU"'),
+        ('say "a"', r'X="say \"a\""'),
+    ],
+)
+def test_an_engines_environment_reaches_it_as_it_was_written(value: str, line: str) -> None:
+    instance = {"port": 1, "model": {"path": "/x", "name": "x"}, "environment": {"X": value}}
+    assert line in dropin("llama_cpp", "llama-server.env.j2", llama_cpp_instance=instance)
