@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import time
+
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.secret_folder import FolderError, keep, read_kept
@@ -17,6 +19,8 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         """The module's result without values; they are in the folder then."""
         result = super().run(tmp, task_vars)
+        # This machine's clock, as the age of what is kept here.
+        result["at"] = int(time.time())
         folder = self._task.args.get("folder") or ""
         reveal = bool(folder) and not self._task.check_mode
         if reveal and not self._task.no_log:

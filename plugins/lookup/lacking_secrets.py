@@ -25,6 +25,11 @@ options:
     description: Folder on the controller for generated values.
     type: path
     required: true
+  rotated:
+    description:
+      - When each secret was rotated, in seconds since 1970, as a host says.
+      - With it the names are those that are kept here and older, because another controller has rotated them.
+    type: dict
 """
 
 EXAMPLES = r"""
@@ -43,7 +48,12 @@ _raw:
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.secret_folder import GENERATED, FolderError, value_of
+from ansible_collections.lab.ai_backend.plugins.module_utils.secret_folder import (
+    GENERATED,
+    FolderError,
+    outdated,
+    value_of,
+)
 
 
 class LookupModule(LookupBase):
@@ -55,6 +65,9 @@ class LookupModule(LookupBase):
         given, folder = self.get_option("given"), self.get_option("folder")
         try:
             needed = sorted({str(name) for name in self._flatten(terms)} & set(GENERATED))
+            rotated = self.get_option("rotated")
+            if rotated is not None:
+                return [name for name in needed if outdated(given, folder, name, rotated.get(name, 0))]
             return [name for name in needed if not value_of(given, folder, name)]
         except FolderError as error:
             raise AnsibleLookupError(str(error)) from None

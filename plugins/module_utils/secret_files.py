@@ -15,6 +15,8 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.layout import read_
 # What a key was before its rotation stands in a file of its own beside the key's, with the time until which it counts:
 # a deploy that knows nothing of the rotation leaves it alone.
 BEFORE = "-before.env"
+# When each secret was rotated.
+ROTATED = "rotated"
 
 
 class SecretError(Exception):
@@ -119,6 +121,18 @@ def keep_before(layout, files, new, name, until):
                 write_atomic(path, text, mode=0o600)
             elif not until and os.path.exists(path):
                 os.unlink(path)
+
+
+def rotations(layout):
+    """{name: seconds since 1970} of the secrets that were rotated on this host, and when."""
+    return {name: int(at) for name, at in values(read_text(os.path.join(layout.secrets, ROTATED)) or "").items()}
+
+
+def note_rotation(layout, name, at):
+    """Remember when a secret was rotated, so that a controller with the value of before is told."""
+    noted = {**rotations(layout), name: at}
+    text = "".join('%s="%d"\n' % pair for pair in sorted(noted.items()))
+    write_atomic(os.path.join(layout.secrets, ROTATED), text, mode=0o600)
 
 
 def outdated(layout):

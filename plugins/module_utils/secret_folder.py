@@ -62,4 +62,15 @@ def keep(folder, name, value):
 def generate(folder, name):
     """Make and keep a value for a name, or for its successor (`NAME.next`)."""
     plain = name[: -len(NEXT)] if name.endswith(NEXT) else name
-    return keep(folder, name, PREFIXES.get(plain, "") + secrets.token_urlsafe(32))
+    value = keep(folder, name, PREFIXES.get(plain, "") + secrets.token_urlsafe(32))
+    if plain != name:
+        # One that a run left which died is as good as new: its age tells it from the values of before.
+        os.utime(path_of(folder, name))
+    return value
+
+
+def outdated(given, folder, name, rotated):
+    """Whether the value kept here is older than the rotation (seconds since 1970) that the hosts know of."""
+    if not rotated or str((given or {}).get(name) or "").strip() or not read_kept(folder, name):
+        return False
+    return int(os.stat(path_of(folder, name)).st_mtime) < int(rotated)

@@ -67,6 +67,10 @@ before:
   description: For each whose predecessor is still accepted, until when; seconds since 1970.
   type: dict
   returned: always
+at:
+  description: When the host was asked, by the controller's clock; seconds since 1970.
+  type: int
+  returned: always
 kept:
   description: Names of those that were kept in the controller's folder.
   type: list

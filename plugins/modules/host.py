@@ -87,7 +87,7 @@ cards:
 facts:
   description: Architecture, distribution, version, codename, systemd, apt, python, free_bytes, cores,
     memory_bytes, cards (makers of its graphics cards), published (what its edge offers), instances (of ours, that it
-    has), settled (release of each that needs nothing), generation.
+    has), settled (release of each that needs nothing), rotated (when each secret was), generation.
   type: dict
   returned: always
 holder:
@@ -117,6 +117,7 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.host_state import (
     write_tools,
 )
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
+from ansible_collections.lab.ai_backend.plugins.module_utils.secret_files import rotations
 from ansible_collections.lab.ai_backend.plugins.module_utils.standing import standing
 from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
 
@@ -145,6 +146,7 @@ def main():
     holder = None
     if params["run"] and not module.check_mode:
         holder = take(layout, params["run"], params["instead_of"])
+    facts["rotated"] = rotations(layout)
     facts["settled"] = standing(layout, Systemd(), AdminSocket(params["admin_socket"]))
     # A host that fails the preflight stays as it is, and so does one that another run has.
     usable = facts["systemd"] and facts["apt"] and not foreign and not holder and not unfit

@@ -43,6 +43,10 @@ options:
     description: How long; with 0 the value of before ends at once.
     type: int
     default: 0
+  rotated:
+    description: Names of the secrets that are rotated, and when, in seconds since 1970. The host remembers it.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -74,6 +78,7 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.secret_files import
     SecretError,
     delete,
     keep_before,
+    note_rotation,
     outdated,
     stale,
     write,
@@ -85,6 +90,7 @@ ARGUMENTS = {
     "as_held": {"type": "list", "elements": "str", "default": []},
     "rotate": {"type": "str", "default": ""},
     "grace_seconds": {"type": "int", "default": 0},
+    "rotated": {"type": "dict", "default": {}},
 }
 
 
@@ -105,6 +111,8 @@ def main():
             until = int(time.time()) + grace if grace else 0
             keep_before(layout, files, values.get(params["rotate"], ""), params["rotate"], until)
         write(layout, wrong)
+        for name, at in params["rotated"].items():
+            note_rotation(layout, name, int(at))
     lines = ["secret file %s written\n" % name for name in wrong]
     lines += ["secret file %s removed: its key's time is over\n" % name for name in over]
     module.exit_json(

@@ -53,6 +53,17 @@ def test_a_colleague_may_read_the_secrets_back_and_then_changes_nothing(gateway,
     assert (on_host(gateway), gateway.pids()) == (held, pids)
 
 
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory):
+    """The folder of a colleague who has read the secrets back before the rotations that follow."""
+    folder = tmp_path_factory.mktemp("earlier") / "secrets"
+    shutil.copytree(SECRETS, folder)
+    for path in folder.iterdir():
+        os.utime(path, (1, 1))
+    return folder
+
+
+@pytest.mark.usefixtures("earlier")
 def test_a_new_key_of_the_clients_counts_beside_the_old_one_until_its_time_is_over(gateway, client, tmp_path):
     shutil.copy(SECRETS / "LITELLM_MASTER_KEY", tmp_path / "old")
     with client.asking():
@@ -72,6 +83,15 @@ def test_a_new_key_of_the_clients_counts_beside_the_old_one_until_its_time_is_ov
     assert gateway.pids() == pids
     assert "litellm-before.env" not in gateway.run("ls /etc/ai-backend/secrets")
     assert play("deploy").changed == 0
+
+
+def test_a_colleague_with_the_key_of_before_does_not_bring_it_back(gateway, earlier):
+    held = on_host(gateway)
+    run = play("deploy", extra={"host_secrets_folder": str(earlier)})
+    assert run.code == 2, run.output
+    assert "LITELLM_MASTER_KEY in" in run.output
+    assert "is older than its rotation by another controller" in " ".join(run.output.split())
+    assert on_host(gateway) == held
 
 
 def test_a_new_password_of_the_cache_costs_no_request(gateway, client):

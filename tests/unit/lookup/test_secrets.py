@@ -12,6 +12,7 @@ from ansible import constants
 from ansible.errors import AnsibleLookupError
 
 from ansible_collections.lab.ai_backend.plugins.lookup import lacking_secrets, secrets
+from ansible_collections.lab.ai_backend.plugins.module_utils import secret_folder
 
 NAMES = ["LITELLM_MASTER_KEY", "REDIS_PASSWORD"]
 
@@ -91,3 +92,28 @@ def test_what_a_controller_lacks_is_named_and_not_made(tmp_path: pathlib.Path) -
     given = {"AI_BACKEND_ENGINE_KEY": "given", "LITELLM_MASTER_KEY": " "}  # pragma: allowlist secret
     assert plugin.run([names], {}, given=given, folder=str(tmp_path)) == ["LITELLM_MASTER_KEY"]
     assert [path.name for path in tmp_path.iterdir()] == ["REDIS_PASSWORD"]
+
+
+def test_a_value_older_than_its_rotation_is_outdated_unless_it_is_given(tmp_path: pathlib.Path) -> None:
+    lookup(NAMES, folder=str(tmp_path))
+    os.utime(tmp_path / "REDIS_PASSWORD", (1000, 1000))
+    plugin = lacking_secrets.LookupModule()
+    plugin._load_name = "lab.ai_backend.lacking_secrets"
+
+    def outdated(rotated: dict[str, int], **given: str) -> list[str]:
+        found: list[str] = plugin.run([NAMES], {}, given=given, folder=str(tmp_path), rotated=rotated)
+        return found
+
+    assert outdated(dict.fromkeys(NAMES, 1001)) == ["REDIS_PASSWORD"]
+    assert outdated(dict.fromkeys(NAMES, 1000)) == []
+    assert outdated({}) == []
+    assert outdated(dict.fromkeys(NAMES, 1001), REDIS_PASSWORD="given") == []  # pragma: allowlist secret
+
+
+def test_a_successor_that_a_dead_run_left_counts_as_new(tmp_path: pathlib.Path) -> None:
+    name = "LITELLM_MASTER_KEY.next"
+    left = lookup([name], folder=str(tmp_path), generate=[name])
+    os.utime(tmp_path / name, (1000, 1000))
+    secret_folder.generate(str(tmp_path), name)
+    assert (tmp_path / name).stat().st_mtime > 1000
+    assert lookup([name], folder=str(tmp_path)) == left

@@ -125,6 +125,14 @@ def test_a_key_that_the_host_has_already_is_not_its_own_predecessor(layout: Layo
     assert sorted(os.listdir(layout.secrets)) == ["litellm.env", "redis.conf"]
 
 
+def test_a_host_remembers_when_each_secret_was_rotated(layout: Layout) -> None:
+    assert secret_files.rotations(layout) == {}
+    for name, at in (("LITELLM_MASTER_KEY", 1000), ("REDIS_PASSWORD", 2000), ("LITELLM_MASTER_KEY", 3000)):
+        secret_files.note_rotation(layout, name, at)
+    assert secret_files.rotations(layout) == {"LITELLM_MASTER_KEY": 3000, "REDIS_PASSWORD": 2000}
+    assert secret_files.outdated(layout) == []
+
+
 def test_a_key_of_before_goes_when_its_time_is_over_or_at_once(layout: Layout) -> None:
     secret_files.write(layout, secret_files.stale(layout, FILES, HELD))
     secret_files.keep_before(layout, FILES, "new", "LITELLM_MASTER_KEY", int(time.time()) - 1)
