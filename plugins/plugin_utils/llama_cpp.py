@@ -66,6 +66,11 @@ _OURS = {
     "LLAMA_ARG_MODELS_DIR": "one provider runs one model; add a provider for the other",
     "LLAMA_ARG_MODELS_PRESET": "one provider runs one model; add a provider for the other",
 }
+# Words for a command line, which is not the user's to write.
+ARGUMENTS = dict.fromkeys(
+    ("args", "arguments", "command", "extra_args", "flags", "llama_args", "server_args"),
+    "write `environment: {LLAMA_ARG_…: value}`; `llama-server --help` names the variable of each option",
+)
 _VARIABLE = re.compile(r"LLAMA_ARG_[A-Z0-9_]+")
 
 
@@ -73,6 +78,7 @@ class LlamaCppOptions(Strict):
     """Options of one llama-server process. Lengths are tokens; what is not given is llama-server's default."""
 
     REFUSED: ClassVar[Mapping[str, str]] = {
+        **ARGUMENTS,
         "seed": "llama-server has no variable for it; send `seed` with the request",
         "lora": "llama-server has no variable for it; merge the adapter into the GGUF file",
         "grammar": "llama-server has no variable for it; send `grammar` with the request",

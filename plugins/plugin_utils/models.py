@@ -18,7 +18,11 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import (
     Text,
     Words,
 )
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.llama_cpp import Environment, LlamaCppOptions
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.llama_cpp import (
+    ARGUMENTS,
+    Environment,
+    LlamaCppOptions,
+)
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.sizes import declared_size, named_size
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -140,6 +144,7 @@ class LlamaCppModel(BaseModelEntry):
     models directory under its name.
     """
 
+    REFUSED: ClassVar[Mapping[str, str]] = {**BaseModelEntry.REFUSED, **ARGUMENTS}
     path: str | None = None
     """A GGUF file that is on the host already."""
     url: str | None = None
