@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import AlsoSpelled, Strict
 
@@ -117,6 +117,15 @@ class LlamaCppOptions(Strict):
     """Serve embeddings only."""
     load_mode: Literal["auto", "none", "mmap", "mlock", "mmap+mlock", "dio"] | None = None
     """How the file is read."""
+
+    @field_validator("gpu_layers", mode="before")
+    @classmethod
+    def _layers(cls, value: Any) -> Any:
+        """One message in place of one for each form."""
+        number = isinstance(value, int | str) and not isinstance(value, bool) and re.fullmatch(r"-1|\d+", str(value))
+        if value is not None and not number and value not in ("auto", "all"):
+            raise ValueError("is no number of layers → write one such as 99, or `auto` or `all`")
+        return value
 
     @model_validator(mode="before")
     @classmethod

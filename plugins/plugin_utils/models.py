@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import (
     AlsoSpelled,
@@ -79,6 +79,14 @@ class OllamaOptions(RequestOptions):
     """Penalty for repeating."""
     keep_alive: str | int | None = None
     """How long the model stays loaded (`5m`, -1 for ever)."""
+
+    @field_validator("keep_alive", mode="before")
+    @classmethod
+    def _duration(cls, value: object) -> object:
+        """One message in place of one for each form."""
+        if value is not None and (isinstance(value, bool) or not isinstance(value, str | int)):
+            raise ValueError("is no duration → write one such as 5m, or -1 for ever")
+        return value
 
 
 def _one_price(value: object) -> object:

@@ -50,7 +50,10 @@ def test_a_wrong_value_is_told_with_one_that_would_do(lab: Callable[..., Raw], p
     ("provider", "words"),
     [
         ({"status": "actve"}, "status: is none of the words there are → did you mean 'active'? write one of active,"),
-        ({"models": [{"name": "a", "options": {"gpu_layers": "many"}}]}, "gpu_layers"),
+        (
+            {"models": [{"name": "a", "options": {"gpu_layers": "many"}}]},
+            "gpu_layers: is no number of layers → write one such as 99",
+        ),
         ({"models": [{"name": "a", "options": {"tensor_split": "half"}}]}, "tensor_split: is not in the form"),
         ({"models": [{"name": "a", "cost_per_1k_tokens": "cheap"}]}, "is not a number → write one, such as 0.002"),
         ({"models": "a"}, "models: is not a list → write one `- item` line each below it"),
@@ -85,6 +88,12 @@ def test_other_kinds_of_providers_are_led_to_the_type_that_takes_them(
     raw = lab()
     raw["providers"]["other"]["type"] = kind
     assert words in said(raw)
+
+
+def test_a_value_of_two_forms_has_one_line(lab: Callable[..., Raw]) -> None:
+    raw = lab()
+    raw["providers"]["ollama"]["models"] = [{"name": "llama3.1:8b", "options": {"keep_alive": [1]}}]
+    assert said(raw).count("keep_alive") == 1
 
 
 def test_of_an_unknown_kind_nothing_is_claimed() -> None:
