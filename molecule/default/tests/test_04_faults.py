@@ -2,6 +2,7 @@
 
 import copy
 
+import pytest
 from fleet import play, registry, wait
 
 
