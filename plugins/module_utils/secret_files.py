@@ -117,7 +117,7 @@ def keep_before(layout, files, new, name, until):
         path = os.path.join(layout.secrets, before_of(file_name))
         for key in (key for key, of_it in keys.items() if of_it == name):
             if until and now and now != new:
-                text = '%s_BEFORE="%s"\n%s_BEFORE_UNTIL="%d"\n' % (key, now, key, until)
+                text = '%s_BEFORE=%s\n%s_BEFORE_UNTIL="%d"\n' % (key, quoted(now), key, until)
                 write_atomic(path, text, mode=0o600)
             elif not until and os.path.exists(path):
                 os.unlink(path)

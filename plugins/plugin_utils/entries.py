@@ -25,7 +25,11 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import litellm
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import load
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.rendering import rendered_parts
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.report import as_lines, document, scoped, wanted_of
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.role_variables import check_values, values_on
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.role_variables import (
+    check_archives,
+    check_values,
+    values_on,
+)
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.sources import mentioned, read_files, twice_in
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.table import table
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation import Inventory, Validation, checked
@@ -69,7 +73,8 @@ def validate(
     # A name of the user's own that something of the user's reads.
     own = {finding.path for finding in strange if mentioned(finding.path, files)}
     found = [*twice_in(files_of(raw, origin_of)), *(finding for finding in strange if finding.path not in own)]
-    found += at_places(check_values(values_on(variables)), defined)
+    values = values_on(variables)
+    found += at_places(check_values(values), defined)
     inventory = Inventory(groups, addresses, gpu_memory)
     doubles = list(in_two_files(files, is_ours, values_of(raw, origin_of), inventory.scopes))
     if any(finding.path.removeprefix(PREFIX) in PARTS for finding in doubles if finding.severity == "critical"):
@@ -79,7 +84,8 @@ def validate(
         plain, broken = rendered_parts(raw)
         unknown = [finding.path for finding in broken]
         outcome = validated(plain, inventory, [*found, *doubles, *broken], defined.keys() - own, unknown)
-    findings = scoped(located(outcome.findings, raw, origin_of), wanted)
+    archives = at_places(check_archives(values, outcome.plan), defined)
+    findings = scoped([*located(outcome.findings, raw, origin_of), *archives], wanted)
     return {"report": document(findings), "lines": as_lines(findings), "plan": outcome.plan}
 
 

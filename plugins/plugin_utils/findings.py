@@ -16,9 +16,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.checks import BY_VALUE, CHECKS, Check, Severity
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.wording import worded
 
 # In our own ValueErrors this separates the problem from the remedy.
 ARROW = " → "
@@ -107,8 +108,8 @@ def suggest(word: str, known: Iterable[str]) -> str:
 
 def from_pydantic(error: ValidationError, root: str, model: type[BaseModel]) -> list[Finding]:
     """Turn a ValidationError of `model`, read from the variable or key `root`, into findings."""
-    rows = error.errors(include_input=False, include_url=False, include_context=False)
-    found = [(_finding(root, model, row["loc"], row["type"], row["msg"]), row["type"]) for row in rows]
+    # With the input: its form decides the words. It reaches no text (wording.py).
+    found = [(_finding(root, model, row), row["type"]) for row in error.errors(include_url=False)]
     return [
         replace(finding, check=_check_of(kind, root)) if finding.check == "schema" else finding
         for finding, kind in found
@@ -123,9 +124,10 @@ def _check_of(kind: str, root: str) -> Check:
     return "schema" if wrong_form else BY_VALUE.get(root, "schema")
 
 
-def _finding(root: str, model: type[BaseModel], loc: Sequence[str | int], kind: str, message: str) -> Finding:
+def _finding(root: str, model: type[BaseModel], row: ErrorDetails) -> Finding:
+    kind, message = row["type"], row["msg"]
     # pydantic marks a bad mapping key with a trailing '[key]'.
-    parts = [part for part in loc if part != "[key]"]
+    parts = [part for part in row["loc"] if part != "[key]"]
     path = join(root, *parts)
     if kind == "missing":
         return Finding(path, "is missing", f"write `{parts[-1]}: …`")
@@ -134,14 +136,10 @@ def _finding(root: str, model: type[BaseModel], loc: Sequence[str | int], kind: 
     if kind == "value_error" or kind in CHECKS:
         problem, _arrow, remedy = message.removeprefix("Value error, ").partition(ARROW)
         return Finding(path, problem, remedy or "correct it")
-    if kind in ("model_type", "dict_type", "model_attributes_type"):
-        return Finding(path, "is not a mapping", "write `key: value` lines below it")
-    if kind in ("list_type", "tuple_type"):
-        return Finding(path, "is not a list", "write one `- item` line each below it")
-    if kind == "string_type":
-        return Finding(path, "is not a text", 'put it in quotes ("…")')
-    problem = message[:1].lower() + message[1:]
-    return Finding(path, f"is not accepted: {problem}", "correct the value")
+    owner = owner_of(model, parts) if parts else None
+    name = str(parts[-1]) if parts else ""
+    field = owner.model_fields.get(name) if owner is not None else None
+    return Finding(path, *worded(kind, row.get("ctx", {}), row["input"], name, field))
 
 
 def _unknown_key(path: str, word: str, owner: type[BaseModel] | None) -> Finding:

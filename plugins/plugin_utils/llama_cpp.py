@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import AlsoSpelled, Strict
 
@@ -70,6 +70,11 @@ _OURS = {
     "LLAMA_ARG_MODELS_DIR": "one provider runs one model; add a provider for the other",
     "LLAMA_ARG_MODELS_PRESET": "one provider runs one model; add a provider for the other",
 }
+# Words for a command line, which is not the user's to write.
+ARGUMENTS = dict.fromkeys(
+    ("args", "arguments", "command", "extra_args", "flags", "llama_args", "server_args"),
+    "write `environment: {LLAMA_ARG_…: value}`; `llama-server --help` names the variable of each option",
+)
 _VARIABLE = re.compile(r"LLAMA_ARG_[A-Z0-9_]+")
 
 
@@ -77,6 +82,7 @@ class LlamaCppOptions(Strict):
     """Options of one llama-server process. Lengths are tokens; what is not given is llama-server's default."""
 
     REFUSED: ClassVar[Mapping[str, str]] = {
+        **ARGUMENTS,
         "seed": "llama-server has no variable for it; send `seed` with the request",
         "lora": "llama-server has no variable for it; merge the adapter into the GGUF file",
         "grammar": "llama-server has no variable for it; send `grammar` with the request",
@@ -115,6 +121,15 @@ class LlamaCppOptions(Strict):
     """Serve embeddings only."""
     load_mode: Literal["auto", "none", "mmap", "mlock", "mmap+mlock", "dio"] | None = None
     """How the file is read."""
+
+    @field_validator("gpu_layers", mode="before")
+    @classmethod
+    def _layers(cls, value: Any) -> Any:
+        """One message in place of one for each form."""
+        number = isinstance(value, int | str) and not isinstance(value, bool) and re.fullmatch(r"-1|\d+", str(value))
+        if value is not None and not number and value not in ("auto", "all"):
+            raise ValueError("is no number of layers → write one such as 99, or `auto` or `all`")
+        return value
 
     @model_validator(mode="before")
     @classmethod

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import (
     AlsoSpelled,
@@ -18,7 +18,11 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import (
     Text,
     Words,
 )
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.llama_cpp import Environment, LlamaCppOptions
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.llama_cpp import (
+    ARGUMENTS,
+    Environment,
+    LlamaCppOptions,
+)
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.sizes import declared_size, named_size
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -75,6 +79,14 @@ class OllamaOptions(RequestOptions):
     """Penalty for repeating."""
     keep_alive: str | int | None = None
     """How long the model stays loaded (`5m`, -1 for ever)."""
+
+    @field_validator("keep_alive", mode="before")
+    @classmethod
+    def _duration(cls, value: object) -> object:
+        """One message in place of one for each form."""
+        if value is not None and (isinstance(value, bool) or not isinstance(value, str | int)):
+            raise ValueError("is no duration → write one such as 5m, or -1 for ever")
+        return value
 
 
 def _one_price(value: object) -> object:
@@ -162,6 +174,7 @@ class LlamaCppModel(BaseModelEntry):
     things out). Without any of them it is expected in the models directory under its name.
     """
 
+    REFUSED: ClassVar[Mapping[str, str]] = {**BaseModelEntry.REFUSED, **ARGUMENTS}
     path: str | None = None
     """A GGUF file that is on the host already."""
     url: str | None = None

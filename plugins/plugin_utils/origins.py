@@ -36,18 +36,26 @@ def ansible_origin() -> OriginOf:
     return origin_of
 
 
+def _place(value: object, origin_of: OriginOf) -> str | None:
+    """The origin, as long as the core still has one to tell."""
+    try:
+        return origin_of(value)
+    except Exception:
+        return None
+
+
 def places_of(hosts: object, origin_of: OriginOf) -> dict[str, str]:
     """Name of a variable -> file:line, of `hosts` = {host: its variables}; empty where the core does not say."""
     places: dict[str, str] = {}
     for variables in (hosts[host] for host in list(hosts)) if isinstance(hosts, Mapping) else ():
         for name in list(variables) if isinstance(variables, Mapping) else ():
-            places.setdefault(str(name), origin_of(name) or "")
+            places.setdefault(str(name), _place(name, origin_of) or "")
     return places
 
 
 def values_of(raw: object, origin_of: OriginOf) -> dict[str, str]:
     """Variable of the registry -> file:line of its value; empty where the core does not say."""
-    return {f"ai_backend_{name}": origin_of(value) or "" for name, value in _inside(raw)}
+    return {f"ai_backend_{name}": _place(value, origin_of) or "" for name, value in _inside(raw)}
 
 
 def files_of(raw: object, origin_of: OriginOf) -> list[str]:
@@ -55,7 +63,7 @@ def files_of(raw: object, origin_of: OriginOf) -> list[str]:
     files: set[str] = set()
     for _name, value in _inside(raw):
         inside = list(value) if isinstance(value, Mapping) else []
-        places = (origin_of(one) for one in (value, *inside))
+        places = (_place(one, origin_of) for one in (value, *inside))
         files |= {place.rpartition(":")[0] for place in places if place is not None}
     return sorted(files)
 
@@ -98,7 +106,7 @@ def _collect(value: object, path: str, origin_of: OriginOf, places: dict[str, st
 
 def _note(value: object, path: str, origin_of: OriginOf, places: dict[str, str]) -> None:
     """Keep the first place of a path: a key's, before its value's."""
-    if path not in places and (place := origin_of(value)) is not None:
+    if path not in places and (place := _place(value, origin_of)) is not None:
         places[path] = place
 
 

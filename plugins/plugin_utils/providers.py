@@ -20,7 +20,11 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import (
     is_loopback,
 )
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import refused
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.llama_cpp import Environment, LlamaCppOptions
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.llama_cpp import (
+    ARGUMENTS,
+    Environment,
+    LlamaCppOptions,
+)
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.models import (
     BaseModelEntry,
     OneLlamaCpp,
@@ -185,6 +189,7 @@ class OllamaCloud(BaseProvider):
 class LlamaCpp(BaseProvider):
     """A llama.cpp server with one model; `server: python` is llama-cpp-python's server."""
 
+    REFUSED: ClassVar[Mapping[str, str]] = {**BaseProvider.REFUSED, **ARGUMENTS}
     MANY_MODELS: ClassVar[bool] = False
     LOCAL: ClassVar[bool] = True
     type: Literal["llama_cpp"]

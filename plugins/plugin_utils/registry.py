@@ -23,6 +23,7 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import (
 )
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.gateway import Gateway
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.llama_cpp import LlamaCppOptions
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.other_types import how_to_write
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import Plain, to_plain
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.ports import Ports, check_ports, in_doubt
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.providers import (
@@ -219,7 +220,9 @@ def _providers(data: Plain, findings: list[Finding]) -> dict[str, _Entry] | None
             findings.append(Finding(join(path, "type"), "is missing", f"write one of {known}"))
             continue
         if kind not in PROVIDER_TYPES:
-            findings.append(Finding(join(path, "type"), "is not a known type", suggest(kind, PROVIDER_TYPES)))
+            findings.append(
+                Finding(join(path, "type"), "is not a known type", how_to_write(kind) or suggest(kind, PROVIDER_TYPES))
+            )
             continue
         reading = read(PROVIDER_TYPES[kind], entry, path, findings)
         more = more or ("models",) in reading.misspelled

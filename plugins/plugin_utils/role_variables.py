@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, warning
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import Plain, to_plain
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.variables import ROLES, known
 
@@ -22,6 +23,8 @@ _MEANT = {
         "cpu": "none",
     }
 }
+# Where an engine comes from; a role's default where a host says nothing.
+_ARCHIVE = {"llama_cpp_install": "archive", "llama_cpp_archive_url": "", "llama_cpp_archive_sha256": ""}
 _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -48,7 +51,7 @@ def values_on(hosts: object) -> dict[str, dict[str, Plain]]:
 
 
 def _values(variables: object) -> Iterator[tuple[str, Plain]]:
-    for name in _options():
+    for name in (*_options(), *_ARCHIVE):
         if isinstance(variables, Mapping) and name in variables:
             try:
                 yield name, to_plain(variables[name])
@@ -61,10 +64,30 @@ def check_values(hosts: Mapping[str, Mapping[str, Plain]]) -> Iterator[Finding]:
     seen: set[str] = set()
     for host, values in sorted(hosts.items()):
         for name, value in values.items():
-            remedy = _remedy(name, value)
+            remedy = _remedy(name, value) if name in _options() else ""
             if remedy and name not in seen:
                 seen.add(name)
                 yield Finding(name, f"has a value on host '{host}' that the role does not take", remedy)
+
+
+def check_archives(hosts: Mapping[str, Mapping[str, Plain]], plan: Mapping[str, Any] | None) -> Iterator[Finding]:
+    """A warning where a host with engines could not install llama.cpp; one that has it already does not need it."""
+    for host in sorted(hosts):
+        here = (plan or {}).get("hosts", {}).get(host) or {}
+        install, url, digest = (str(hosts[host].get(name) or default) for name, default in _ARCHIVE.items())
+        if not here.get("llama_cpp") or install == "package":
+            continue
+        if not url or not digest:
+            empty = "llama_cpp_archive_sha256" if url else "llama_cpp_archive_url"
+            remedy = (
+                "say which build you trust: `ansible-playbook playbooks/engine_source.yml` prints the lines for each host"
+            )
+            yield warning(
+                empty, f"is empty, so llama.cpp could not be installed on host '{host}'", remedy, "references"
+            )
+        elif url.startswith("file://") and not Path(url.removeprefix("file://")).is_file():
+            problem = "is no file on the machine that runs Ansible"
+            yield warning("llama_cpp_archive_url", problem, "put the archive there, or correct the path", "references")
 
 
 def _remedy(name: str, value: Plain) -> str:

@@ -2,6 +2,7 @@
 
 import copy
 
+import pytest
 from fleet import play, registry, wait
 
 
@@ -84,3 +85,17 @@ def test_a_change_of_the_registry_is_committed_without_a_lost_request(gateway, c
         assert play("deploy").code == 0
         assert gateway.slot() == slot
     assert len(answers) > 30
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        ({"llama_cpp_archive_url": "file:///nope.tgz", "llama_cpp_archive_sha256": "0" * 64}, "/nope.tgz isn't on the"),
+        ({"llama_cpp_archive_url": "", "llama_cpp_archive_sha256": ""}, "which needs llama_cpp_archive_url"),
+        ({"llama_cpp_install": "package", "llama_cpp_package": "no-such-engine"}, "knows no package no-such-engine"),
+    ],
+)
+def test_check_mode_says_what_would_stop_an_install(gateway, extra, words):
+    run = play("deploy", "--check", "--tags", "llama_cpp", extra=extra)
+    assert run.code != 0
+    assert words in run.output

@@ -16,7 +16,12 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 INVENTORY = """
 all:
-  vars: {ansible_connection: ssh, ansible_host: 192.0.2.1, ansible_ssh_executable: /nonexistent/ssh}
+  vars:
+    ansible_connection: ssh
+    ansible_host: 192.0.2.1
+    ansible_ssh_executable: /nonexistent/ssh
+    llama_cpp_archive_url: https://llm.example.com/llama.tar.gz
+    llama_cpp_archive_sha256: 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
   hosts: {gpu1: }
   children: {gateway: {hosts: {gpu1: }}, redis: {hosts: {gpu1: }}, llama_cpp: {hosts: {gpu1: }}}
 """
@@ -145,6 +150,21 @@ def test_a_value_that_a_role_would_refuse_on_the_host_is_refused_here(tmp_path: 
         ("litellm_timeout", 16, "write a whole number, such as 240"),
         ("llama_cpp_gpu", 15, "write cuda for it (there are none, cuda, vulkan)"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("url", "path", "message"),
+    [
+        ("", "llama_cpp_archive_url", "is empty, so llama.cpp could not be installed on host 'gpu1'"),
+        ("file:///nowhere/llama.tar.gz", "llama_cpp_archive_url", "is no file on the machine that runs Ansible"),
+    ],
+)
+def test_an_archive_that_is_not_there_is_known_before_any_host_is_asked(
+    tmp_path: pathlib.Path, url: str, path: str, message: str
+) -> None:
+    rows = report(play(tmp_path, SOUND + f'llama_cpp_archive_url: "{url}"\n'))["findings"]
+    found = [(row["severity"], row["path"], row["message"]) for row in rows if row["path"] == path]
+    assert found == [("warning", path, message)]
 
 
 def test_a_key_that_stands_twice_is_critical_although_ansible_goes_on(tmp_path: pathlib.Path) -> None:

@@ -55,7 +55,7 @@ def test_everything_wrong_is_said_at_once(lab: Callable[..., Raw], wrong: Callab
     assert "ai_backend_routing.default_provider: 'olama' is not a provider → did you mean 'ollama'?" in message
     assert "ai_backend_ports.services.redis: port 6379 belongs to 'native' already" in message
     assert "ai_backend_gateway.binf: unknown key → did you mean 'bind'? else remove it" in message
-    assert "ai_backend_cache.ttl: is not accepted: input should be a valid integer" in message
+    assert "ai_backend_cache.ttl: is not a whole number → write one, such as 3600" in message
     assert "ai_backend_monitoring.enabled: is true, but this version installs no monitoring" in message
     assert "ai_backend_surprise: is not part of a registry" in message
     assert "soon" not in message
@@ -71,7 +71,7 @@ def test_everything_wrong_is_said_at_once(lab: Callable[..., Raw], wrong: Callab
         ({"ollama": {"models": "x"}}, "ollama.models: is not a list → write one `- item` line"),
         ({"ollama": {"models": [7]}}, "ollama.models[0]: is not a mapping"),
         ({"ollama": {"models": [{"name": 7}]}}, 'ollama.models[0].name: is not a text → put it in quotes ("…")'),
-        ({"ollama": {"status": "on"}}, "ollama.status: is not accepted: input should be 'active', 'inactive'"),
+        ({"ollama": {"status": "on"}}, "ollama.status: is none of the words there are → write one of active, inactive"),
         ({"ollama": {"token": "x"}}, "ollama.token: a secret does not belong here → a secret is given by name"),
         ({"ollama": {"health_check_interval": 60}}, "health_check_interval: is not supported → nothing polls engines"),
         ({"ollama": {"zzz": 1}}, "ollama.zzz: unknown key → remove it (known: base_url"),

@@ -8,7 +8,11 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.role_variables import check_values, values_on
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.role_variables import (
+    check_archives,
+    check_values,
+    values_on,
+)
 
 
 @pytest.mark.parametrize(
@@ -55,3 +59,25 @@ class Hidden(Mapping[str, object]):
 def test_no_other_variable_is_opened() -> None:
     assert values_on({"gpu1": Hidden()}) == {"gpu1": {"llama_cpp_gpu": "cuda"}}
     assert values_on(None) == {}
+
+
+PLAN = {"hosts": {"gpu1": {"llama_cpp": [{}]}, "gateway1": {"llama_cpp": []}}}
+HERE = {"llama_cpp_archive_sha256": "2c26"}
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({}, "is empty, so llama.cpp could not be installed on host 'gpu1'"),
+        ({"llama_cpp_install": "source"}, "is empty, so llama.cpp could not be installed on host 'gpu1'"),
+        ({"llama_cpp_archive_url": "https://x/y"}, "is empty, so llama.cpp could not be installed on host 'gpu1'"),
+        ({**HERE, "llama_cpp_archive_url": "file:///nowhere"}, "is no file on the machine that runs Ansible"),
+        ({**HERE, "llama_cpp_archive_url": f"file://{__file__}"}, ""),
+        ({**HERE, "llama_cpp_archive_url": "https://x/y"}, ""),
+        ({"llama_cpp_install": "package"}, ""),
+    ],
+)
+def test_what_an_engine_could_not_be_installed_from_is_a_warning(values: dict[str, str], problem: str) -> None:
+    found = list(check_archives({"gateway1": {}, "gpu1": dict(values)}, PLAN))
+    assert [finding.problem for finding in found] == ([problem] if problem else [])
+    assert list(check_archives({"gpu1": {}}, None)) == []

@@ -67,5 +67,18 @@ def test_the_gateways_environment_reaches_it_as_it_was_written(value: object, li
     ],
 )
 def test_an_engines_environment_reaches_it_as_it_was_written(value: str, line: str) -> None:
-    instance = {"port": 1, "model": {"path": "/x", "name": "x"}, "environment": {"X": value}}
-    assert line in dropin("llama_cpp", "llama-server.env.j2", llama_cpp_instance=instance)
+    instance = {"port": 1, "model": {"path": "/x", "name": "x"}, "threads": "3", "environment": {"X": value}}
+    assert line in dropin("llama_cpp", "llama-server.env.j2", llama_cpp_instance=instance, llama_cpp_gpu="none")
+
+
+@pytest.mark.parametrize(("gpu", "cores", "threads"), [("none", 8, ["7"]), ("none", 1, ["1"]), ("cuda", 8, [])])
+def test_an_engine_without_a_card_leaves_a_core(gpu: str, cores: int, threads: list[str]) -> None:
+    instance = {"port": 1, "model": {"path": "/x", "name": "x"}, "threads": "cores - 1", "environment": {}}
+    lines = dropin(
+        "llama_cpp",
+        "llama-server.env.j2",
+        llama_cpp_instance=instance,
+        llama_cpp_gpu=gpu,
+        ai_backend_host={"cores": cores},
+    )
+    assert [line.partition("=")[2] for line in lines if line.startswith("LLAMA_ARG_THREADS=")] == threads

@@ -1,0 +1,58 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Kinds of providers that have no type of their own, and how each is written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+# What answers OpenAI's API, and where.
+_COMPATIBLE: Mapping[str, str] = {
+    "azure": "https://RESOURCE.openai.azure.com/openai/v1",
+    "bedrock": "https://bedrock-runtime.REGION.amazonaws.com/openai/v1",
+    "cohere": "https://api.cohere.ai/compatibility/v1",
+    "deepseek": "https://api.deepseek.com/v1",
+    "fireworks": "https://api.fireworks.ai/inference/v1",
+    "gemini": "https://generativelanguage.googleapis.com/v1beta/openai",
+    "groq": "https://api.groq.com/openai/v1",
+    "huggingface": "https://router.huggingface.co/v1",
+    "litellm": "http://HOST:4000/v1",
+    "lmstudio": "http://HOST:1234/v1",
+    "localai": "http://HOST:8080/v1",
+    "mistral": "https://api.mistral.ai/v1",
+    "openrouter": "https://openrouter.ai/api/v1",
+    "perplexity": "https://api.perplexity.ai",
+    "sglang": "http://HOST:30000/v1",
+    "tgi": "http://HOST:8080/v1",
+    "together": "https://api.together.xyz/v1",
+    "xai": "https://api.x.ai/v1",
+}
+# Other words for what has one.
+_SAME: Mapping[str, str] = {
+    "chatgpt": "openai",
+    "claude": "anthropic",
+    "gguf": "llama_cpp",
+    "gpt": "openai",
+    "llamacpp": "llama_cpp",
+    "llamacpppython": "llama_cpp",
+    "llamaserver": "llama_cpp",
+    "openaicompatible": "openai_compatible",
+    "openaicompat": "openai_compatible",
+    "custom": "openai_compatible",
+}
+_ALSO = {"azureopenai": "azure", "google": "gemini", "googleai": "gemini", "grok": "xai", "hf": "huggingface"}
+_ENDINGS = re.compile(r"(ai|api|cloud)$")
+
+
+def how_to_write(kind: str) -> str:
+    """What to write in place of a type that there is none of; empty where nothing is known of it."""
+    word = re.sub(r"[^a-z]", "", kind.lower())
+    if word in _SAME:
+        return f"write {_SAME[word]}"
+    name = next((known for known in (_ALSO.get(word), word, _ENDINGS.sub("", word)) if known in _COMPATIBLE), None)
+    if name is None:
+        return ""
+    address = _COMPATIBLE[name]
+    key = "" if address.startswith("http:") else f" and `env_var: {name.upper()}_API_KEY`"
+    return f"write `type: openai_compatible` with `base_url: {address}`{key}"

@@ -1,0 +1,100 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is wrong with a value is said in words of ours, with one that would do, and never with the value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import RegistryError
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.other_types import how_to_write
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import load
+
+Raw = dict[str, Any]
+NATIVE = {"type": "llama_cpp", "hosts": "llama_cpp"}
+LENT = "https://api.groq.com/openai/v1"
+
+
+def said(raw: Raw) -> str:
+    with pytest.raises(RegistryError) as caught:
+        load(raw)
+    return caught.value.text()
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"cache": {"ttl": "an hour"}}, "cache.ttl: is not a whole number → write one, such as 3600"),
+        ({"cache": {"ttl": 0.5}}, "cache.ttl: is not a whole number"),
+        ({"cache": {"ttl": 0}}, "cache.ttl: is too small → write 1 or more"),
+        ({"cache": {"database": 16}}, "cache.database: is too large → write less than 16"),
+        ({"cache": {"maxmemory": "lots"}}, "cache.maxmemory: is not in the form that is wanted → write it like 256mb"),
+        ({"cache": {"namespace": ["a"]}}, "namespace: is a list where one text is wanted → write one value, without"),
+        ({"cache": {"namespace": {"a": 1}}}, "namespace: is a mapping where one text is wanted"),
+        ({"cache": {"namespace": None}}, "namespace: is empty → write a text, or remove the line"),
+        ({"cache": {"namespace": 7}}, 'namespace: is not a text → put it in quotes ("…")'),
+        ({"cache": {"enabled": "perhaps"}}, "cache.enabled: is neither true nor false → write true or false"),
+        ({"cache": ["a"]}, "ai_backend_cache: is not a mapping"),
+        ({"gateway": {"workers": 0}}, "gateway.workers: is no number from 1 to 64"),
+        ({"gateway": {"breaker": {"failures": "x"}}}, "failures: is not a whole number → write one, such as 3"),
+    ],
+)
+def test_a_wrong_value_is_told_with_one_that_would_do(lab: Callable[..., Raw], parts: Raw, words: str) -> None:
+    assert words in said(lab(**parts))
+
+
+@pytest.mark.parametrize(
+    ("provider", "words"),
+    [
+        ({"status": "actve"}, "status: is none of the words there are → did you mean 'active'? write one of active,"),
+        (
+            {"models": [{"name": "a", "options": {"gpu_layers": "many"}}]},
+            "gpu_layers: is no number of layers → write one such as 99",
+        ),
+        ({"models": [{"name": "a", "options": {"tensor_split": "half"}}]}, "tensor_split: is not in the form"),
+        ({"models": [{"name": "a", "cost_per_1k_tokens": "cheap"}]}, "is not a number → write one, such as 0.002"),
+        ({"models": "a"}, "models: is not a list → write one `- item` line each below it"),
+        ({"args": "--jinja"}, "args: is not supported → write `environment: {LLAMA_ARG_…: value}`"),
+        ({"models": [{"name": "a", "extra_args": []}]}, "extra_args: is not supported → write `environment: {LLAMA_"),
+    ],
+)
+def test_a_wrong_value_of_a_provider_too(lab: Callable[..., Raw], provider: Raw, words: str) -> None:
+    text = said({**lab(), "providers": {"native": {**NATIVE, "models": ["a"], **provider}}})
+    assert words in text
+    assert not [word for word in ("nput should", "valid integer", "parse", "correct the value") if word in text]
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("groq", f"`type: openai_compatible` with `base_url: {LENT}` and `env_var: GROQ_API_KEY`"),
+        ("LM-Studio", "`base_url: http://HOST:1234/v1`"),
+        ("mistral_ai", "https://api.mistral.ai/v1"),
+        ("azure_openai", "openai.azure.com"),
+        ("google", "generativelanguage.googleapis.com"),
+        ("together.ai", "api.together.xyz"),
+        ("openrouter", "openrouter.ai"),
+        ("llama.cpp", "write llama_cpp"),
+        ("claude", "write anthropic"),
+        ("openai-compatible", "write openai_compatible"),
+    ],
+)
+def test_other_kinds_of_providers_are_led_to_the_type_that_takes_them(
+    lab: Callable[..., Raw], kind: str, words: str
+) -> None:
+    raw = lab()
+    raw["providers"]["other"]["type"] = kind
+    assert words in said(raw)
+
+
+def test_a_value_of_two_forms_has_one_line(lab: Callable[..., Raw]) -> None:
+    raw = lab()
+    raw["providers"]["ollama"]["models"] = [{"name": "llama3.1:8b", "options": {"keep_alive": [1]}}]
+    assert said(raw).count("keep_alive") == 1
+
+
+def test_of_an_unknown_kind_nothing_is_claimed() -> None:
+    assert how_to_write("olama") == ""
