@@ -79,7 +79,7 @@ def check_archives(hosts: Mapping[str, Mapping[str, Plain]], plan: Mapping[str, 
             continue
         if not url or not digest:
             empty = "llama_cpp_archive_sha256" if url else "llama_cpp_archive_url"
-            remedy = "say which build you trust: `ansible-playbook playbooks/engine_source.yml` prints the lines for each host"
+            remedy = "write them: `ansible-playbook playbooks/engine_source.yml` prints the lines for each host"
             yield warning(
                 empty, f"is empty, so llama.cpp could not be installed on host '{host}'", remedy, "references"
             )
