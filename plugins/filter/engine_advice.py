@@ -5,24 +5,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.engine_assets import engine_advice as advice
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import RegistryError
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.edge import call
 
 
-def engine_advice(release: object, architecture: object, cards: object) -> list[str]:
+def engine_advice(release: object, architecture: object, cards: object) -> Any:
     """Return what to write into the inventory for a host."""
-    try:
-        return advice(release, str(architecture), cards)
-    except RegistryError as error:
-        raise AnsibleFilterError(str(error)) from None
+    return call(AnsibleFilterError, "engine_advice", release, architecture, cards)
 
 
 class FilterModule:
     """Ansible looks for this class."""
 
-    def filters(self) -> dict[str, Callable[..., list[str]]]:
+    def filters(self) -> dict[str, Callable[..., Any]]:
         """Name the filter."""
         return {"engine_advice": engine_advice}

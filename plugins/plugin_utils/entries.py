@@ -10,6 +10,7 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils import changes, imp
 from ansible_collections.lab.ai_backend.plugins.plugin_utils import explain as explaining
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.canaries import canaries as canaries_of
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.capacity import check_capacity
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.engine_assets import engine_advice as _engine_advice
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, RegistryError
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.live import live_report as joined
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.origins import (
@@ -195,3 +196,8 @@ def import_config(source: object, base_url: object) -> dict[str, Any]:
 def status_table(rows: object, columns: object) -> str:
     """Rows (a list of mappings) as an aligned text table."""
     return table(to_plain(rows), to_plain(columns))
+
+
+def engine_advice(release: object, architecture: object, cards: object) -> list[str]:
+    """What to write into the inventory for a host, as lines for people; see engine_assets.py."""
+    return _engine_advice(release, str(architecture), cards)

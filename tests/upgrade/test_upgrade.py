@@ -6,6 +6,7 @@ engine's release, the gateway's, the shape of what lies on the host.
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import re
@@ -24,6 +25,7 @@ OLDER = "4421085"
 URL = "http://198.18.45.11:4000"
 # One name at a time is asked; the engine is the only one, so its own restart is what a client would notice.
 RATE = 5
+WHEELS = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/mnt/wheelhouse"}
 RECAP = re.compile(r"^gpu1 +: ok=\d+ +changed=(\d+) +unreachable=0 +failed=0", re.MULTILINE)
 
 
@@ -79,7 +81,8 @@ def traffic(older: Collection, tmp_path_factory: pytest.TempPathFactory) -> Iter
     os.environ["AI_BACKEND_UPGRADE_FOLDER"] = str(folder)
     NOW.play("molecule/shared/destroy.yml")
     NOW.play("molecule/shared/create.yml")
-    older.play("playbooks/deploy.yml")
+    # What the older state calls it, and this one refuses as a name that nobody reads.
+    older.play("playbooks/deploy.yml", "-e", json.dumps({"litellm_pip_environment": WHEELS}))
     key = (folder / "secrets" / "LITELLM_MASTER_KEY").read_text().strip()
     with steady_traffic(URL, key, rate=RATE, streams=0) as running:
         yield running
