@@ -49,7 +49,7 @@ yamllint --strict .
 ansible-lint
 tests/tools/lint_artefact
 antsibull-changelog lint
-git ls-files -z | xargs -0 detect-secrets-hook --baseline .secrets.baseline
+git grep -lIz '' | xargs -0 detect-secrets-hook --baseline .secrets.baseline
 endef
 export CHECKS
 
