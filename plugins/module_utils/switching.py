@@ -129,12 +129,17 @@ def point(layout, instance, release_id):
     sync_folder(layout.instances)
 
 
+def of_the_start(unit):
+    """What a running process has of its unit: how it is reloaded is read anew each time."""
+    return [line for line in unit.splitlines() if not line.startswith(("#", "ExecReload="))]
+
+
 def may_reload(layout, manifest, service, old, new):
     """Whether a reload takes the change: units and drop-ins stay what the process has, but for the release's name."""
 
     def process_part(release_id):
         found, dropin, units = release_files(layout, service, release_id)
-        return found and (dropin.replace(release_id, ""), units)
+        return found and (dropin.replace(release_id, ""), {name: of_the_start(text) for name, text in units.items()})
 
     return manifest["reload"] and process_part(old) == process_part(new)
 

@@ -114,6 +114,18 @@ def test_a_service_that_reloads_is_reloaded(layout: Layout, systemd: Systemd, sy
     assert switching.switch(layout, systemd, "edge", second)["action"] == "reload"
 
 
+def test_a_service_whose_unit_only_reloads_otherwise_is_reloaded(layout: Layout, systemd: Systemd) -> None:
+    """An upgrade restarted the edge, and two requests were lost, because its unit checks a configuration otherwise."""
+    name, start = "ai-backend-edge.service", "[Service]\nType=notify\n"
+    for text, action in (
+        (start, "start"),
+        (f"{start}# why\nExecReload=/bin/check\n", "reload"),
+        ("[Service]\n", "restart"),
+    ):
+        release = made(layout, manifest("edge", units={name: text}, reload=True))
+        assert switching.switch(layout, systemd, "edge", release)["action"] == action
+
+
 def test_a_service_that_reloads_is_restarted_where_its_process_must_change(layout: Layout, systemd: Systemd) -> None:
     switching.switch(layout, systemd, "edge", made(layout, manifest("edge", reload=True)))
     second = made(layout, manifest("edge", dropin="LoadCredential=tls.pem:/x.pem\n", reload=True))
