@@ -35,7 +35,7 @@ fresh: dev ## a user's environment out of an empty cache, and every lock on an i
 	python -m pytest tests/fresh $(ARGS)
 
 unit: dev ## house rules and unit tests (ARGS=… goes to pytest)
-	python -m pytest tests/house tests/unit tests/faults tests/golden --cov --cov-report=term:skip-covered $(ARGS)
+	python -m pytest -n auto --dist loadfile tests/house tests/unit tests/faults tests/golden --cov --cov-report=term:skip-covered $(ARGS)
 
 lint: dev ## ruff, mypy, yamllint, ansible-lint, changelog, secrets
 	@verdict=0; while read -r check; do echo "--- $$check"; bash -c "$$check" </dev/null || verdict=1; done <<< "$$CHECKS"; exit $$verdict
