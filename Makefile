@@ -72,7 +72,7 @@ molecule: dev ## the scenarios on systemd hosts in Docker (SCENARIO=faults: unde
 demo: venv ## bring up the whole stack in one container and leave it running
 	python tests/demo/demo.py check
 	SUITES=trixie tests/tools/bootstrap demo-space images
-	eval "$$(tests/tools/bootstrap env)" && python tests/demo/demo.py up
+	eval "$$(SUITES=trixie tests/tools/bootstrap env)" && python tests/demo/demo.py up
 
 demo-clean: venv ## remove what `make demo` made
 	python tests/demo/demo.py down
@@ -104,7 +104,7 @@ bench-cold: dev ## seconds from an empty host to the first answer
 
 bench-demo: dev ## seconds of a first `make demo`, and what it downloads (DEMO_PORT=…)
 	tests/tools/bootstrap docker
-	python tests/bench/bench_demo.py
+	PYTHONPATH=tests/house:tests/tools python tests/bench/bench_demo.py
 
 bench-failover: dev ## what clients notice of a dead engine
 	tests/tools/bootstrap images

@@ -5,23 +5,19 @@ from __future__ import annotations
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 
 import pytest
 from packaging.requirements import Requirement
 
-from checkout import ROOT, tracked
+from checkout import ROOT, copy_to
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """The copy, after `make venv`."""
     folder = tmp_path_factory.mktemp("copy")
-    for path in tracked():
-        target = folder / path.relative_to(ROOT)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, target, follow_symlinks=False)
+    copy_to(folder)
     answer = said(folder, "make", "venv")
     assert "venv ready: .venv" in answer
     assert (folder / ".venv").readlink().is_relative_to(folder / "cache")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import shutil
 import subprocess
 from collections.abc import Iterator
 from typing import Any
@@ -23,6 +24,14 @@ def tracked(*patterns: str) -> list[pathlib.Path]:
     files = sorted({ROOT / name for name in names if name and ((ROOT / name).exists() or (ROOT / name).is_symlink())})
     assert files, f"no file matches {patterns}"
     return files
+
+
+def copy_to(folder: pathlib.Path) -> None:
+    """A checkout in that folder that holds what git would commit, and nothing else."""
+    for path in tracked():
+        target = folder / path.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, target, follow_symlinks=False)
 
 
 def short(path: pathlib.Path) -> str:

@@ -2,8 +2,8 @@
 """Fetch the wheels of roles/litellm/files/litellm.lock for the test hosts, and print the folder that holds them.
 
 Tests mount the folder read-only into their hosts, which then build the gateway's environment without a network. The
-Python of each suite is meant, on this machine's processor; every wheel is checked against the lock's hashes.
-Runs with the Python of the venv.
+Python of each suite of $SUITES (default: all of them) is meant, on this machine's processor; every wheel is checked
+against the lock's hashes. Runs with the Python of the venv.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 
 from toolcache import ROOT, cache_dir, key_of, only_one, pip_download, say
 
-PYTHONS = ("3.11.2", "3.13.5")  # bookworm, trixie
+PYTHONS = {"bookworm": "3.11.2", "trixie": "3.13.5"}
 GLIBCS = (17, 24, 27, 28, 31, 34, 36)  # of the manylinux tags that both take
 
 
@@ -51,13 +51,14 @@ def main() -> None:
     """Print the folder, filled now if this lock's wheels were never fetched."""
     lock = (ROOT / "roles/litellm/files/litellm.lock").read_text()
     machine = os.uname().machine
-    final = cache_dir() / f"wheelhouse-{key_of(pathlib.Path(__file__).read_bytes(), lock, machine)}"
+    pythons = [PYTHONS[suite] for suite in os.environ.get("SUITES", " ".join(PYTHONS)).split()]
+    final = cache_dir() / f"wheelhouse-{key_of(pathlib.Path(__file__).read_bytes(), lock, machine, *pythons)}"
     with only_one("wheelhouse"):
         if not final.exists():
             with tempfile.TemporaryDirectory(dir=cache_dir()) as tmp:
                 wheels, pins = pathlib.Path(tmp, "wheels"), pathlib.Path(tmp, "pins.txt")
                 wheels.mkdir(mode=0o755)
-                for python in PYTHONS:
+                for python in pythons:
                     say(f"fetching the gateway's wheels for Python {python}")
                     pins.write_text(lines_for(lock, python))
                     tags = [t for g in GLIBCS for t in ("--platform", f"manylinux_2_{g}_{machine}")]
