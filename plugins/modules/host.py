@@ -16,6 +16,7 @@ author:
   - lab.ai_backend contributors (@lab)
 extends_documentation_fragment:
   - lab.ai_backend.attributes
+  - lab.ai_backend.engine_builds
 attributes:
   check_mode:
     support: full
@@ -59,16 +60,6 @@ options:
     description: Interpreter that virtual environments on the host are made from.
     type: str
     default: /usr/bin/python3
-  engines:
-    description: The host's engines, as the plan names them.
-    type: list
-    elements: dict
-    default: []
-  gpu:
-    description: What they are built for.
-    type: str
-    choices: [none, cuda, vulkan]
-    default: none
 """
 
 EXAMPLES = r"""

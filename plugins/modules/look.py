@@ -17,6 +17,7 @@ author:
   - lab.ai_backend contributors (@lab)
 extends_documentation_fragment:
   - lab.ai_backend.attributes
+  - lab.ai_backend.engine_builds
   - lab.ai_backend.port_plan
 attributes:
   check_mode:
@@ -44,16 +45,6 @@ options:
     description: Seconds that an engine has for one answer.
     type: int
     default: 5
-  engines:
-    description: The host's engines, as the plan names them.
-    type: list
-    elements: dict
-    default: []
-  gpu:
-    description: What they are built for.
-    type: str
-    choices: [none, cuda, vulkan]
-    default: none
 """
 
 EXAMPLES = r"""
