@@ -67,6 +67,23 @@ def registry(part: str) -> dict[str, Any]:
     return content
 
 
+# A second engine of ours on the host, which answers when the first one does not.
+SECOND = {
+    "type": "llama_cpp",
+    "base_url": "http://127.0.0.1:8085",
+    "models": [{"name": "second-tiny", "source": "tiny"}],
+}
+
+
+def two_engines(context_length: int = 2048) -> dict[str, Any]:
+    """The scenario's registry with a second engine that answers for the first, as variables of a run."""
+    providers, routing = registry("providers"), registry("routing")
+    providers["second"] = SECOND
+    providers["llama_cpp_native"]["models"][0]["context_length"] = context_length
+    routing["fallback_chains"] = {"lab-tiny": ["second-tiny"]}
+    return {"ai_backend_providers": providers, "ai_backend_routing": routing}
+
+
 class Machine:
     """A host, looked at from inside."""
 

@@ -15,6 +15,10 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.layout import read_
 # What a key was before its rotation stands in a file of its own beside the key's, with the time until which it counts:
 # a deploy that knows nothing of the rotation leaves it alone.
 BEFORE = "-before.env"
+# Keys whose service takes the value before beside the new one: the gateway asks that file at each request, llama-server
+# is started with both, newest first.
+WITH_BEFORE = ("LITELLM_MASTER_KEY", "LLAMA_API_KEY")
+IN_ONE_LINE = ("LLAMA_API_KEY",)
 # When each secret was rotated.
 ROTATED = "rotated"
 
@@ -23,10 +27,11 @@ class SecretError(Exception):
     pass
 
 
-def render(file_name, names, values):
+def render(file_name, names, values, before=None):
     """The text of one file: `KEY="value"` for systemd's EnvironmentFile=, `key "value"` for a Redis include (*.conf).
 
-    `names` = {key in the file: name of the secret}. Raises SecretError, naming the secret, never its value.
+    `names` = {key in the file: name of the secret}, `before` = {key: value that still counts}. Raises SecretError,
+    naming the secret, never its value.
     """
     lines = []
     for key, name in sorted(names.items()):
@@ -35,6 +40,8 @@ def render(file_name, names, values):
             raise SecretError("secret %s has no value" % name)
         if any(character in value for character in "\n\r\0"):
             raise SecretError("secret %s holds a line break" % name)
+        if key in IN_ONE_LINE:
+            value = ",".join([value, *(old for old in [(before or {}).get(key)] if old and old != value)])
         lines.append("%s%s%s\n" % (key, " " if file_name.endswith(".conf") else "=", quoted(value)))
     return "".join(lines)
 
@@ -55,7 +62,7 @@ def stale(layout, files, values, as_held=()):
     A file that the plan no longer names stays: a way back needs it, and no deploy deletes a secret.
     """
     values = {**values, **held(layout, files, as_held)}
-    texts = {name: render(name, names, values) for name, names in sorted(files.items())}
+    texts = {name: render(name, names, values, still_valid(layout, name)) for name, names in sorted(files.items())}
     wrong = {}
     for name, text in texts.items():
         path = os.path.join(layout.secrets, name)
@@ -81,8 +88,13 @@ def held(layout, files, names):
     found = {}
     for file_name, keys in sorted(files.items()):
         there = values(read_text(os.path.join(layout.secrets, file_name)) or "")
-        found.update((name, there[key]) for key, name in keys.items() if name in names and there.get(key))
+        found.update((name, newest(key, there[key])) for key, name in keys.items() if name in names and there.get(key))
     return found
+
+
+def newest(key, value):
+    """The value of a key, where a line holds it and the one before it."""
+    return value.partition(",")[0] if key in IN_ONE_LINE else value
 
 
 def fingerprint(salt, value):
@@ -95,27 +107,40 @@ def before_of(file_name):
     return file_name.rpartition(".")[0] + BEFORE
 
 
+def read_before(layout, file_name):
+    """{key: (value, until when it counts, in seconds since 1970)} of a file's keys of before."""
+    there = values(read_text(os.path.join(layout.secrets, before_of(file_name))) or "")
+    return {
+        key: (there.get(key + "_BEFORE", ""), int(there[key + "_BEFORE_UNTIL"]))
+        for key in WITH_BEFORE
+        if key + "_BEFORE_UNTIL" in there
+    }
+
+
+def still_valid(layout, file_name):
+    """{key: value of before} of those that count now."""
+    return {key: value for key, (value, until) in read_before(layout, file_name).items() if until > time.time()}
+
+
 def accepted_before(layout, files):
     """{name: seconds since 1970} of the secrets whose predecessor this host still accepts, and until when."""
     found = {}
     for file_name, keys in files.items():
-        there = values(read_text(os.path.join(layout.secrets, before_of(file_name))) or "")
-        for key, name in keys.items():
-            until = int(there.get(key + "_BEFORE_UNTIL", 0))
-            if until > time.time():
-                found[name] = until
+        for key, (_value, until) in read_before(layout, file_name).items():
+            if key in keys and until > time.time():
+                found[keys[key]] = until
     return found
 
 
 def keep_before(layout, files, new, name, until):
     """Let what `name` is now count until a time (seconds since 1970), beside the value it gets; 0 ends that at once.
 
-    Only for secrets in *.env files. Nothing is done where the host has no value, or the new one already.
+    Only for keys whose service takes two. Nothing is done where the host has no value, or the new one already.
     """
     now = held(layout, files, [name]).get(name)
     for file_name, keys in files.items():
         path = os.path.join(layout.secrets, before_of(file_name))
-        for key in (key for key, of_it in keys.items() if of_it == name):
+        for key in (key for key, of_it in keys.items() if of_it == name and key in WITH_BEFORE):
             if until and now and now != new:
                 text = '%s_BEFORE=%s\n%s_BEFORE_UNTIL="%d"\n' % (key, quoted(now), key, until)
                 write_atomic(path, text, mode=0o600)
@@ -156,11 +181,17 @@ def started_with(file_name, text, environment):
 
 
 def secret(layout, key):
-    """A value of a secret file. Raises SecretError where file or name is missing."""
+    """A value of a secret file, the newest. Raises SecretError where file or name is missing."""
+    return accepted(layout, key)[0]
+
+
+def accepted(layout, key):
+    """The values of a secret file that its service takes, newest first. Raises SecretError as above."""
     text = read_text(os.path.join(layout.secrets, key["file"]))
     if text is None:
         raise SecretError("secret file %s isn't there" % key["file"])
     found = values(text)
     if key["name"] not in found:
         raise SecretError("secret file %s has no %s" % (key["file"], key["name"]))
-    return found[key["name"]]
+    value = found[key["name"]]
+    return value.split(",") if key["name"] in IN_ONE_LINE else [value]

@@ -67,6 +67,11 @@ before:
   description: For each whose predecessor is still accepted, until when; seconds since 1970.
   type: dict
   returned: always
+single:
+  description: Engines that run and can't have two keys at a time, where the engines' key was asked for.
+  type: list
+  elements: str
+  returned: always
 at:
   description: When the host was asked, by the controller's clock; seconds since 1970.
   type: int
@@ -80,8 +85,10 @@ kept:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.lab.ai_backend.plugins.module_utils.engine_keys import takes_one_key
 from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
 from ansible_collections.lab.ai_backend.plugins.module_utils.secret_files import accepted_before, fingerprint, held
+from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
 
 ARGUMENTS = {
     "files": {"type": "dict", "required": True, "no_log": False},
@@ -101,6 +108,7 @@ def main():
         asked=sorted(params["names"]),
         held={name: fingerprint(params["salt"], value) for name, value in found.items()},
         before=accepted_before(layout, params["files"]),
+        single=takes_one_key(layout, Systemd()) if "AI_BACKEND_ENGINE_KEY" in params["names"] else [],
         **({"values": found} if params["reveal"] else {}),
     )
 

@@ -36,7 +36,8 @@ options:
     elements: str
     default: []
   rotate:
-    description: Name of the secret that gets a new value; the one it had counts for O(grace_seconds) longer.
+    description: Name of the secret that gets a new value; the one it had counts for O(grace_seconds) longer, where
+      its service takes both.
     type: str
     default: ""
   grace_seconds:
@@ -110,6 +111,7 @@ def main():
             grace = params["grace_seconds"]
             until = int(time.time()) + grace if grace else 0
             keep_before(layout, files, values.get(params["rotate"], ""), params["rotate"], until)
+            wrong = stale(layout, files, values, params["as_held"])
         write(layout, wrong)
         for name, at in params["rotated"].items():
             note_rotation(layout, name, int(at))

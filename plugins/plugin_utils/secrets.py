@@ -72,6 +72,15 @@ def take_secrets(raw: Plain) -> tuple[dict[str, bool], frozenset[str], list[Find
             findings.append(
                 Finding(join(root, name), "has more than one line", "write the secret on one line", check="secrets")
             )
+        if name == "AI_BACKEND_ENGINE_KEY" and "," in text:
+            findings.append(
+                Finding(
+                    join(root, name),
+                    "holds a comma, where llama-server begins another key",
+                    "write one without, such as `openssl rand -hex 32` prints",
+                    check="secrets",
+                )
+            )
     return present, frozenset(values), findings
 
 

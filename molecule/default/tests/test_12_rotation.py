@@ -3,23 +3,7 @@
 import copy
 import re
 
-from fleet import play, registry, wait
-
-# A second engine of ours on the host, which answers when the first one does not.
-SECOND = {
-    "type": "llama_cpp",
-    "base_url": "http://127.0.0.1:8085",
-    "models": [{"name": "second-tiny", "source": "tiny"}],
-}
-CHAINS = {"lab-tiny": ["second-tiny"]}
-
-
-def two_engines(context_length=2048):
-    providers, routing = copy.deepcopy(registry("providers")), copy.deepcopy(registry("routing"))
-    providers["second"] = SECOND
-    providers["llama_cpp_native"]["models"][0]["context_length"] = context_length
-    routing["fallback_chains"] = CHAINS
-    return {"ai_backend_providers": providers, "ai_backend_routing": routing}
+from fleet import play, registry, two_engines, wait
 
 
 def engine_pid(gateway):

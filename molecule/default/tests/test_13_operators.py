@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from fleet import play, wait
+from fleet import play, two_engines, wait
 
 SECRETS = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "secrets"
 WAYS = ("ai_backend_secrets", "copy the folder", "ai_backend_secrets_from_hosts=true", "rotate.yml -e secret=")
@@ -105,8 +105,32 @@ def test_a_new_password_of_the_cache_costs_no_request(gateway, client):
     assert play("deploy").changed == 0
 
 
-def test_what_can_not_be_rotated_without_a_refused_request_is_refused(gateway):
+def test_a_new_key_of_the_engines_costs_no_request(gateway, client):
+    second = two_engines()
+    run = play("deploy", extra=second)
+    assert run.code == 0, run.output
+    before, pids = gateway.secret("llama-cpp.env", "LLAMA_API_KEY"), gateway.pids()
+    with client.asking():
+        run = play("rotate", "-vvv", extra={**second, "secret": "AI_BACKEND_ENGINE_KEY"})
+        assert run.code == 0, run.output
+    after = gateway.secret("llama-cpp.env", "LLAMA_API_KEY")
+    assert (after, after == before) == ((SECRETS / "AI_BACKEND_ENGINE_KEY").read_text().strip(), False)
+    assert not [key for key in (before, after) if key in run.output]
+    assert "llama-cpp-before.env" not in on_host(gateway)
+    for port in (8080, 8085):
+        url = f"http://127.0.0.1:{port}/v1/models"
+        assert (gateway.fetch(url, after).rc, gateway.fetch(url, before).rc) == (0, 1)
+    assert {unit for unit, pid in gateway.pids().items() if pids[unit] != pid} >= {
+        f"ai-backend-llama-cpp@{provider}.service" for provider in ("llama_cpp_native", "second")
+    }
+    assert play("deploy", extra=second).changed == 0
+    run = play("deploy", extra={"ai_backend_confirm": True})
+    assert run.code == 0, run.output
+
+
+@pytest.mark.parametrize("name", ["OPENAI_API_KEY", ""])
+def test_what_is_not_ours_to_make_is_not_rotated(gateway, name):
     held = on_host(gateway)
-    run = play("rotate", extra={"secret": "AI_BACKEND_ENGINE_KEY"})
+    run = play("rotate", extra={"secret": name})
     assert (run.code, run.changed) == (2, 0), run.output
     assert on_host(gateway) == held

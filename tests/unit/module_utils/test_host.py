@@ -119,6 +119,56 @@ def test_a_rotated_key_counts_until_its_time_in_a_file_of_its_own(layout: Layout
     assert secret_files.outdated(layout) == []
 
 
+ENGINE = {"llama-cpp.env": {"LLAMA_API_KEY": "AI_BACKEND_ENGINE_KEY"}}
+GATEWAY = {"litellm.env": {"AI_BACKEND_ENGINE_KEY": "AI_BACKEND_ENGINE_KEY"}}
+LINE = {"file": "llama-cpp.env", "name": "LLAMA_API_KEY"}
+
+
+def engine_key(layout: Layout, value: str) -> None:
+    values = {"AI_BACKEND_ENGINE_KEY": value}
+    secret_files.write(layout, secret_files.stale(layout, {**ENGINE, **GATEWAY}, values))
+
+
+def test_an_engine_is_started_with_both_keys_until_the_one_before_ends(layout: Layout) -> None:
+    engine_key(layout, "old")
+    until = int(time.time()) + 60
+    secret_files.keep_before(layout, {**ENGINE, **GATEWAY}, "new", "AI_BACKEND_ENGINE_KEY", until)
+    engine_key(layout, "new")
+    folder = pathlib.Path(layout.secrets)
+    assert (folder / "llama-cpp.env").read_text() == 'LLAMA_API_KEY="new,old"\n'
+    assert (folder / "litellm.env").read_text() == 'AI_BACKEND_ENGINE_KEY="new"\n'
+    assert not (folder / "litellm-before.env").exists(), "the gateway has the new one alone"
+    assert secret_files.accepted(layout, LINE) == ["new", "old"]
+    assert secret_files.secret(layout, LINE) == "new"
+    assert secret_files.held(layout, ENGINE, ["AI_BACKEND_ENGINE_KEY"]) == {"AI_BACKEND_ENGINE_KEY": "new"}
+    assert secret_files.accepted_before(layout, ENGINE) == {"AI_BACKEND_ENGINE_KEY": until}
+    # Any deploy meanwhile leaves both; the last step of the rotation ends the old one.
+    assert secret_files.stale(layout, ENGINE, {"AI_BACKEND_ENGINE_KEY": "new"}) == {}
+    secret_files.keep_before(layout, ENGINE, "new", "AI_BACKEND_ENGINE_KEY", 0)
+    engine_key(layout, "new")
+    assert secret_files.accepted(layout, LINE) == ["new"]
+
+
+def test_the_key_before_of_a_rotation_that_died_ends_with_its_time(layout: Layout) -> None:
+    engine_key(layout, "old")
+    secret_files.keep_before(layout, ENGINE, "new", "AI_BACKEND_ENGINE_KEY", int(time.time()) - 1)
+    engine_key(layout, "new")
+    assert secret_files.accepted(layout, LINE) == ["new"]
+    assert secret_files.outdated(layout) == ["llama-cpp-before.env"]
+
+
+def test_two_rotations_at_a_time_do_not_disturb_each_other(layout: Layout) -> None:
+    both = ("AI_BACKEND_ENGINE_KEY", "LITELLM_MASTER_KEY")
+    files = {**ENGINE, "litellm.env": {name: name for name in both}}
+    secret_files.write(layout, secret_files.stale(layout, files, dict.fromkeys(both, "old")))
+    until = int(time.time()) + 60
+    for name in both:
+        secret_files.keep_before(layout, files, "new", name, until)
+    assert secret_files.accepted_before(layout, files) == dict.fromkeys(both, until)
+    secret_files.keep_before(layout, files, "new", "AI_BACKEND_ENGINE_KEY", 0)
+    assert secret_files.accepted_before(layout, files) == {"LITELLM_MASTER_KEY": until}
+
+
 def test_a_key_that_the_host_has_already_is_not_its_own_predecessor(layout: Layout) -> None:
     secret_files.write(layout, secret_files.stale(layout, FILES, HELD))
     secret_files.keep_before(layout, FILES, "old", "LITELLM_MASTER_KEY", int(time.time()) + 60)

@@ -111,6 +111,7 @@ def test_only_names_are_kept(lab: Callable[..., Raw]) -> None:
         ("x", "ai_backend_secrets: is not a mapping"),
         ({"A_KEY": ["x"]}, "ai_backend_secrets.A_KEY: is not a text"),
         ({"A_KEY": "one\ntwo"}, "ai_backend_secrets.A_KEY: has more than one line"),
+        ({"AI_BACKEND_ENGINE_KEY": "one,two"}, "ai_backend_secrets.AI_BACKEND_ENGINE_KEY: holds a comma"),
     ],
 )
 def test_secrets_are_one_line_by_name(

@@ -1,0 +1,24 @@
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whether engines that run can be started with two keys, as a rotation needs it."""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import list_instances, service_of, unit_of
+
+# What a llama-server says of --api-key that takes several. An older one would take two for one key, and refuse both.
+SEVERAL = re.compile(r"--api-key KEY\b(?:(?!--api-key-file).)*comma-separated", re.DOTALL)
+
+
+def takes_one_key(layout, systemd):
+    """Names of the engines that run and take one key only."""
+    found = []
+    for name in list_instances(layout):
+        unit = systemd.unit(unit_of(name)) if service_of(name) == "llama-cpp" else None
+        if unit and unit.active:
+            _code, text = systemd.run([layout.path("proc", str(unit.pid), "exe"), "--help"])
+            if not SEVERAL.search(text):
+                found.append(name)
+    return found

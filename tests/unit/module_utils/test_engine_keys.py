@@ -1,0 +1,53 @@
+"""Before the engines' key is rotated each engine that runs says whether it takes two at a time."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+from host_stand_in import FakeSystemctl, made, manifest
+
+from ansible_collections.lab.ai_backend.plugins.module_utils import switching
+from ansible_collections.lab.ai_backend.plugins.module_utils.engine_keys import takes_one_key
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
+from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd, run_command
+
+ENGINE = "llama-cpp@fast"
+# As llama-server breaks its lines.
+SEVERAL = """\
+--api-key KEY                           API key to use for authentication, multiple keys can be provided as a
+                                        comma-separated list (default: none)
+--api-key-file FNAME                    path to file containing API keys (default: none)
+"""
+ONE = """\
+--api-prefix PREFIX                     comma-separated is said elsewhere
+--api-key KEY                           API key to use for authentication (default: none)
+--api-key-file FNAME                    path to file containing API keys; no comma-separated list
+"""
+
+pytestmark = pytest.mark.usefixtures("environments")
+
+
+@pytest.fixture
+def running(layout: Layout, systemd: Systemd, systemctl: FakeSystemctl) -> pathlib.Path:
+    """The program of an engine that runs."""
+    release = made(layout, manifest("llama-cpp", slotted=True, enable=[f"ai-backend-{ENGINE}.service"]))
+    switching.switch(layout, systemd, ENGINE, release)
+    program = pathlib.Path(layout.path("proc", str(systemctl.active[f"ai-backend-{ENGINE}.service"]), "exe"))
+    program.parent.mkdir(parents=True)
+    program.touch(mode=0o755)
+    return program
+
+
+@pytest.mark.parametrize(("text", "expected"), [(SEVERAL, []), (ONE, [ENGINE])])
+def test_it_is_asked_itself(
+    layout: Layout, systemctl: FakeSystemctl, running: pathlib.Path, text: str, expected: list[str]
+) -> None:
+    running.write_text(f"#!/bin/sh\ncat <<'END'\n{text}END\n")
+    systemd = Systemd(run=lambda argv: systemctl(argv) if argv[0] == "systemctl" else run_command(argv))
+    assert takes_one_key(layout, systemd) == expected
+
+
+def test_one_that_does_not_run_refuses_nobody(layout: Layout, systemctl: FakeSystemctl, running: pathlib.Path) -> None:
+    systemctl.active.clear()
+    assert takes_one_key(layout, Systemd(run=systemctl)) == []
