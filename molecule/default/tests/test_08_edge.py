@@ -6,9 +6,24 @@ import ssl
 import httpx
 from fleet import play, registry, wait
 
+# Its bit among the capabilities of a process.
+NET_BIND_SERVICE = 1 << 10
+
 
 def with_gateway(**changes):
     return {"ai_backend_gateway": copy.deepcopy(registry("gateway")) | changes}
+
+
+def trusted(gateway):
+    context = ssl.create_default_context(cadata=gateway.run("cat /root/crt"))
+    context.check_hostname = False
+    return context
+
+
+def rights(gateway):
+    """The capabilities that the edge's process has."""
+    pid = gateway.pids()["ai-backend-edge.service"]
+    return int(gateway.run(f"grep -oP '^CapEff:\\s+\\K.*' /proc/{pid}/status"), 16)
 
 
 def test_more_requests_than_the_limit_are_told_to_wait(gateway, client):
@@ -36,9 +51,8 @@ def test_a_certificate_turns_the_endpoint_to_tls(gateway, client):
     )
     run = play("deploy", "--tags", "edge", extra=with_gateway(tls_certificate="/root/edge.pem"))
     assert run.code == 0, run.output
-    context = ssl.create_default_context(cadata=gateway.run("cat /root/crt"))
-    context.check_hostname = False
-    answer = httpx.get(f"https://{gateway.address}:4000/v1/models", headers=client.http.headers, verify=context)
+    url = f"https://{gateway.address}:4000/v1/models"
+    answer = httpx.get(url, headers=client.http.headers, verify=trusted(gateway))
     assert answer.status_code == 200
     # A change under TLS is a reload too: what checks the configuration before it has to see the certificate.
     process = gateway.pids()["ai-backend-edge.service"]
@@ -46,6 +60,24 @@ def test_a_certificate_turns_the_endpoint_to_tls(gateway, client):
     run = play("deploy", "--tags", "edge", extra=with_gateway(**changes))
     assert (run.code, run.changed > 0) == (0, True), run.output
     assert gateway.pids()["ai-backend-edge.service"] == process
+
+
+def test_the_endpoint_may_have_the_port_of_https_with_the_one_right_that_takes(gateway, client):
+    assert gateway.run("cat /proc/sys/net/ipv4/ip_unprivileged_port_start").strip() == "1024", (
+        "anybody may have 443 here"
+    )
+    ports = copy.deepcopy(registry("ports"))
+    ports["services"]["litellm_gateway"] = {"port": 443}
+    run = play(
+        "deploy", "--tags", "edge", extra={**with_gateway(tls_certificate="/root/edge.pem"), "ai_backend_ports": ports}
+    )
+    assert run.code == 0, run.output
+    answer = httpx.get(f"https://{gateway.address}/v1/models", headers=client.http.headers, verify=trusted(gateway))
+    assert answer.status_code == 200
+    assert rights(gateway) == NET_BIND_SERVICE
+    run = play("deploy", "--tags", "edge")
+    assert run.code == 0, run.output
+    assert rights(gateway) == 0
 
 
 def test_a_certificate_that_is_not_there_changes_nothing(gateway):
