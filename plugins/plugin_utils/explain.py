@@ -33,7 +33,7 @@ def explain(
      asked: [ask], answers: provider or None, down: [provider],
      when_down: [{down: [provider], asked: [ask], answers}],
      when_long: [{over: tokens, asked: [ask], answers}],
-     breaker: {failures, cooldown_seconds}, warnings: [str]}
+     breaker: {failures, cooldown_seconds, alone}, warnings: [str]}
 
     deployment: {id, provider, engine, host, model, api_base, weight, share, timeout_seconds, stream_gap_seconds,
      max_input_tokens}.
@@ -68,13 +68,20 @@ def explain(
         **_outcome(router, model, down if group else (), tokens),
         "when_down": _when_down(router, model) if group else [],
         "when_long": _when_long(router, model) if group else [],
-        "breaker": {
-            "failures": registry.gateway.breaker.failures,
-            "cooldown_seconds": registry.gateway.breaker.cooldown_seconds,
-        },
+        "breaker": _breaker(registry, router, model),
         "warnings": [str(finding) for finding in registry.warnings],
     }
     return result
+
+
+def _breaker(registry: Registry, router: Router, model: str) -> Plain:
+    breaker = registry.gateway.breaker
+    own = [deployment.cooldown for deployment in router.deployments(model) if deployment.cooldown is not None]
+    return {
+        "failures": breaker.failures,
+        "cooldown_seconds": own[0] if own else breaker.cooldown_seconds,
+        "alone": bool(own),
+    }
 
 
 def router_at(place: Placement, gateway: str) -> Router:
@@ -267,7 +274,8 @@ def as_lines(told: Plain) -> list[str]:
     lines += [f"  {_outage(row)}" for row in told["when_down"]]
     lines += [f"  prompt over {row['over']} tokens: {_way_of(row)}" for row in told["when_long"]]
     breaker = told["breaker"]
-    lines.append(f"  breaker: out after {breaker['failures']} failures, for {breaker['cooldown_seconds']} s")
+    alone = ": nobody is asked after it" if breaker["alone"] else ""
+    lines.append(f"  breaker: out after {breaker['failures']} failures, for {breaker['cooldown_seconds']} s{alone}")
     return lines
 
 

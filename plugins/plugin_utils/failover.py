@@ -30,6 +30,8 @@ class Deployment:
     params: Mapping[str, Any]
     limit: int | None = None
     """Tokens of the longest prompt it takes, where that is declared."""
+    cooldown: float | None = None
+    """Seconds that it stays out, where they are its own."""
 
     @property
     def order(self) -> int | None:
@@ -99,7 +101,13 @@ def router_of(config: Mapping[str, Any]) -> Router:
         prefix, _slash, model = row["litellm_params"]["model"].partition("/")
         info = row["model_info"]
         found = Deployment(
-            info["id"], info["provider"], prefix, model, row["litellm_params"], info.get("max_input_tokens")
+            info["id"],
+            info["provider"],
+            prefix,
+            model,
+            row["litellm_params"],
+            info.get("max_input_tokens"),
+            info.get("cooldown_time"),
         )
         groups[row["model_name"]] = (*groups.get(row["model_name"], ()), found)
     strategies = {

@@ -28,7 +28,7 @@ class Breaker(Strict):
     failures: Annotated[int, Field(ge=1, le=1000)] = 3
     """Failures that take a deployment out."""
     cooldown_seconds: Seconds = 300
-    """How long it stays out."""
+    """How long it stays out; five seconds at most where nobody is asked after it."""
 
 
 class Timeouts(Strict):

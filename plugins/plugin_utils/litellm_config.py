@@ -36,6 +36,9 @@ _PREFIX = {
 _MAX_FALLBACKS = 5
 # Strategies that are LiteLLM's own for a group, or that are written as `order`.
 _LEVELS = ("simple-shuffle", "priority", "context-based")
+# How long a deployment stays out after which nobody is asked: long enough that a dead engine is not asked by every
+# request, short enough that one which restarts is back when it is up. To be out for longer would help nobody.
+ALONE_COOLDOWN_SECONDS = 5
 # LiteLLM takes a price of 0 for none, and counts that dearer than any; dollars a token.
 _FREE = 1e-12
 _REFERENCE = re.compile(r"os\.environ/([A-Z][A-Z0-9_]*)")
@@ -63,10 +66,15 @@ def build(registry: Registry, endpoints: Endpoints, redis: str | None) -> dict[s
     model_list: list[dict[str, Any]] = []
     fallbacks: list[dict[str, list[str]]] = []
     longest = 0
-    for name, group in routes.groups.items():
+    written = {name: split_chain(routes, group) for name, group in routes.groups.items()}
+    followed = {name for _levels, names in written.values() for name in names[:-1]}
+    for name, (levels, names) in written.items():
         longest = max(longest, len(routes.sequence(name)))
-        levels, names = split_chain(routes, group)
-        model_list += _deployments(registry, group, levels, endpoints)
+        rows = _deployments(registry, routes.groups[name], levels, endpoints)
+        if len(rows) == 1 and not names and name not in followed:
+            seconds = min(ALONE_COOLDOWN_SECONDS, registry.gateway.breaker.cooldown_seconds)
+            rows[0]["model_info"]["cooldown_time"] = seconds
+        model_list += rows
         if names:
             fallbacks.append({name: names})
     config: dict[str, Any] = {

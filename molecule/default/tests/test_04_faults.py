@@ -1,5 +1,6 @@
 """Faults a night brings: the cache goes, the host loses power at the worst moment."""
 
+import concurrent.futures
 import copy
 
 import pytest
@@ -14,6 +15,20 @@ def test_without_redis_requests_go_on_and_the_cache_comes_back_with_it(gateway, 
         gateway.run("systemctl start ai-backend-redis.service")
 
     wait(lambda: client.cached(gateway) > 0, 20)
+
+
+def test_an_engine_that_nobody_stands_in_for_is_asked_again_soon_after_it_is_up(gateway, client):
+    unit = "ai-backend-llama-cpp@llama_cpp_native.service"
+    gateway.run(f"systemctl stop {unit}")
+    try:
+        with concurrent.futures.ThreadPoolExecutor(8) as clients:
+            # Each waits at the edge for the engine, which may only be restarting.
+            codes = list(clients.map(lambda number: client.ask(text=f"waits {number}").status_code, range(8)))
+        assert 200 not in codes
+        assert "No deployments available" in client.ask(text="is it out").text
+    finally:
+        gateway.run(f"systemctl start {unit}")
+    wait(client.answers, 15)
 
 
 def test_after_a_reboot_the_active_slot_serves_and_no_other(gateway, client):

@@ -120,7 +120,13 @@ def test_limits_are_those_of_the_config(registry: Registry) -> None:
     (level, *_later) = told(registry, "gpt-4o")["levels"]
     row = level["deployments"][0]
     assert (row["engine"], row["timeout_seconds"], row["stream_gap_seconds"]) == ("openai", 600, 300)
-    assert told(registry, "gpt-4o")["breaker"] == {"failures": 3, "cooldown_seconds": 300}
+    assert told(registry, "gpt-4o")["breaker"] == {"failures": 3, "cooldown_seconds": 300, "alone": False}
+
+
+def test_a_name_that_nobody_is_asked_after_is_not_out_for_long(routed: Routed) -> None:
+    result = told(routed("{}"), "lab-tiny")
+    assert result["breaker"] == {"failures": 3, "cooldown_seconds": 5, "alone": True}
+    assert "  breaker: out after 3 failures, for 5 s: nobody is asked after it" in as_lines(result)
 
 
 def test_who_is_down_must_exist(registry: Registry) -> None:

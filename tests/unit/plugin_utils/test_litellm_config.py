@@ -165,6 +165,22 @@ def test_the_breaker_opens_on_the_failure_the_user_says(lab: Callable[..., Raw],
     assert config["litellm_settings"]["allowed_fails"] != settings["allowed_fails"]
 
 
+def own_cooldowns(config: Raw) -> Raw:
+    told = {row["model_name"]: row["model_info"].get("cooldown_time") for row in config["model_list"]}
+    return {name: seconds for name, seconds in told.items() if seconds is not None}
+
+
+def test_what_nobody_is_asked_after_is_asked_again_soon(lab: Callable[..., Raw], litellm: Config) -> None:
+    chains = {"gpt-4o": ["gguf", "claude-3"], "gpt-4o-mini": ["claude-3"]}
+    found = own_cooldowns(litellm(lab(routing={"fallback_chains": chains})))
+    assert not found.keys() & {"gpt-4o", "gpt-4o-mini"}, "they have a chain"
+    assert "gguf" not in found, "others go on behind it"
+    assert (found["claude-3"], found["lab-tiny"]) == (5, 5)
+    shorter = {"breaker": {"cooldown_seconds": 2}}
+    assert own_cooldowns(litellm(lab(gateway=shorter)))["claude-3"] == 2
+    assert "lab-tiny" not in own_cooldowns(litellm(lab(), groups=TWO, addresses=ADDRESSES)), "a pool of two hosts"
+
+
 def test_the_cache_is_redis_or_nothing(lab: Callable[..., Raw], litellm: Config) -> None:
     assert litellm(lab())["litellm_settings"]["cache_params"] == {
         "db": 1,
