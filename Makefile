@@ -17,10 +17,10 @@ SCENARIO ?= default cluster
 UV_COMPILE := uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help venv dev test fresh unit lint sanity documents upgrade molecule demo demo-clean golden mutation litellm-keys contract contract-proxy llama-source bench-cold bench-demo bench-failover bench-gateway bench-noop bench-reload bench-render bench-rollback bench-threads lock docs build clean
+.PHONY: help venv dev test fresh unit lint sanity documents upgrade molecule demo demo-clean golden mutation litellm-keys contract contract-proxy llama-source execution-environment bench-cold bench-demo bench-failover bench-gateway bench-noop bench-reload bench-render bench-rollback bench-threads lock docs build clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: ## make .venv with what a deploy needs, and .cache/collections (PYTHON=…)
 	@PYTHON="$(PYTHON)" tests/tools/bootstrap venv
@@ -96,7 +96,11 @@ contract-proxy: dev ## the same against the real proxy process, over HTTP (ARGS=
 	python tests/contract/proxy.py --python "$$(python tests/tools/litellm_venv.py)" $(ARGS)
 
 llama-source: dev ## build the second source of the tests' llama-server and ask it (a quarter of an hour, once)
-	python -m pytest tests/heavy $(ARGS)
+	python -m pytest tests/heavy/test_llama_source.py $(ARGS)
+
+execution-environment: dev ## build one out of the archive, as docs/install.md says, and validate a registry in it
+	SUITES=trixie tests/tools/bootstrap images
+	python -m pytest tests/heavy/test_execution_environment.py $(ARGS)
 
 bench-cold: dev ## seconds from an empty host to the first answer
 	tests/tools/bootstrap images

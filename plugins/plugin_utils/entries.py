@@ -28,6 +28,7 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.rendering import re
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.report import as_lines, document, scoped, wanted_of
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.role_variables import (
     check_archives,
+    check_templates,
     check_values,
     values_on,
 )
@@ -75,7 +76,7 @@ def validate(
     own = {finding.path for finding in strange if mentioned(finding.path, files)}
     found = [*twice_in(files_of(raw, origin_of)), *(finding for finding in strange if finding.path not in own)]
     values = values_on(variables)
-    found += at_places(check_values(values), defined)
+    found += at_places((*check_values(values), *check_templates(variables)), defined)
     inventory = Inventory(groups, addresses, gpu_memory)
     doubles = list(in_two_files(files, is_ours, values_of(raw, origin_of), inventory.scopes))
     if any(finding.path.removeprefix(PREFIX) in PARTS for finding in doubles if finding.severity == "critical"):

@@ -1,9 +1,10 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Values of role variables that the role itself would refuse, but only when it runs and others have changed already."""
+"""Values of variables that a role itself would refuse, but only when it runs and others have changed already."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,7 @@ import yaml
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, warning
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import Plain, to_plain
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.variables import ROLES, known
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.variables import PARTS, PREFIX, ROLES, known
 
 # Words for a value that people use elsewhere.
 _MEANT = {
@@ -55,8 +56,52 @@ def _values(variables: object) -> Iterator[tuple[str, Plain]]:
         if isinstance(variables, Mapping) and name in variables:
             try:
                 yield name, to_plain(variables[name])
-            except Exception:  # noqa: S112  # what cannot be rendered here is reported where it is used
+            except Exception:  # noqa: S112  # check_templates says it
                 continue
+
+
+@cache
+def _templates() -> tuple[str, ...]:
+    """Variables whose templates are tried: of ours, without the registry and without secrets, which stay closed."""
+    given = known().given - {*PARTS}
+    names = {PREFIX + word for word in given} | {
+        f"{role}_{word}" for role, words in known().roles.items() for word in words
+    }
+    return tuple(sorted(name for name in names if "secret" not in name))
+
+
+def check_templates(hosts: object) -> Iterator[Finding]:
+    """A finding for each variable of ours whose template fails, at the first host that has it.
+
+    Ansible's own error would show the lines above it in its file, which may be secrets.
+    """
+    seen: set[str] = set()
+    for host, variables in sorted(hosts.items()) if isinstance(hosts, Mapping) else ():
+        for name in _templates():
+            why = _failure(variables, name) if name not in seen else ""
+            if why:
+                seen.add(name)
+                yield Finding(
+                    name, f"can't be rendered on host '{host}': {why}", "correct it, or define what it refers to"
+                )
+
+
+def _failure(variables: object, name: str) -> str:
+    """Why a template fails, without anything of its text; empty where it does not, or only does before the run."""
+    if not isinstance(variables, Mapping) or name not in variables:
+        return ""
+    try:
+        to_plain(variables[name])
+    except Exception as error:
+        undefined = re.search(r"'(\w+)' is undefined", str(error))
+        if undefined is None:
+            return "its template fails"
+        # Facts of a host, and what a role says of it, are there only when the role runs.
+        later = undefined[1].startswith("ansible_") or undefined[1] in {
+            PREFIX + word for word in known().ours - known().given
+        }
+        return "" if later else f"there is no variable {undefined[1]}"
+    return ""
 
 
 def check_values(hosts: Mapping[str, Mapping[str, Plain]]) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.role_variables import (
     check_archives,
+    check_templates,
     check_values,
     values_on,
 )
@@ -43,7 +44,7 @@ class Hidden(Mapping[str, object]):
     def __getitem__(self, name: str) -> object:
         if name == "edge_timeout":
             raise LookupError("a template that cannot be rendered here")
-        assert name == "llama_cpp_gpu", f"{name} was opened"
+        assert name == "llama_cpp_gpu", f"{name} was opened"  # neither a secret nor what is nobody's of ours
         return "cuda"
 
     def __contains__(self, name: object) -> bool:
@@ -56,8 +57,39 @@ class Hidden(Mapping[str, object]):
         return 4
 
 
+class Templates(dict[str, object]):
+    """Variables of a host; exceptions among them are what their templates end with."""
+
+    def __getitem__(self, name: str) -> object:
+        value = super().__getitem__(name)
+        if isinstance(value, Exception):
+            raise value
+        return value
+
+
+def test_a_template_that_fails_is_said_without_its_text() -> None:
+    hosts = {
+        "gpu1": Templates(
+            host_python=LookupError("'nosuch' is undefined"),
+            ai_backend_fleet=ValueError("could not make a number of sk-123"),
+            litellm_timeout=240,
+        ),
+        "gpu2": Templates(host_python=LookupError("'nosuch' is undefined")),
+    }
+    assert [(finding.path, finding.problem) for finding in check_templates(hosts)] == [
+        ("ai_backend_fleet", "can't be rendered on host 'gpu1': its template fails"),
+        ("host_python", "can't be rendered on host 'gpu1': there is no variable nosuch"),
+    ]
+
+
+@pytest.mark.parametrize("later", ["ai_backend_host", "ai_backend_slice", "ansible_facts"])
+def test_a_template_may_use_what_is_known_only_in_the_run(later: str) -> None:
+    assert list(check_templates({"gpu1": Templates(host_python=LookupError(f"'{later}' is undefined"))})) == []
+
+
 def test_no_other_variable_is_opened() -> None:
     assert values_on({"gpu1": Hidden()}) == {"gpu1": {"llama_cpp_gpu": "cuda"}}
+    assert [finding.path for finding in check_templates({"gpu1": Hidden()})] == ["edge_timeout"]
     assert values_on(None) == {}
 
 
