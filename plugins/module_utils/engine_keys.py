@@ -6,7 +6,13 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import list_instances, service_of, unit_of
+from ansible_collections.lab.ai_backend.plugins.module_utils.layout import (
+    linked_release,
+    list_instances,
+    service_of,
+    unit_of,
+)
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching import release_files
 
 # What a llama-server says of --api-key that takes several. An older one would take two for one key, and refuse both.
 SEVERAL = re.compile(r"--api-key KEY\b(?:(?!--api-key-file).)*comma-separated", re.DOTALL)
@@ -16,9 +22,14 @@ def takes_one_key(layout, systemd):
     """Names of the engines that run and take one key only."""
     found = []
     for name in list_instances(layout):
-        unit = systemd.unit(unit_of(name)) if service_of(name) == "llama-cpp" else None
-        if unit and unit.active:
-            _code, text = systemd.run([layout.path("proc", str(unit.pid), "exe"), "--help"])
+        if service_of(name) == "llama-cpp" and systemd.unit(unit_of(name)).active:
+            _code, text = systemd.run([program(layout, name), "--help"])
             if not SEVERAL.search(text):
                 found.append(name)
     return found
+
+
+def program(layout, instance):
+    """The llama-server of an instance, as its release starts it."""
+    _manifest, dropin, _units = release_files(layout, service_of(instance), linked_release(layout, instance))
+    return re.findall(r"^ExecStart=(\S+)", dropin, re.MULTILINE)[-1]

@@ -29,13 +29,13 @@ pytestmark = pytest.mark.usefixtures("environments")
 
 
 @pytest.fixture
-def running(layout: Layout, systemd: Systemd, systemctl: FakeSystemctl) -> pathlib.Path:
+def running(layout: Layout, systemd: Systemd, tmp_path: pathlib.Path) -> pathlib.Path:
     """The program of an engine that runs."""
-    release = made(layout, manifest("llama-cpp", slotted=True, enable=[f"ai-backend-{ENGINE}.service"]))
-    switching.switch(layout, systemd, ENGINE, release)
-    program = pathlib.Path(layout.path("proc", str(systemctl.active[f"ai-backend-{ENGINE}.service"]), "exe"))
-    program.parent.mkdir(parents=True)
+    program = tmp_path / "llama-server"
     program.touch(mode=0o755)
+    dropin = f"ExecStart=\nExecStart={program}\n"
+    release = made(layout, manifest("llama-cpp", dropin, slotted=True, enable=[f"ai-backend-{ENGINE}.service"]))
+    switching.switch(layout, systemd, ENGINE, release)
     return program
 
 
