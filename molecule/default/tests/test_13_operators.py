@@ -120,7 +120,7 @@ def test_a_new_key_of_the_engines_costs_no_request(gateway, client):
     for port in (8080, 8085):
         url = f"http://127.0.0.1:{port}/v1/models"
         assert (gateway.fetch(url, after).rc, gateway.fetch(url, before).rc) == (0, 1)
-    assert {unit for unit, pid in gateway.pids().items() if pids[unit] != pid} >= {
+    assert {unit for unit, pid in gateway.pids().items() if pids.get(unit) != pid} >= {
         f"ai-backend-llama-cpp@{provider}.service" for provider in ("llama_cpp_native", "second")
     }
     assert play("deploy", extra=second).changed == 0
