@@ -13,6 +13,9 @@ export ANSIBLE_NOCOLOR := 1
 export NO_COLOR := 1
 export PY_COLORS := 0
 
+# Where tests find the engine's archive and the gateway's wheels. In two steps: `eval` of nothing would succeed.
+WITH_DOWNLOADS := downloads="$$(tests/tools/bootstrap env)" && eval "$$downloads" &&
+
 SCENARIO ?= default cluster
 UV_COMPILE := uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --custom-compile-command "make lock"
@@ -58,21 +61,22 @@ sanity: dev ## ansible-test sanity on a copy of what git would commit
 
 documents: dev ## the pages' commands, as they stand there, on a host of a newcomer; the demo among them
 	SUITES=trixie tests/tools/bootstrap images
-	eval "$$(tests/tools/bootstrap env)" && python -m pytest tests/documents $(ARGS)
+	$(WITH_DOWNLOADS) python -m pytest tests/documents $(ARGS)
 
 upgrade: dev ## a host of an older state of the collection is taken over under traffic, and brought back
 	SUITES=trixie tests/tools/bootstrap images
-	eval "$$(tests/tools/bootstrap env)" && python -m pytest tests/upgrade $(ARGS)
+	$(WITH_DOWNLOADS) python -m pytest tests/upgrade $(ARGS)
 
 molecule: dev ## the scenarios on systemd hosts in Docker (SCENARIO=faults: under steady traffic)
 	tests/tools/bootstrap images
-	eval "$$(tests/tools/bootstrap env)" && for scenario in $(SCENARIO); do \
+	$(WITH_DOWNLOADS) for scenario in $(SCENARIO); do \
 	  molecule -c molecule/config.yml test -s $$scenario || exit 1; done
 
+demo: export SUITES := trixie
 demo: venv ## bring up the whole stack in one container and leave it running
 	python tests/demo/demo.py check
-	SUITES=trixie tests/tools/bootstrap demo-space images
-	eval "$$(SUITES=trixie tests/tools/bootstrap env)" && python tests/demo/demo.py up
+	tests/tools/bootstrap demo-space images
+	$(WITH_DOWNLOADS) python tests/demo/demo.py up
 
 demo-clean: venv ## remove what `make demo` made
 	python tests/demo/demo.py down
@@ -104,7 +108,7 @@ execution-environment: dev ## build one out of the archive, as docs/install.md s
 
 bench-cold: dev ## seconds from an empty host to the first answer
 	tests/tools/bootstrap images
-	eval "$$(tests/tools/bootstrap env)" && python tests/bench/bench_cold.py
+	$(WITH_DOWNLOADS) python tests/bench/bench_cold.py
 
 bench-demo: dev ## seconds of a first `make demo`, and what it downloads (DEMO_PORT=…)
 	tests/tools/bootstrap docker
@@ -112,31 +116,31 @@ bench-demo: dev ## seconds of a first `make demo`, and what it downloads (DEMO_P
 
 bench-failover: dev ## what clients notice of a dead engine
 	tests/tools/bootstrap images
-	eval "$$(tests/tools/bootstrap env)" && python tests/bench/bench_failover.py
+	$(WITH_DOWNLOADS) python tests/bench/bench_failover.py
 
 bench-gateway: dev ## answers a second beside a stock LiteLLM, and memory (ARGS=--workers=2)
 	tests/tools/bootstrap images
-	eval "$$(tests/tools/bootstrap env)" && python tests/bench/bench_gateway.py $(ARGS)
+	$(WITH_DOWNLOADS) python tests/bench/bench_gateway.py $(ARGS)
 
 bench-noop: dev ## seconds of a run that changes nothing
 	tests/tools/bootstrap images
-	eval "$$(tests/tools/bootstrap env)" && python tests/bench/bench_noop.py
+	$(WITH_DOWNLOADS) python tests/bench/bench_noop.py
 
 bench-render: dev ## seconds from registry to plan
 	python tests/bench/bench_render.py
 
 bench-threads: dev ## tokens a second with all cores and with one less, alone and beside a busy process
-	eval "$$(tests/tools/bootstrap env)" && python tests/bench/bench_threads.py
+	$(WITH_DOWNLOADS) python tests/bench/bench_threads.py
 
 # RELOADS=3 for a short look; ARGS=--rate=… --streams=…
 bench-reload: dev ## requests lost and latency while a route is changed again and again under load (RELOADS=…)
 	tests/tools/bootstrap images
-	eval "$$(tests/tools/bootstrap env)" && PYTHONPATH=tests/load python tests/bench/bench_reload.py \
+	$(WITH_DOWNLOADS) PYTHONPATH=tests/load python tests/bench/bench_reload.py \
 	  $(if $(RELOADS),--reloads=$(RELOADS)) $(ARGS)
 
 bench-rollback: dev ## seconds back to a generation, with the host's network off
 	tests/tools/bootstrap images
-	eval "$$(tests/tools/bootstrap env)" && python tests/bench/bench_rollback.py
+	$(WITH_DOWNLOADS) python tests/bench/bench_rollback.py
 
 lock: venv ## write the hash locks anew (UPGRADE=--upgrade for newer versions)
 	$(UV_COMPILE) $(UPGRADE) requirements/deploy.in -o requirements/deploy.txt

@@ -87,3 +87,17 @@ def test_a_proxy_on_loopback_is_out_of_the_containers_reach(tmp_path: pathlib.Pa
     code, text = said(tmp_path, sys.executable, DEMO, "check", **free)
     assert (code, text.count("\n")) == (1, 1)
     assert "HTTPS_PROXY names a proxy on 127.0.0.1, which the demo's container can't reach" in text
+
+
+def test_what_can_not_be_fetched_ends_the_target(tmp_path: pathlib.Path) -> None:
+    """`eval "$(tests/tools/bootstrap env)"` went on with nothing when bootstrap failed."""
+    bootstrap = tmp_path / "tests" / "tools" / "bootstrap"
+    bootstrap.parent.mkdir(parents=True)
+    bootstrap.write_text('#!/bin/sh\n[ "$1" != env ] || { echo "bootstrap: no index" >&2; exit 1; }\n')
+    bootstrap.chmod(0o755)
+    command(tmp_path, "python", 'echo "$@ was started"')
+    code, text = said(tmp_path, "make", "--file", str(ROOT / "Makefile"), "--directory", str(tmp_path), "demo")
+    assert code != 0
+    assert "bootstrap: no index" in text
+    assert "demo.py up was started" not in text
+    assert "demo.py check was started" in text
