@@ -15,7 +15,7 @@ SLOW = (
     "the package index answers too slowly → run it again, with PIP_DEFAULT_TIMEOUT=120 or PIP_INDEX_URL=… for a mirror"
 )
 CUT_OFF = "the download broke off in the middle → run it again; what came whole is kept"
-PROXY = "the proxy that the environment names (HTTPS_PROXY, HTTP_PROXY) refuses or is not there → correct it, or unset it"
+PROXY = "the proxy that the environment names (HTTPS_PROXY, HTTP_PROXY) refuses or is not there → correct or unset it"
 
 # What the output holds, and what that means. The first that fits counts: a missing proxy is no connection, too.
 KNOWN = {
