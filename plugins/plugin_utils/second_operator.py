@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 # What rotate.yml can make anew.
-ROTATED = ("LITELLM_MASTER_KEY", "REDIS_PASSWORD")
+ROTATED = ("LITELLM_MASTER_KEY", "REDIS_PASSWORD", "AI_BACKEND_ENGINE_KEY")
 
 
 def why_not(answers: Mapping[str, Mapping[str, Any]], left_out: Iterable[str], read_back: bool, folder: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.second_operator import why_not
 
 FOLDER = "~/.config/lab.ai_backend/home"
@@ -40,6 +42,11 @@ def test_every_way_out_is_named() -> None:
     ):
         assert way in text
     assert "LITELLM_MASTER_KEY (on gateway1) and REDIS_PASSWORD (on gateway1) are" in text
+
+
+@pytest.mark.parametrize("name", [KEY, PASSWORD, "AI_BACKEND_ENGINE_KEY"])
+def test_whatever_is_generated_may_be_made_anew(name: str) -> None:
+    assert f"playbooks/rotate.yml -e secret={name}" in said({"gpu1": answer(name, **{name: "f1"})})
 
 
 def test_what_all_hosts_agree_on_is_read_back() -> None:
