@@ -15,9 +15,9 @@ Section = Mapping[str, Any]
 # Where a gateway's own edge offers it the engines of its host: their ports, on a loopback address of their own. So that
 # every way to an engine leads through an edge, which can take it out of rotation.
 EDGE_LOOPBACK = "127.0.0.2"
-# Tries, a second apart, to reach an engine that nobody else answers for: so long a restart only makes its clients wait.
-# Where others answer, each would only put off the moment they are asked.
-ALONE_RETRIES = 10
+# Tries, a second apart, to reach an engine that nobody else answers for, and for which its edge waits before (edge's
+# engine_wait.lua). Where others answer, each would only put off the moment they are asked.
+ALONE_RETRIES = 3
 
 
 def published(place: Placement, host: str) -> Iterator[dict[str, Any]]:

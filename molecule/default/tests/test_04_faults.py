@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import copy
+import time
 
 import pytest
 from fleet import play, registry, wait
@@ -29,6 +30,28 @@ def test_an_engine_that_nobody_stands_in_for_is_asked_again_soon_after_it_is_up(
     finally:
         gateway.run(f"systemctl start {unit}")
     wait(client.answers, 15)
+
+
+# llama-server as it is while it loads a model.
+LOADING = """
+import http.server
+class Loading(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_error(503, "Loading model")
+    do_POST = do_GET
+http.server.ThreadingHTTPServer(("127.0.0.1", 8080), Loading).serve_forever()
+"""
+
+
+def test_a_request_waits_while_the_only_engine_loads_its_model(gateway, client):
+    unit = "ai-backend-llama-cpp@llama_cpp_native.service"
+    gateway.run(f"systemctl stop {unit} && systemd-run --unit=loading python3 -c '{LOADING}'")
+    with concurrent.futures.ThreadPoolExecutor() as clients:
+        asked = clients.submit(client.ask, text="is it loaded")
+        time.sleep(4)
+        assert not asked.done()
+        gateway.run(f"systemctl stop loading.service && systemctl start {unit}")
+        assert asked.result().status_code == 200
 
 
 def test_after_a_reboot_the_active_slot_serves_and_no_other(gateway, client):

@@ -46,7 +46,7 @@ def test_one_host_runs_all_and_publishes_nothing_off_loopback(lab: Callable[...,
                 "addresses": ["127.0.0.2"],
                 "port": 8080,
                 "allow": ["127.0.0.0/8"],
-                "retries": 10,
+                "retries": 3,
             }
         ],
     }

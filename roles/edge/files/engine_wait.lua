@@ -1,0 +1,26 @@
+-- Lets a request wait for an engine that nobody else stands in for. llama-server takes connections as soon as it starts and
+-- answers 503 as long as it loads its model; HAProxy would try that again at once, and then give up.
+local PAUSE_MILLISECONDS = 250
+-- An engine that is not even there is given up sooner: HAProxy itself tries to connect for a while then.
+local LONGEST_SECONDS = { absent = 10, loading = 120 }
+
+local function state(port)
+  local socket = core.tcp()
+  socket:settimeout(2)
+  if not socket:connect("127.0.0.1", port) then
+    return "absent"
+  end
+  socket:send("GET /health HTTP/1.0\r\n\r\n")
+  local line = socket:receive("*l")
+  socket:close()
+  return line and line:find(" 503") and "loading" or "up"
+end
+
+core.register_action("wait_for_engine", { "http-req" }, function(_, port)
+  local began = core.now().sec
+  local found = state(tonumber(port))
+  while found ~= "up" and core.now().sec - began < LONGEST_SECONDS[found] do
+    core.msleep(PAUSE_MILLISECONDS)
+    found = state(tonumber(port))
+  end
+end, 1)
