@@ -8,7 +8,7 @@ import time
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.secret_folder import FolderError, keep, read_kept
+from ..module_utils.secret_folder import FolderError, keep, read_kept
 
 
 class ActionModule(ActionBase):

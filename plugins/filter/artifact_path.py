@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.artifacts import artifact_path
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import to_plain
+from ..plugin_utils.artifacts import artifact_path
+from ..plugin_utils.plain import to_plain
 
 
 def path_of(name, *inputs):

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.edge import validate as validated
+from ..plugin_utils.edge import validate as validated
 
 
 def validate(

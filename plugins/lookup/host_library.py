@@ -36,7 +36,7 @@ from pathlib import Path
 
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.lab.ai_backend.plugins.module_utils import layout
+from ..module_utils import layout
 
 PACKAGE = "ansible_collections/lab/ai_backend/plugins/module_utils"
 

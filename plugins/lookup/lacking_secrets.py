@@ -48,7 +48,7 @@ _raw:
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.secret_folder import (
+from ..module_utils.secret_folder import (
     GENERATED,
     FolderError,
     outdated,

@@ -40,7 +40,7 @@ import os
 
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.changing import is_over, this_run
+from ..module_utils.changing import is_over, this_run
 
 
 class LookupModule(LookupBase):

@@ -37,7 +37,7 @@ from ansible import context
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.edge import unreadable_lines
+from ..plugin_utils.edge import unreadable_lines
 
 
 class LookupModule(LookupBase):

@@ -12,9 +12,9 @@ import contextlib
 import os
 import re
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.host_state import memory_bytes
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import read_text, unit_of, write_atomic
-from ansible_collections.lab.ai_backend.plugins.module_utils.sockets import read
+from .host_state import memory_bytes
+from .layout import read_text, unit_of, write_atomic
+from .sockets import read
 
 NICE = 10
 WEIGHT = 20

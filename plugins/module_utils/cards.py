@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import os
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.findings import critical, warning
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import read_text
+from .findings import critical, warning
+from .layout import read_text
 
 # PCI's register of vendors and classes (pci.ids): display controllers are 0x03....
 VENDORS = {"0x10de": "NVIDIA", "0x1002": "AMD", "0x8086": "Intel"}

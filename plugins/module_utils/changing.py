@@ -21,9 +21,9 @@ import json
 import os
 import socket
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, read_json, read_text, write_atomic
-from ansible_collections.lab.ai_backend.plugins.module_utils.sockets import started
-from ansible_collections.lab.ai_backend.plugins.module_utils.waiting import wait_until
+from .layout import Layout, read_json, read_text, write_atomic
+from .sockets import started
+from .waiting import wait_until
 
 # Seconds. A candidate is proven within it on most hosts; a drain may take longer, and then its process is named.
 PATIENCE = 60

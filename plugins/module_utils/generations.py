@@ -13,7 +13,7 @@ import os
 import re
 import time
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import (
+from .layout import (
     linked_release,
     list_instances,
     names_in,
@@ -22,8 +22,8 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.layout import (
     service_of,
     write_atomic,
 )
-from ansible_collections.lab.ai_backend.plugins.module_utils.releases import manifest_of
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import run_command
+from .releases import manifest_of
+from .systemd import run_command
 
 SCHEMA = 1
 

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.findings import warning
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import run_command
+from .findings import warning
+from .systemd import run_command
 
 QUESTION = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
 

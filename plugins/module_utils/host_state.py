@@ -8,9 +8,9 @@ import os
 import pwd
 import shutil
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.cards import vendors
-from ansible_collections.lab.ai_backend.plugins.module_utils.generations import numbers
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import (
+from .cards import vendors
+from .generations import numbers
+from .layout import (
     linked_release,
     list_instances,
     read_json,
@@ -19,8 +19,8 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.layout import (
     user_of,
     write_atomic,
 )
-from ansible_collections.lab.ai_backend.plugins.module_utils.sockets import OURS, listeners
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import run_command
+from .sockets import OURS, listeners
+from .systemd import run_command
 
 
 def read_os_release(layout):

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.findings import critical, warning
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import service_of
+from .findings import critical, warning
+from .layout import service_of
 
 # Verdicts on a port of ours that somebody else holds, and on one that nobody does.
 STRANGERS = ("foreign", "misplaced")

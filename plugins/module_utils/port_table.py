@@ -20,9 +20,9 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import linked_release, service_of, unit_of
-from ansible_collections.lab.ai_backend.plugins.module_utils.sockets import OURS, is_loopback, listeners
+from .generations import active_slot
+from .layout import linked_release, service_of, unit_of
+from .sockets import OURS, is_loopback, listeners
 
 EDGE = unit_of("edge")
 NOBODY = {"pid": 0, "command": "", "unit": "", "user": "", "container": "", "addresses": [], "processes": []}

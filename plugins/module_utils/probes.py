@@ -24,12 +24,12 @@ import socket
 import threading
 import time
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.engines import Engine
-from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError, AdminSocket
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import unit_of
-from ansible_collections.lab.ai_backend.plugins.module_utils.secret_files import SecretError, accepted, secret
-from ansible_collections.lab.ai_backend.plugins.module_utils.sockets import peer
-from ansible_collections.lab.ai_backend.plugins.module_utils.workers import Deaths
+from .engines import Engine
+from .haproxy import AdminError, AdminSocket
+from .layout import unit_of
+from .secret_files import SecretError, accepted, secret
+from .sockets import peer
+from .workers import Deaths
 
 # Two starts that end at once are a pattern, not bad luck; systemd counts them.
 # Also an attempt that begins at the deadline has this long.

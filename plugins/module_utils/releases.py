@@ -14,7 +14,7 @@ import os
 import shutil
 import tempfile
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import (
+from .layout import (
     folders_in,
     linked_release,
     list_instances,

@@ -10,8 +10,8 @@ import os
 import pwd
 import shutil
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import list_instances
-from ansible_collections.lab.ai_backend.plugins.module_utils.switching import withdraw
+from .layout import list_instances
+from .switching import withdraw
 
 USER_PREFIX = "ai-backend-"
 

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot, numbers, path_of, read_all
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import (
+from .generations import active_slot, numbers, path_of, read_all
+from .layout import (
     linked_release,
     list_instances,
     service_of,
     unit_of,
 )
-from ansible_collections.lab.ai_backend.plugins.module_utils.probes import ProbeError, run_once
-from ansible_collections.lab.ai_backend.plugins.module_utils.releases import manifest_of
+from .probes import ProbeError, run_once
+from .releases import manifest_of
 
 # Asking an engine for an answer costs it a slot; a report only looks.
 LOOKING = ("http", "models", "redis", "haproxy")

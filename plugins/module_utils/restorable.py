@@ -7,10 +7,10 @@ from __future__ import annotations
 import json
 import os
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.findings import critical, warning
-from ansible_collections.lab.ai_backend.plugins.module_utils.generations import path_of, read_all
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import ARTIFACT_MARKER, service_of
-from ansible_collections.lab.ai_backend.plugins.module_utils.releases import RELEASE_MARK, current_texts, identifier
+from .findings import critical, warning
+from .generations import path_of, read_all
+from .layout import ARTIFACT_MARKER, service_of
+from .releases import RELEASE_MARK, current_texts, identifier
 
 
 def manifest_on_disk(layout, service, release_id):

@@ -11,14 +11,14 @@ from __future__ import annotations
 import difflib
 import os
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.changing import (
+from .changing import (
     BusyError,
     at_work,
     give_back,
     refusal,
     take,
 )
-from ansible_collections.lab.ai_backend.plugins.module_utils.generations import (
+from .generations import (
     active_slot,
     numbers,
     read,
@@ -26,20 +26,20 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.generations import 
     record,
     snapshot,
 )
-from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import (
+from .haproxy import AdminError
+from .layout import (
     linked_release,
     list_instances,
     read_json,
     read_text,
     service_of,
 )
-from ansible_collections.lab.ai_backend.plugins.module_utils.probes import ProbeError, prove
-from ansible_collections.lab.ai_backend.plugins.module_utils.releases import current_texts
-from ansible_collections.lab.ai_backend.plugins.module_utils.restorable import damage
-from ansible_collections.lab.ai_backend.plugins.module_utils.rotation import Rotation
-from ansible_collections.lab.ai_backend.plugins.module_utils.slots import SlotError, cut_words, promote
-from ansible_collections.lab.ai_backend.plugins.module_utils.switching import (
+from .probes import ProbeError, prove
+from .releases import current_texts
+from .restorable import damage
+from .rotation import Rotation
+from .slots import SlotError, cut_words, promote
+from .switching import (
     SwitchError,
     differences,
     retire,
@@ -47,7 +47,7 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.switching import (
     switch_slot,
     take_back,
 )
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import SystemdError
+from .systemd import SystemdError
 
 # As in a deploy: what others need first, what clients meet last.
 ORDER = ("redis", "llama-cpp", "edge", "litellm")

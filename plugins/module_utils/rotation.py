@@ -8,8 +8,8 @@ that run already finish. HAProxy forgets the state when it is reloaded: then the
 
 from __future__ import annotations
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError
-from ansible_collections.lab.ai_backend.plugins.module_utils.waiting import wait_until
+from .haproxy import AdminError
+from .waiting import wait_until
 
 # The one server of a section, as the edge's configuration names it.
 SERVER = "local"

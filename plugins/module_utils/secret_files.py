@@ -10,7 +10,7 @@ import os
 import re
 import time
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import read_text, write_atomic
+from .layout import read_text, write_atomic
 
 # What a key was before its rotation stands in a file of its own beside the key's, with the time until which it counts:
 # a deploy that knows nothing of the rotation leaves it alone.

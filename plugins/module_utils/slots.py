@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-from ansible_collections.lab.ai_backend.plugins.module_utils import candidate
-from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot, record
-from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import unit_of, write_atomic
-from ansible_collections.lab.ai_backend.plugins.module_utils.rotation import Rotation
-from ansible_collections.lab.ai_backend.plugins.module_utils.soak import ratio, watch
-from ansible_collections.lab.ai_backend.plugins.module_utils.switching import differences
-from ansible_collections.lab.ai_backend.plugins.module_utils.waiting import wait_until
+from . import candidate
+from .generations import active_slot, record
+from .haproxy import AdminError
+from .layout import unit_of, write_atomic
+from .rotation import Rotation
+from .soak import ratio, watch
+from .switching import differences
+from .waiting import wait_until
 
 # Processes of an edge that is not reloading.
 MASTER_AND_WORKER = 2

@@ -18,7 +18,7 @@ import os
 import re
 import struct
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import read_text
+from .layout import read_text
 
 OURS = re.compile(r"ai-backend-[\w@.\\-]+\.service")
 CONTAINER = re.compile(r"(?:docker|libpod|cri-containerd|crio)(?:-payload)?[-/]([0-9a-f]{12})")

@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot
-from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import linked_release, list_instances, service_of
-from ansible_collections.lab.ai_backend.plugins.module_utils.releases import manifest_of
-from ansible_collections.lab.ai_backend.plugins.module_utils.restorable import damage
-from ansible_collections.lab.ai_backend.plugins.module_utils.slots import settled
+from .generations import active_slot
+from .haproxy import AdminError
+from .layout import linked_release, list_instances, service_of
+from .releases import manifest_of
+from .restorable import damage
+from .slots import settled
 
 
 def standing(layout, systemd, admin):

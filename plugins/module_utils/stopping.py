@@ -11,8 +11,8 @@ import contextlib
 import os
 import signal
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.slots import wait_until
-from ansible_collections.lab.ai_backend.plugins.module_utils.sockets import (
+from .slots import wait_until
+from .sockets import (
     OURS,
     ancestry,
     listeners,

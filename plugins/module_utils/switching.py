@@ -7,9 +7,9 @@ from __future__ import annotations
 import os
 import shutil
 
-from ansible_collections.lab.ai_backend.plugins.module_utils import candidate
-from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot, record
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import (
+from . import candidate
+from .generations import active_slot, record
+from .layout import (
     linked_release,
     list_instances,
     read_json,
@@ -19,8 +19,8 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.layout import (
     unit_of,
     write_atomic,
 )
-from ansible_collections.lab.ai_backend.plugins.module_utils.secret_files import started_with
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import process_environment
+from .secret_files import started_with
+from .systemd import process_environment
 
 
 class SwitchError(Exception):

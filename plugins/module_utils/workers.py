@@ -8,7 +8,7 @@ worker only when the patience for the one it waits for has run out (`--timeout_w
 
 from __future__ import annotations
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.sockets import read
+from .sockets import read
 
 
 def children(layout, pid):

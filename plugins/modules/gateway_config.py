@@ -48,8 +48,8 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, linked_release, read_text
+from ..module_utils.generations import active_slot
+from ..module_utils.layout import Layout, linked_release, read_text
 
 SERVICE = "litellm"
 

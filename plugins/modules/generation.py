@@ -64,16 +64,16 @@ pruned:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.changing import give_back
-from ansible_collections.lab.ai_backend.plugins.module_utils.generations import (
+from ..module_utils.changing import give_back
+from ..module_utils.generations import (
     numbers,
     path_of,
     protected_releases,
     read,
     record,
 )
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, folders_in
-from ansible_collections.lab.ai_backend.plugins.module_utils.releases import prune, prune_artifacts
+from ..module_utils.layout import Layout, folders_in
+from ..module_utils.releases import prune, prune_artifacts
 
 ARGUMENTS = {
     "number": {"type": "int", "required": True},

@@ -85,10 +85,10 @@ kept:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.engine_keys import takes_one_key
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
-from ansible_collections.lab.ai_backend.plugins.module_utils.secret_files import accepted_before, fingerprint, held
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
+from ..module_utils.engine_keys import takes_one_key
+from ..module_utils.layout import Layout
+from ..module_utils.secret_files import accepted_before, fingerprint, held
+from ..module_utils.systemd import Systemd
 
 ARGUMENTS = {
     "files": {"type": "dict", "required": True, "no_log": False},

@@ -94,10 +94,10 @@ foreign:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.cards import card_findings
-from ansible_collections.lab.ai_backend.plugins.module_utils.changing import take
-from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminSocket
-from ansible_collections.lab.ai_backend.plugins.module_utils.host_state import (
+from ..module_utils.cards import card_findings
+from ..module_utils.changing import take
+from ..module_utils.haproxy import AdminSocket
+from ..module_utils.host_state import (
     describe,
     foreign_listeners,
     make_folders,
@@ -107,10 +107,10 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.host_state import (
     stale_tools,
     write_tools,
 )
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
-from ansible_collections.lab.ai_backend.plugins.module_utils.secret_files import rotations
-from ansible_collections.lab.ai_backend.plugins.module_utils.standing import standing
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
+from ..module_utils.layout import Layout
+from ..module_utils.secret_files import rotations
+from ..module_utils.standing import standing
+from ..module_utils.systemd import Systemd
 
 ARGUMENTS = {
     "host": {"type": "str", "default": ""},

@@ -73,22 +73,22 @@ import re
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.cards import card_findings
-from ansible_collections.lab.ai_backend.plugins.module_utils.engines import KEYS, ask_all
-from ansible_collections.lab.ai_backend.plugins.module_utils.findings import critical
-from ansible_collections.lab.ai_backend.plugins.module_utils.graphics import gpu_memory
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import (
+from ..module_utils.cards import card_findings
+from ..module_utils.engines import KEYS, ask_all
+from ..module_utils.findings import critical
+from ..module_utils.graphics import gpu_memory
+from ..module_utils.layout import (
     Layout,
     list_instances,
     read_text,
     service_of,
 )
-from ansible_collections.lab.ai_backend.plugins.module_utils.port_findings import STRANGERS, port_findings
-from ansible_collections.lab.ai_backend.plugins.module_utils.port_table import ARGUMENTS, compare, exposed, plan_of
-from ansible_collections.lab.ai_backend.plugins.module_utils.probes import ProbeError, run_once
-from ansible_collections.lab.ai_backend.plugins.module_utils.restorable import generation_findings
-from ansible_collections.lab.ai_backend.plugins.module_utils.sockets import is_loopback
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
+from ..module_utils.port_findings import STRANGERS, port_findings
+from ..module_utils.port_table import ARGUMENTS, compare, exposed, plan_of
+from ..module_utils.probes import ProbeError, run_once
+from ..module_utils.restorable import generation_findings
+from ..module_utils.sockets import is_loopback
+from ..module_utils.systemd import Systemd
 
 
 def cache_findings(layout, cache, held):

@@ -80,10 +80,10 @@ stopped:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
-from ansible_collections.lab.ai_backend.plugins.module_utils.port_table import ARGUMENTS, compare, plan_of, select
-from ansible_collections.lab.ai_backend.plugins.module_utils.stopping import conflicts, stop
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd, SystemdError
+from ..module_utils.layout import Layout
+from ..module_utils.port_table import ARGUMENTS, compare, plan_of, select
+from ..module_utils.stopping import conflicts, stop
+from ..module_utils.systemd import Systemd, SystemdError
 
 
 def free(layout, systemd, wanted, timeout):

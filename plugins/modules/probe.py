@@ -74,12 +74,12 @@ journal:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError, AdminSocket
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, unit_of
-from ansible_collections.lab.ai_backend.plugins.module_utils.probes import ProbeError, prove
-from ansible_collections.lab.ai_backend.plugins.module_utils.releases import manifest_of
-from ansible_collections.lab.ai_backend.plugins.module_utils.rotation import Rotation
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
+from ..module_utils.haproxy import AdminError, AdminSocket
+from ..module_utils.layout import Layout, unit_of
+from ..module_utils.probes import ProbeError, prove
+from ..module_utils.releases import manifest_of
+from ..module_utils.rotation import Rotation
+from ..module_utils.systemd import Systemd
 
 ARGUMENTS = {
     "instance": {"type": "str", "required": True},

@@ -140,11 +140,11 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot
-from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError, AdminSocket
-from ansible_collections.lab.ai_backend.plugins.module_utils.host_state import free_bytes
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, linked_release
-from ansible_collections.lab.ai_backend.plugins.module_utils.releases import (
+from ..module_utils.generations import active_slot
+from ..module_utils.haproxy import AdminError, AdminSocket
+from ..module_utils.host_state import free_bytes
+from ..module_utils.layout import Layout, linked_release
+from ..module_utils.releases import (
     ARGUMENTS,
     current_texts,
     identifier,
@@ -152,8 +152,8 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.releases import (
     rendered,
     write,
 )
-from ansible_collections.lab.ai_backend.plugins.module_utils.slots import settled
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
+from ..module_utils.slots import settled
+from ..module_utils.systemd import Systemd
 
 
 def text_diff(before, after, old, new):

@@ -45,9 +45,9 @@ removed:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
-from ansible_collections.lab.ai_backend.plugins.module_utils.removal import inventory, remove
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd, SystemdError
+from ..module_utils.layout import Layout
+from ..module_utils.removal import inventory, remove
+from ..module_utils.systemd import Systemd, SystemdError
 
 
 def main():

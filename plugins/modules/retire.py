@@ -46,9 +46,9 @@ retired:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, list_instances
-from ansible_collections.lab.ai_backend.plugins.module_utils.switching import retire
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd, SystemdError
+from ..module_utils.layout import Layout, list_instances
+from ..module_utils.switching import retire
+from ..module_utils.systemd import Systemd, SystemdError
 
 ARGUMENTS = {
     "instances": {"type": "list", "elements": "str", "required": True},

@@ -127,12 +127,12 @@ reasons:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.changing import holder_of
-from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminSocket
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, unit_of
-from ansible_collections.lab.ai_backend.plugins.module_utils.restoring import Restore, RestoreError, list_generations
-from ansible_collections.lab.ai_backend.plugins.module_utils.switching import Manner
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
+from ..module_utils.changing import holder_of
+from ..module_utils.haproxy import AdminSocket
+from ..module_utils.layout import Layout, unit_of
+from ..module_utils.restoring import Restore, RestoreError, list_generations
+from ..module_utils.switching import Manner
+from ..module_utils.systemd import Systemd
 
 ARGUMENTS = {
     "state": {"type": "str", "choices": ["listed", "restored"], "default": "restored"},

@@ -74,8 +74,8 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
-from ansible_collections.lab.ai_backend.plugins.module_utils.secret_files import (
+from ..module_utils.layout import Layout
+from ..module_utils.secret_files import (
     SecretError,
     delete,
     keep_before,

@@ -78,11 +78,11 @@ open_at_stop:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.changing import BusyError, at_work
-from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError, AdminSocket
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
-from ansible_collections.lab.ai_backend.plugins.module_utils.slots import SlotError, cut_words, promote
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd, SystemdError
+from ..module_utils.changing import BusyError, at_work
+from ..module_utils.haproxy import AdminError, AdminSocket
+from ..module_utils.layout import Layout
+from ..module_utils.slots import SlotError, cut_words, promote
+from ..module_utils.systemd import Systemd, SystemdError
 
 ARGUMENTS = {
     "service": {"type": "str", "required": True},

@@ -52,9 +52,9 @@ rows:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
-from ansible_collections.lab.ai_backend.plugins.module_utils.reporting import report
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
+from ..module_utils.layout import Layout
+from ..module_utils.reporting import report
+from ..module_utils.systemd import Systemd
 
 
 def main():

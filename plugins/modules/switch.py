@@ -129,13 +129,13 @@ import contextlib
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.changing import BusyError, at_work
-from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot, read, record
-from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError, AdminSocket
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, linked_release, unit_of
-from ansible_collections.lab.ai_backend.plugins.module_utils.rotation import Rotation
-from ansible_collections.lab.ai_backend.plugins.module_utils.slots import follow
-from ansible_collections.lab.ai_backend.plugins.module_utils.switching import (
+from ..module_utils.changing import BusyError, at_work
+from ..module_utils.generations import active_slot, read, record
+from ..module_utils.haproxy import AdminError, AdminSocket
+from ..module_utils.layout import Layout, linked_release, unit_of
+from ..module_utils.rotation import Rotation
+from ..module_utils.slots import follow
+from ..module_utils.switching import (
     Manner,
     SwitchError,
     committed,
@@ -143,7 +143,7 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.switching import (
     switch_slot,
     take_back,
 )
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd, SystemdError
+from ..module_utils.systemd import Systemd, SystemdError
 
 ARGUMENTS = {
     "instance": {"type": "str", "required": True},

@@ -47,7 +47,7 @@ import zlib
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.tiny_gguf import build
+from ..module_utils.tiny_gguf import build
 
 ARGUMENTS = {"path": {"type": "path", "required": True}, "name": {"type": "str", "default": "lab-tiny"}}
 

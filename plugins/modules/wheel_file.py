@@ -77,7 +77,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.wheel_file import WheelError, take
+from ..module_utils.wheel_file import WheelError, take
 
 TEXT = {"type": "str", "required": True}
 ARGUMENTS = {

@@ -13,7 +13,7 @@ import netaddr
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import refused
+from .findings import refused
 
 SECRET_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 

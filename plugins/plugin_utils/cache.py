@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import Seconds, Strict
+from .base import Seconds, Strict
 
 # Redis' own default; one belongs to the cache, another to the router's state.
 DATABASES = 16

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.changes import config_changes, read_router
+from .changes import config_changes, read_router
 
 # Where a completion costs money.
 PAID = frozenset({"anthropic", "ollama_cloud", "openai"})

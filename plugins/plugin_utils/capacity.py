@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import is_loopback
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, RegistryError, join, warning
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.models import BaseModelEntry, LlamaCppModel, OllamaModel
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import to_plain
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.providers import Provider
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import Registry
+from .base import is_loopback
+from .findings import Finding, RegistryError, join, warning
+from .models import BaseModelEntry, LlamaCppModel, OllamaModel
+from .plain import to_plain
+from .providers import Provider
+from .registry import Registry
 
 GIB = 2**30
 # Bits a weight, the scales of its block included (llama.cpp, tools/quantize/README.md; AWQ and GPTQ at group size 128).

@@ -9,11 +9,11 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.explain import router_at
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.failover import Deployment, Router, asks, router_of
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import RegistryError
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import Placement
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import Registry
+from .explain import router_at
+from .failover import Deployment, Router, asks, router_of
+from .findings import RegistryError
+from .plan import Placement
+from .registry import Registry
 
 Plain = dict[str, Any]
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -19,9 +19,9 @@ def call(error: type[Exception], entry: str, *arguments: object) -> Any:
     """
     try:
         # Late, so that a missing library is told with its remedy; Ansible itself would say "No filter named".
-        from ansible_collections.lab.ai_backend.plugins.plugin_utils import entries
-        from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import RegistryError
-        from ansible_collections.lab.ai_backend.plugins.plugin_utils.origins import ansible_origin, located
+        from . import entries
+        from .findings import RegistryError
+        from .origins import ansible_origin, located
     except ImportError as missing:
         raise error(_needs(missing)) from None
     try:
@@ -39,8 +39,8 @@ def validate(
     ansible-core 2.19 and newer print the text of a filter's error three times.
     """
     try:
-        from ansible_collections.lab.ai_backend.plugins.plugin_utils import entries
-        from ansible_collections.lab.ai_backend.plugins.plugin_utils.origins import ansible_origin
+        from . import entries
+        from .origins import ansible_origin
     except ImportError as missing:
         row = {"check": "schema", "severity": "critical", "path": "python", "file": None, "line": None}
         row |= {"message": _needs(missing), "hint": PIP, "docs": "docs/quick-start.md"}
@@ -57,7 +57,7 @@ def unreadable(places: list[str]) -> Any:
 
     `places` are inventories and folders of playbooks; the files of variables are beside them.
     """
-    from ansible_collections.lab.ai_backend.plugins.plugin_utils import entries
+    from . import entries
 
     return entries.unreadable(places)
 
@@ -65,7 +65,7 @@ def unreadable(places: list[str]) -> Any:
 def unreadable_lines(places: list[str]) -> list[str]:
     """The same for people; nothing where a library is missing, which is said elsewhere."""
     try:
-        from ansible_collections.lab.ai_backend.plugins.plugin_utils import entries
+        from . import entries
     except ImportError:
         return []
     return entries.unreadable_lines(places)

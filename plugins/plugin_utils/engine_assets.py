@@ -12,8 +12,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, RegistryError
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import to_plain
+from .findings import Finding, RegistryError
+from .plain import to_plain
 
 ARCHITECTURES = {"x86_64": "x64", "aarch64": "arm64"}
 # What the host's cards can use, best first; `cpu` is always there.

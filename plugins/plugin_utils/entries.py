@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils import changes, importing
-from ansible_collections.lab.ai_backend.plugins.plugin_utils import explain as explaining
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.canaries import canaries as canaries_of
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.capacity import check_capacity
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.engine_assets import engine_advice as _engine_advice
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, RegistryError
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.live import live_report as joined
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.origins import (
+from . import changes, importing
+from . import explain as explaining
+from .canaries import canaries as canaries_of
+from .capacity import check_capacity
+from .engine_assets import engine_advice as _engine_advice
+from .findings import Finding, RegistryError
+from .live import live_report as joined
+from .origins import (
     OriginOf,
     at_places,
     files_of,
@@ -21,23 +21,23 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.origins import (
     places_of,
     values_of,
 )
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import to_plain
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import litellm_text, make_plan
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import load
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.rendering import rendered_parts
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.report import as_lines, document, scoped, wanted_of
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.role_variables import (
+from .plain import to_plain
+from .plan import litellm_text, make_plan
+from .registry import load
+from .rendering import rendered_parts
+from .report import as_lines, document, scoped, wanted_of
+from .role_variables import (
     check_archives,
     check_templates,
     check_values,
     values_on,
 )
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.sources import mentioned, read_files, twice_in
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.table import table
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation import Inventory, Validation, checked
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation import validate as validated
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.variable_files import files_below, in_two_files
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.variables import PARTS, PREFIX, check_variables, is_ours
+from .sources import mentioned, read_files, twice_in
+from .table import table
+from .validation import Inventory, Validation, checked
+from .validation import validate as validated
+from .variable_files import files_below, in_two_files
+from .variables import PARTS, PREFIX, check_variables, is_ours
 
 
 def registry(raw: object) -> dict[str, Any]:

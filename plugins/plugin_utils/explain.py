@@ -12,13 +12,13 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 from urllib.parse import unquote
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils import litellm_config, patterns
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.failover import Ask, Deployment, Router, asks, router_of
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, RegistryError, join, suggest
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import Placement
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import Registry
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.routes import DEFAULT, Group
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.routing import ROOT
+from . import litellm_config, patterns
+from .failover import Ask, Deployment, Router, asks, router_of
+from .findings import Finding, RegistryError, join, suggest
+from .plan import Placement
+from .registry import Registry
+from .routes import DEFAULT, Group
+from .routing import ROOT
 
 Plain = dict[str, Any]
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.patterns import ranked, regex_of
+from .patterns import ranked, regex_of
 
 _SHUFFLE = "simple-shuffle"
 

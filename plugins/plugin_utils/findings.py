@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.checks import BY_VALUE, CHECKS, Check, Severity
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.wording import worded
+from .checks import BY_VALUE, CHECKS, Check, Severity
+from .wording import worded
 
 # In our own ValueErrors this separates the problem from the remedy.
 ARROW = " → "

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import Address, Seconds, Strict
+from .base import Address, Seconds, Strict
 
 # Sections of a LiteLLM config that `extra` may add to; the model list is the registry's.
 EXTRA_SECTIONS = ("environment_variables", "general_settings", "litellm_settings", "mcp_servers", "router_settings")

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import join
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.members import Members
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.routes import Group, Level, Target
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.routing import ROOT
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.steps import COMMON, Steps
+from .findings import join
+from .members import Members
+from .routes import Group, Level, Target
+from .routing import ROOT
+from .steps import COMMON, Steps
 
 
 def stand_in(name: str) -> Group:

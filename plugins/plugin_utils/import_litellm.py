@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import join
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.imported import Imported, Raw, name_of
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm_config import references
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.models import OllamaOptions, RequestOptions
+from .findings import join
+from .imported import Imported, Raw, name_of
+from .litellm_config import references
+from .models import OllamaOptions, RequestOptions
 
 # LiteLLM's prefix -> our type, with an address of its own and without.
 _TYPES = {

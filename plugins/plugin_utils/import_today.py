@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import is_loopback
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import join
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.imported import Imported, Raw, name_of
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.patterns import specificity
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.providers import PROVIDER_TYPES
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import PROVIDER_NAME
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.routing import Routing, unwrap
+from .base import is_loopback
+from .findings import join
+from .imported import Imported, Raw, name_of
+from .patterns import specificity
+from .providers import PROVIDER_TYPES
+from .registry import PROVIDER_NAME
+from .routing import Routing, unwrap
 
 # Other words for a type.
 _TYPES = {

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import SECRET_NAME
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.secrets import looks_like_secret
+from .base import SECRET_NAME
+from .secrets import looks_like_secret
 
 Raw: TypeAlias = dict[str, Any]
 Fate: TypeAlias = Literal["kept", "changed", "refused"]

@@ -14,20 +14,20 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, RegistryError, join, steps_of
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.import_litellm import import_litellm
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.import_today import (
+from .findings import Finding, RegistryError, join, steps_of
+from .import_litellm import import_litellm
+from .import_today import (
     import_mappings,
     import_ports,
     import_providers,
 )
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.imported import Imported, Note, Raw
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import to_plain
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import examine
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.rendered import check_rendered
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.routing import Routing
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.sources import PREFIX
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.yaml_text import to_yaml
+from .imported import Imported, Note, Raw
+from .plain import to_plain
+from .registry import examine
+from .rendered import check_rendered
+from .routing import Routing
+from .sources import PREFIX
+from .yaml_text import to_yaml
 
 HEADER = "# Imported by lab.ai_backend; it is yours now.\n---\n"
 _FATES = ("kept", "changed", "refused")

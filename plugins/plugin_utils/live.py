@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.checks import CHECKS, Severity, anchor
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, RegistryError
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import to_plain
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.report import CRITICAL, count, wanted_of
+from .checks import CHECKS, Severity, anchor
+from .findings import Finding, RegistryError
+from .plain import to_plain
+from .report import CRITICAL, count, wanted_of
 
 _SEVERITIES: list[str] = list(get_args(Severity))
 _CHECKS: list[str] = list(CHECKS)

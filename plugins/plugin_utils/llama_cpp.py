@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import AlsoSpelled, Strict
+from .base import AlsoSpelled, Strict
 
 Count = Annotated[int, Field(ge=1)]
 CacheType = Literal["f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1"]

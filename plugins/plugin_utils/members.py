@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import join, warning
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.models import BaseModelEntry
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.routes import Group, Level, Target
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.routing import Capability, Pool, PoolTarget
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.strategies import Strategy
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.targets import Targets
+from .findings import join, warning
+from .models import BaseModelEntry
+from .routes import Group, Level, Target
+from .routing import Capability, Pool, PoolTarget
+from .strategies import Strategy
+from .targets import Targets
 
 # A member's targets, and where the rule names it.
 Member: TypeAlias = tuple[Level, str]

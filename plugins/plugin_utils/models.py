@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import (
+from .base import (
     AlsoSpelled,
     Described,
     ModelName,
@@ -18,12 +18,12 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import (
     Text,
     Words,
 )
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.llama_cpp import (
+from .llama_cpp import (
     ARGUMENTS,
     Environment,
     LlamaCppOptions,
 )
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.sizes import declared_size, named_size
+from .sizes import declared_size, named_size
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FILE_URL = re.compile(r"https?://\S+")

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, join, warning
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import Registry
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.routing import ROOT
+from .findings import Finding, join, warning
+from .registry import Registry
+from .routing import ROOT
 
 _WORD = re.compile(r"[^\W\d_]+")
 # A shorter word differs from another by one letter too easily (cpu, gpu; chat, code).

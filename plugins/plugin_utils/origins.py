@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, join
+from .findings import Finding, join
 
 # What gives `file:line` of a value, or None.
 OriginOf = Callable[[object], "str | None"]

@@ -14,9 +14,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils import regexes
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import is_model_name
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import refused
+from . import regexes
+from .base import is_model_name
+from .findings import refused
 
 _SPECIAL = ("*", "+", "?", "\\", "^", "$", "|", "(", ")")
 _ONLY = "it knows only `*`"

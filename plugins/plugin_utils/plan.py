@@ -10,25 +10,25 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils import litellm_config
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import host_port, is_loopback, parse_address
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.cache import DATABASES
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, RegistryError, join, suggest
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.llama_cpp import CPU_THREADS, environment_of
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.models import LlamaCppModel
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import to_plain
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.ports import GATEWAY, PRIVILEGED
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.providers import LlamaCpp, Provider
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import Registry
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.routes import Target
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.secrets import missing
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.sections import (
+from . import litellm_config
+from .base import host_port, is_loopback, parse_address
+from .cache import DATABASES
+from .findings import Finding, RegistryError, join, suggest
+from .llama_cpp import CPU_THREADS, environment_of
+from .models import LlamaCppModel
+from .plain import to_plain
+from .ports import GATEWAY, PRIVILEGED
+from .providers import LlamaCpp, Provider
+from .registry import Registry
+from .routes import Target
+from .secrets import missing
+from .sections import (
     EDGE_LOOPBACK,
     companions,
     providers_of,
     published,
 )
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.upstreams import upstreams
+from .upstreams import upstreams
 
 SCHEMA = 1
 MODELS_DIRECTORY = "/var/lib/ai-backend/models"

@@ -11,9 +11,9 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, field_validator, model_validator
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import AlsoSpelled, Port, Strict, UrlPath
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, join, refused
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.reading import Place
+from .base import AlsoSpelled, Port, Strict, UrlPath
+from .findings import Finding, join, refused
+from .reading import Place
 
 ROOT = "ai_backend_ports"
 # What the deployment always needs; a registry that names other ports wins.

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import (
+from .base import (
     Described,
     ModelName,
     Seconds,
@@ -19,19 +19,19 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import (
     UrlPath,
     is_loopback,
 )
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import refused
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.llama_cpp import (
+from .findings import refused
+from .llama_cpp import (
     ARGUMENTS,
     Environment,
     LlamaCppOptions,
 )
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.models import (
+from .models import (
     BaseModelEntry,
     OneLlamaCpp,
     OneOllama,
     OneRemote,
 )
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.secrets import GENERATED
+from .secrets import GENERATED
 
 Status = Literal["active", "inactive", "disabled", "deprecated", "template"]
 

@@ -15,14 +15,14 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import Described
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import (
+from .base import Described
+from .findings import (
     Finding,
     from_pydantic,
     meant_fields,
     owner_of,
 )
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.secrets import REDACTED
+from .secrets import REDACTED
 
 # Keys and indexes from the root of the part.
 Place: TypeAlias = "tuple[str | int, ...]"

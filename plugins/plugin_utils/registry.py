@@ -12,35 +12,35 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import is_loopback, is_model_name
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.cache import Cache, Monitoring
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import (
+from .base import is_loopback, is_model_name
+from .cache import Cache, Monitoring
+from .findings import (
     Finding,
     RegistryError,
     join,
     suggest,
     warning,
 )
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.gateway import Gateway
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.llama_cpp import LlamaCppOptions
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.other_types import how_to_write
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import Plain, to_plain
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.ports import Ports, check_ports, in_doubt
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.providers import (
+from .gateway import Gateway
+from .llama_cpp import LlamaCppOptions
+from .other_types import how_to_write
+from .plain import Plain, to_plain
+from .ports import Ports, check_ports, in_doubt
+from .providers import (
     PROVIDER_TYPES,
     BaseProvider,
     LlamaCpp,
     Provider,
 )
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.reading import Place, read
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.resolver import resolve
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.routes import Routes
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.routing import Routing, unwrap
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.secrets import missing, redact, take_secrets
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.sight import check_paths
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.unknown import unknown_of
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.variables import PARTS, hint_for, known
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.written import as_written
+from .reading import Place, read
+from .resolver import resolve
+from .routes import Routes
+from .routing import Routing, unwrap
+from .secrets import missing, redact, take_secrets
+from .sight import check_paths
+from .unknown import unknown_of
+from .variables import PARTS, hint_for, known
+from .written import as_written
 
 PROVIDER_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _INIT = "run `ansible-playbook lab.ai_backend.init`, which copies an example registry"

@@ -13,9 +13,9 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, join, suggest, warning
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm_keys import KEYS, VERSION
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import Registry
+from .findings import Finding, join, suggest, warning
+from .litellm_keys import KEYS, VERSION
+from .registry import Registry
 
 ROOT = "ai_backend_gateway.litellm.extra"
 _TYPES: Mapping[str, tuple[type, ...]] = {"bool": (bool,), "int": (int,), "float": (int, float)}

@@ -11,9 +11,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, join
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import Plain, to_plain
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.secrets import REDACTED
+from .findings import Finding, join
+from .plain import Plain, to_plain
+from .secrets import REDACTED
 
 # Of what Ansible says only this is sure to hold nothing but names.
 _UNDEFINED = re.compile(r"'[\w.]+' is undefined")

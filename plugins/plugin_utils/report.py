@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, get_args
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.checks import CHECKS, Severity, anchor
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, RegistryError, suggest
+from .checks import CHECKS, Severity, anchor
+from .findings import Finding, RegistryError, suggest
 
 SCHEMA = 1
 # How much is wanted: everything, what stops a deployment, or named checks.

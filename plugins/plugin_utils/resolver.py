@@ -10,15 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils import patterns as globs
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.chains import depth_first
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, join, suggest, warning
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.groups import Groups
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.providers import Provider
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.routes import DEFAULT, Group, Level, Routes
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.routing import ROOT, Pattern, Routing
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.steps import COMMON
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.unknown import Unknown
+from . import patterns as globs
+from .chains import depth_first
+from .findings import Finding, join, suggest, warning
+from .groups import Groups
+from .providers import Provider
+from .routes import DEFAULT, Group, Level, Routes
+from .routing import ROOT, Pattern, Routing
+from .steps import COMMON
+from .unknown import Unknown
 
 
 class _Resolver(Groups):

@@ -12,9 +12,9 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, warning
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import Plain, to_plain
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.variables import PARTS, PREFIX, ROLES, known
+from .findings import Finding, warning
+from .plain import Plain, to_plain
+from .variables import PARTS, PREFIX, ROLES, known
 
 # Words for a value that people use elsewhere.
 _MEANT = {

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding
+from .findings import Finding
 
 DEFAULT = "*"
 

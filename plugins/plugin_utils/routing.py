@@ -14,11 +14,11 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import AlsoSpelled, Described, ModelName, Words
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import refused
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.patterns import glob_of, names_of
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.sizes import Size
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.strategies import StrategyWord
+from .base import AlsoSpelled, Described, ModelName, Words
+from .findings import refused
+from .patterns import glob_of, names_of
+from .sizes import Size
+from .strategies import StrategyWord
 
 ROOT = "ai_backend_routing"
 TIERS = ("primary", "secondary", "tertiary", "quaternary")

@@ -7,9 +7,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import SECRET_NAME
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, join
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import Plain
+from .base import SECRET_NAME
+from .findings import Finding, join
+from .plain import Plain
 
 # Made once on the controller by the deployment when the user gives none.
 GENERATED = ("AI_BACKEND_ENGINE_KEY", "LITELLM_MASTER_KEY", "REDIS_PASSWORD")

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import Placement
-    from ansible_collections.lab.ai_backend.plugins.plugin_utils.routes import Routes
+    from .plan import Placement
+    from .routes import Routes
 
 Section = Mapping[str, Any]
 # Where a gateway's own edge offers it the engines of its host: their ports, on a loopback address of their own. So that

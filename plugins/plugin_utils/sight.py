@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, join
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.providers import LlamaCpp, Provider
+from .findings import Finding, join
+from .providers import LlamaCpp, Provider
 
 # ProtectHome= and PrivateTmp= in roles/service/files/hardening.conf.
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108  # nothing is written there

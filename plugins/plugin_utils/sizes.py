@@ -9,8 +9,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import AlsoSpelled
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import refused
+from .base import AlsoSpelled
+from .findings import refused
 
 _BILLIONS = {"m": 0.001, "b": 1.0, "t": 1000.0}
 _SIZE = r"(?:(\d{1,3})x)?(\d{1,6}(?:\.\d{1,6})?)"

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import yaml
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, join
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import Plain, to_plain
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.secrets import looks_like_secret
+from .findings import Finding, join
+from .plain import Plain, to_plain
+from .secrets import looks_like_secret
 
 PREFIX = "ai_backend_"
 # Aliases can make a small file a huge tree ("a billion laughs"); no registry comes near this.

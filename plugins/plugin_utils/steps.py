@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import join, suggest
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.routes import Group, Step, Target
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.routing import ROOT, Chain, Rule
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.targets import Targets
+from .findings import join, suggest
+from .routes import Group, Step, Target
+from .routing import ROOT, Chain, Rule
+from .targets import Targets
 
 # The entry of `fallback_chains` for names without a chain.
 COMMON = "default"

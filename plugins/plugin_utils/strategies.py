@@ -12,8 +12,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BeforeValidator
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import AlsoSpelled
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import refused, suggest
+from .base import AlsoSpelled
+from .findings import refused, suggest
 
 # The inner words: LiteLLM's own, and three of ours that become levels of one after the other.
 Strategy: TypeAlias = Literal[

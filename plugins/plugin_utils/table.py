@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import unicodedata
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, RegistryError
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import Plain
+from .findings import Finding, RegistryError
+from .plain import Plain
 
 
 def table(rows: Plain, columns: Plain = None) -> str:

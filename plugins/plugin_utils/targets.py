@@ -8,12 +8,12 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.checks import Check
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, suggest
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.providers import Provider
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.routes import DEFAULT, Level, Target
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.routing import ROOT, Pattern, Routing
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.unknown import Unknown
+from .checks import Check
+from .findings import Finding, suggest
+from .providers import Provider
+from .routes import DEFAULT, Level, Target
+from .routing import ROOT, Pattern, Routing
+from .unknown import Unknown
 
 
 @dataclass

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.reading import Place
+from .reading import Place
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import is_loopback
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import join
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm_config import api_base
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.providers import LlamaCpp, Provider
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import Registry
+from .base import is_loopback
+from .findings import join
+from .litellm_config import api_base
+from .providers import LlamaCpp, Provider
+from .registry import Registry
 
 ROOT = "ai_backend_providers"
 # What says that an engine is well where the registry names no other path; the others list their models.

@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.capacity import check_capacity
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, RegistryError
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.names import check_names
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.origins import at_places
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import to_plain
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import Placement, check_extra, make_plan
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import Examined, Registry, examine
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.rendered import check_extra_keys, check_rendered
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.sources import Sources, read_files
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.variables import PREFIX, misspelt_parts
+from .capacity import check_capacity
+from .findings import Finding, RegistryError
+from .names import check_names
+from .origins import at_places
+from .plain import to_plain
+from .plan import Placement, check_extra, make_plan
+from .registry import Examined, Registry, examine
+from .rendered import check_extra_keys, check_rendered
+from .sources import Sources, read_files
+from .variables import PREFIX, misspelt_parts
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, warning
+from .findings import Finding, warning
 
 _FOLDERS = ("group_vars", "host_vars")
 _ENDINGS = (".yml", ".yaml", ".json")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, warning
+from .findings import Finding, warning
 
 PREFIX = "ai_backend_"
 PARTS = ("providers", "routing", "ports", "gateway", "cache", "monitoring", "secrets")

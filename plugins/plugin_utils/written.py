@@ -8,9 +8,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import join
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.patterns import glob_of
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.routing import ROOT, TIERS, unwrap
+from .findings import join
+from .patterns import glob_of
+from .routing import ROOT, TIERS, unwrap
 
 _PART = re.compile(r'\.([A-Za-z0-9_-]+)|\["(.*?)"\]|\[(\d+)\]')
 # The inner word -> other words for it, in the places where the inner one is missing.

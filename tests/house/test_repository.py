@@ -46,14 +46,25 @@ def own(pattern: re.Pattern[str] | str) -> list[str]:
 
 
 def imports(path: pathlib.Path) -> set[str]:
-    """The modules that a Python file imports, in full."""
+    """The modules that a Python file imports, in full; what stands in a package may be one, or a name in its file."""
     names: set[str] = set()
+    package = ("ansible_collections", "lab", "ai_backend", *path.relative_to(ROOT).parts[:-1])
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            names.add(node.module)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            names.add(".".join([*above, *([node.module] if node.module else [])]))
     return names
+
+
+@pytest.mark.parametrize("path", tracked("plugins/*.py"), ids=short)
+def test_plugins_import_each_other_relatively(path: pathlib.Path) -> None:
+    assert "ansible_collections" not in {
+        node.module.partition(".")[0]
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and not node.level and node.module
+    }
 
 
 def test_no_registry_is_named() -> None:

@@ -78,7 +78,7 @@ def test_a_missing_library_is_a_finding_too(monkeypatch: pytest.MonkeyPatch) -> 
     original = builtins.__import__
 
     def without(name: str, *arguments: Any, **more: Any) -> Any:
-        if name.endswith("plugin_utils") and "entries" in (arguments[2] or ()):
+        if not name and "entries" in (arguments[2] or ()):
             raise ImportError("No module named 'pydantic'", name="pydantic")
         return original(name, *arguments, **more)
 
