@@ -12,7 +12,7 @@ from typing import Any
 from ansible import context
 from ansible.plugins.callback import CallbackBase
 
-from ..plugin_utils.edge import unreadable
+from ..plugin_utils.guard import unreadable
 
 # The facts that hold findings, see roles/plan and roles/look.
 REPORT = "ai_backend_report"

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from ..plugin_utils.artifacts import artifact_path
-from ..plugin_utils.plain import to_plain
+from ..plugin_utils.data.plain import to_plain
+from ..plugin_utils.plan.artifacts import artifact_path
 
 
 def path_of(name, *inputs):

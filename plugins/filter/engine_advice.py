@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ..plugin_utils.edge import call
+from ..plugin_utils.guard import call
 
 
 def engine_advice(release: object, architecture: object, cards: object) -> Any:

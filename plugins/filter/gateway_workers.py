@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..plugin_utils.workers import gateway_workers as workers_of
+from ..plugin_utils.litellm.workers import gateway_workers as workers_of
 
 
 def gateway_workers(wanted: object, cores: object, memory_bytes: object) -> int:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..plugin_utils.plain import to_plain
-from ..plugin_utils.sections import leaving as sections_leaving
+from ..plugin_utils.data.plain import to_plain
+from ..plugin_utils.plan.leaving import leaving as sections_leaving
 
 
 def leaving(published: object, planned: object) -> Any:

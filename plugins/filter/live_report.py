@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ..plugin_utils.edge import call
+from ..plugin_utils.guard import call
 
 
 def live_report(findings: object, report: object = None, only: object = None) -> Any:

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..plugin_utils.plain import to_plain
-from ..plugin_utils.second_operator import why_not
+from ..plugin_utils.data.plain import to_plain
+from ..plugin_utils.plan.held_secrets import why_not
 
 
 def missing_secrets(answers: object, left_out: object, read_back: bool, folder: str) -> str:

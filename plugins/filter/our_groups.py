@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..plugin_utils.our_groups import our_groups as groups_of_ours
-from ..plugin_utils.plain import to_plain
+from ..plugin_utils.data.plain import to_plain
+from ..plugin_utils.plan.our_groups import our_groups as groups_of_ours
 
 
 def our_groups(groups: object, named: object = None) -> Any:

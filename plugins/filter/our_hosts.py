@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..plugin_utils import our_groups
-from ..plugin_utils.plain import to_plain
+from ..plugin_utils.data.plain import to_plain
+from ..plugin_utils.plan import our_groups
 
 
 def our_hosts(groups: object, named: object = None, providers: object = None) -> Any:

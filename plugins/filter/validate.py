@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..plugin_utils.edge import validate as validated
+from ..plugin_utils.guard import validate as validated
 
 
 def validate(

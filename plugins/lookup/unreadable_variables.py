@@ -37,7 +37,7 @@ from ansible import context
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
-from ..plugin_utils.edge import unreadable_lines
+from ..plugin_utils.guard import unreadable_lines
 
 
 class LookupModule(LookupBase):

@@ -6,38 +6,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import changes, importing
-from . import explain as explaining
-from .canaries import canaries as canaries_of
-from .capacity import check_capacity
-from .engine_assets import engine_advice as _engine_advice
-from .findings import Finding, RegistryError
-from .live import live_report as joined
-from .origins import (
-    OriginOf,
-    at_places,
-    files_of,
-    located,
-    places_of,
-    values_of,
-)
-from .plain import to_plain
-from .plan import litellm_text, make_plan
-from .registry import load
-from .rendering import rendered_parts
-from .report import as_lines, document, scoped, wanted_of
-from .role_variables import (
-    check_archives,
-    check_templates,
-    check_values,
-    values_on,
-)
-from .sources import mentioned, read_files, twice_in
-from .table import table
-from .validation import Inventory, Validation, checked
-from .validation import validate as validated
-from .variable_files import files_below, in_two_files
-from .variables import PARTS, PREFIX, check_variables, is_ours
+from .data.plain import to_plain
+from .data.table import table
+from .engines.llama_cpp_archives import engine_advice as _engine_advice
+from .findings.findings import Finding, RegistryError
+from .findings.host_findings import live_report as joined
+from .findings.origins import OriginOf, at_places, files_of, located, places_of, values_of
+from .findings.report import as_lines, document, scoped, wanted_of
+from .importing import importing
+from .plan.plan import litellm_text, make_plan
+from .preview import changes
+from .preview import explain as explaining
+from .preview.canaries import canaries as canaries_of
+from .registry.registry import load
+from .registry.role_variables import check_archives, check_templates, check_values, values_on
+from .registry.templates import rendered_parts
+from .registry.variable_files import files_below, in_two_files
+from .registry.variables import PARTS, PREFIX, check_variables, is_ours
+from .registry.yaml_files import mentioned, read_files, twice_in
+from .validation.capacity import check_capacity
+from .validation.validation import Inventory, Validation, checked
+from .validation.validation import validate as validated
 
 
 def registry(raw: object) -> dict[str, Any]:
@@ -93,7 +82,7 @@ def validate(
 
 def live_report(found: object, report: object, only: object) -> dict[str, Any]:
     """What was found on hosts, alone and joined to a report, and as lines."""
-    return joined(found, report, only)
+    return joined(to_plain(found), to_plain(report), to_plain(only))
 
 
 def live_capacity(

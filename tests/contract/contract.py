@@ -22,11 +22,11 @@ from typing import Any
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / ".cache" / "collections"))
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils import litellm_config  # noqa: E402
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.explain import explain, host_of, router_at  # noqa: E402
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.failover import Deployment, Router, asks  # noqa: E402
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import Placement  # noqa: E402
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import Registry  # noqa: E402
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm import config as litellm_config  # noqa: E402
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm.simulation import Deployment, Router, asks  # noqa: E402
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.placement import Placement  # noqa: E402
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.preview.explain import explain, host_of, router_at  # noqa: E402
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import Registry  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))

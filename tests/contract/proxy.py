@@ -34,16 +34,16 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from engines import Asked, Engines  # noqa: E402
 from registries import ADDRESSES, GROUPS, KINDS, PORTS, SECRETS, cases_of, registries  # noqa: E402
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.explain import host_of  # noqa: E402
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.failover import (  # noqa: E402
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm.simulation import (  # noqa: E402
     Ask,
     Deployment,
     Router,
     asks,
     router_of,
 )
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import litellm_text  # noqa: E402
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import Registry  # noqa: E402
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.plan import litellm_text  # noqa: E402
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.preview.explain import host_of  # noqa: E402
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import Registry  # noqa: E402
 
 Plain = dict[str, Any]
 

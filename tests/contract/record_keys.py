@@ -1,4 +1,4 @@
-"""Prints plugins/plugin_utils/litellm_keys.py: every key of its config that the LiteLLM beside this Python reads.
+"""Prints plugins/plugin_utils/litellm/keys.py: every key of its config that the LiteLLM beside this Python reads.
 
 Run with the Python of litellm_venv.py. LiteLLM has no schema of its config, so the keys come from where it reads them:
 the parameters of its Router and Cache, its settings model and module variables, and its source's lookups by name.

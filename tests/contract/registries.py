@@ -6,9 +6,9 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import RegistryError
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import Placement
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import Registry, load
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import RegistryError
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.placement import Placement
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import Registry, load
 
 Plain = dict[str, Any]
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, join, steps_of
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.sources import read_texts
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation import Inventory, validate_sources
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import Finding
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.paths import join, steps_of
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.yaml_files import read_texts
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation.validation import Inventory, validate_sources
 
 HERE = pathlib.Path(__file__).resolve().parent
 Data = Any

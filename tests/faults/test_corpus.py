@@ -8,7 +8,7 @@ import pytest
 from corpus import Fault, by_hand, dump, findings_of, points_at, sound
 from generated_faults import by_seed
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.checks import CHECKS
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.checks import CHECKS
 
 SOUND = sound()
 FAULTS = [*by_hand(), *by_seed()]

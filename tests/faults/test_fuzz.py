@@ -11,10 +11,10 @@ from generated_faults import places
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import steps_of
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.report import as_lines, document
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.sources import read_texts
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation import validate, validate_sources
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.paths import steps_of
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.report import as_lines, document
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.yaml_files import read_texts
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation.validation import validate, validate_sources
 
 LAB = written()["lab"]
 PLACES = list(places(LAB))

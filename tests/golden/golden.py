@@ -19,7 +19,7 @@ sys.path[:0] = [str(HERE.parents[1] / ".cache" / "collections"), str(HERE.parent
 from corpus import ADDRESSES, GROUPS, INVENTORY, by_hand, findings_of, written  # noqa: E402
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils import entries  # noqa: E402
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import RegistryError  # noqa: E402
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import RegistryError  # noqa: E402
 
 Raw = dict[str, Any]
 ASKED = {

@@ -24,17 +24,10 @@ sys.path.insert(0, str(ROOT / ".cache" / "collections"))
 from pydantic import BaseModel, TypeAdapter  # noqa: E402
 from pydantic_core import PydanticUndefined  # noqa: E402
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils import (  # noqa: E402
-    cache,
-    gateway,
-    llama_cpp,
-    models,
-    ports,
-    providers,
-    routing,
-)
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.base import SECRET_NAME, Described  # noqa: E402
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.secrets import GENERATED  # noqa: E402
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines import llama_cpp, models, providers  # noqa: E402
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema import cache, gateway, ports, routing  # noqa: E402
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema.base import SECRET_NAME, Described  # noqa: E402
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema.secrets import GENERATED  # noqa: E402
 
 PAGE = ROOT / "docs" / "registry.md"
 SCHEMA = ROOT / "docs" / "registry.schema.json"

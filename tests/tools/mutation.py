@@ -32,7 +32,7 @@ SETTINGS = f"""
 source_paths = ["{LIBRARY}/plugins/plugin_utils"]
 pytest_add_cli_args_test_selection = ["tests"]
 also_copy = ["tests", "ansible_collections", "roles", "group_vars", "docs"]
-do_not_mutate = ["*/litellm_keys.py"]
+do_not_mutate = ["*/litellm/keys.py"]
 [tool.pytest.ini_options]
 pythonpath = [".", "tests/faults", "tests/golden"]
 addopts = ["--import-mode=importlib", "-p", "no:cacheprovider", "-q", "-k", "not ({PLAYS})"]

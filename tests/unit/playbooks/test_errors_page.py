@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.checks import CHECKS, anchor
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.checks import CHECKS, anchor
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -13,9 +13,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import RegistryError, join
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import make_plan
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation import checked
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import RegistryError
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.paths import join
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.plan import make_plan
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation.validation import checked
 
 Raw = dict[str, Any]
 GROUPS = {"gateway": ["one"], "redis": ["one"], "engines": ["one"], "far": ["two"]}

@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.capacity import GIB, check_capacity, need_of
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, RegistryError
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.models import LlamaCppModel, OllamaModel, RemoteModel
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import make_plan
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import load
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines.models import (
+    LlamaCppModel,
+    OllamaModel,
+    RemoteModel,
+)
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import Finding, RegistryError
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.plan import make_plan
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import load
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation.capacity import GIB, check_capacity, need_of
 
 Raw = dict[str, Any]
 GROUPS = {"gateway": ["one"], "redis": ["one"], "gpu": ["one", "two"]}

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.lab.ai_backend.plugins.filter import config_changes as filter_module
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.changes import config_changes
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import make_plan
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import load
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.plan import make_plan
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.preview.changes import config_changes
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import load
 
 Raw = dict[str, Any]
 GROUPS = {"gateway": ["one"], "redis": ["one"], "llama_cpp": ["one"]}

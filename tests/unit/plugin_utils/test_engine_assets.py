@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.engine_assets import engine_advice, engine_assets
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import RegistryError
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines.llama_cpp_archives import (
+    engine_advice,
+    engine_assets,
+)
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import RegistryError
 
 NAMES = (
     "cudart-llama-bin-win-cuda-12.4-x64.zip",

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils import edge, entries
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import RegistryError
+from ansible_collections.lab.ai_backend.plugins.plugin_utils import entries
+from ansible_collections.lab.ai_backend.plugins.plugin_utils import guard as edge
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import RegistryError
 
 Raw = dict[str, Any]
 GROUPS = {"gateway": ["one"], "redis": ["one"], "llama_cpp": ["two"]}

@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils import entries
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.changes import routing_diff
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.explain import as_lines, explain
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import RegistryError
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import Registry, load
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import RegistryError
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.preview.changes import routing_diff
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.preview.explain import as_lines, explain
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import Registry, load
 
 Raw = dict[str, Any]
 Routed = Callable[[str], Registry]

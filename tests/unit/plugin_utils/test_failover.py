@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.explain import as_lines, explain
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.failover import Router, asks, router_of
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import Registry, load
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm.simulation import Router, asks, router_of
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.preview.explain import as_lines, explain
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import Registry, load
 
 Raw = dict[str, Any]
 GROUPS = {"gateway": ["one"], "redis": ["one"], "llama_cpp": ["one"]}

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding, RegistryError, join, suggest
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import load
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import Finding, RegistryError, suggest
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.paths import join
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import load
 
 Raw = dict[str, Any]
 

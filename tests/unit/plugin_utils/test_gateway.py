@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.cache import Cache, Monitoring
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.gateway import Gateway
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema.cache import Cache, Monitoring
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema.gateway import Gateway
 
 
 @pytest.mark.parametrize(

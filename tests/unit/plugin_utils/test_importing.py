@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils import litellm_config
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.failover import Router, asks, router_of
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import RegistryError
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.importing import import_path, import_texts
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import Placement
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import Registry, load
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.sources import read_texts
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation import Inventory, validate_sources
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import RegistryError
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.importing.importing import import_path, import_texts
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm import config as litellm_config
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm.simulation import Router, asks, router_of
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.placement import Placement
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import Registry, load
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.yaml_files import read_texts
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation.validation import Inventory, validate_sources
 
 Raw = dict[str, Any]
 GROUPS = {"gateway": ["one"], "redis": ["one"]}

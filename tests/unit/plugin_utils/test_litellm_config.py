@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.yaml_text import to_yaml
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.data.yaml_writer import to_yaml
 
 Raw = dict[str, Any]
 Config = Callable[..., Raw]

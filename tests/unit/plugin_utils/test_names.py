@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.names import check_names
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import load
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import load
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation.lookalikes import check_names
 
 Raw = dict[str, Any]
 

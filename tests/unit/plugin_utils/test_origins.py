@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.origins import ansible_origin, located
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import Finding
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.origins import ansible_origin, located
 
 
 class Text(str):

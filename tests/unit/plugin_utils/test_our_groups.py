@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.our_groups import groups_used, our_groups, our_hosts
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.our_groups import groups_used, our_groups, our_hosts
 
 ALL = ["gw", "gpu", "web", "queue"]
 PLAIN = {"all": ALL, "gateway": ["gw"], "redis": ["gw"], "llama_cpp": ["gpu"]}

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils import patterns, regexes
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema import globs as patterns
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema import regexes
 
 GLOBS = st.text(alphabet="ab*", min_size=1, max_size=5)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator, Mapping
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import to_plain
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.data.plain import to_plain
 
 
 class Lazy(Mapping[str, object]):

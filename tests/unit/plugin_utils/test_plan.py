@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils import entries
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import RegistryError
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import RegistryError
 
 Raw = dict[str, Any]
 Plan = Callable[..., Raw]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.ports import Ports, check_ports
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema.ports import Ports, check_ports
 
 
 def problems(ports: dict[str, Any]) -> list[str]:

@@ -20,10 +20,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils import patterns
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import RegistryError
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import make_plan
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import Registry, load
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import RegistryError
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.plan import make_plan
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import Registry, load
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema import globs as patterns
 
 Raw = dict[str, Any]
 GROUPS = {"gateway": ["one", "two"], "redis": ["one"], "gpu": ["two", "three"]}

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.llama_cpp import LlamaCppOptions
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.providers import PROVIDER_TYPES, LlamaCpp, Provider
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines.llama_cpp import LlamaCppOptions
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines.providers import PROVIDER_TYPES, LlamaCpp, Provider
 
 Raw = dict[str, Any]
 LOCAL = {"base_url": "http://127.0.0.1:8000"}

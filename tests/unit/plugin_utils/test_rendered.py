@@ -12,12 +12,16 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils import litellm_keys
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import make_plan
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import load
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.rendered import check_rendered, check_section, keys_of
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation import Inventory, validate
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import Finding
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm import keys as litellm_keys
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm.extra_checks import (
+    check_rendered,
+    check_section,
+    keys_of,
+)
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.plan import make_plan
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import load
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation.validation import Inventory, validate
 
 Raw = dict[str, Any]
 GROUPS = {"gateway": ["one"], "redis": ["one"], "llama_cpp": ["one"]}

@@ -8,7 +8,7 @@ from collections import UserDict
 
 import pytest
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.rendering import rendered_parts
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.templates import rendered_parts
 
 
 class Lazy(UserDict[str, object]):

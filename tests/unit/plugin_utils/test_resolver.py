@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.chains import depth_first
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import Registry, load
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import Registry, load
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.routing.cycles import depth_first
 
 Raw = dict[str, Any]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.role_variables import (
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.role_variables import (
     check_archives,
     check_templates,
     check_values,

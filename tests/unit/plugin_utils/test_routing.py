@@ -10,7 +10,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.routing import Routing, unwrap
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema.routing import Routing, unwrap
 
 SAME = [
     ("exact_matches: {a: p}", "exact_matches: {a: {provider: p}}"),

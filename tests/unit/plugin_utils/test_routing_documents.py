@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils import strategies
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.capacity import GIB, need_of
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.models import LlamaCppModel
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import Registry, load
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines.models import LlamaCppModel
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import Registry, load
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema import strategies
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation.capacity import GIB, need_of
 
 DOCS = pathlib.Path(__file__).resolve().parents[3] / "docs"
 ROUTING = (DOCS / "routing.md").read_text()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.second_operator import why_not
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.held_secrets import why_not
 
 FOLDER = "~/.config/lab.ai_backend/home"
 KEY, PASSWORD = "LITELLM_MASTER_KEY", "REDIS_PASSWORD"  # pragma: allowlist secret

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import load
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.secrets import looks_like_secret
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import load
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema.secrets import looks_like_secret
 
 Raw = dict[str, Any]
 # Put together here so that no scanner takes this file for a leak.

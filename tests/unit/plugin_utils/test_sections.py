@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.sections import leaving
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.leaving import leaving
 
 
 def section(name: str, port: int = 8080) -> dict[str, Any]:

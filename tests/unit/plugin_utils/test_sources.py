@@ -8,7 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.sources import Sources, read_files, read_texts, twice_in
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.yaml_files import (
+    Sources,
+    read_files,
+    read_texts,
+    twice_in,
+)
 
 
 def read(text: str | bytes) -> Sources:

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import RegistryError
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plain import Plain
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.table import table
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.data.plain import Plain
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.data.table import table
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import RegistryError
 
 
 def test_columns_are_aligned_and_numbers_stand_right() -> None:

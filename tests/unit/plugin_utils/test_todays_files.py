@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import load
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import load
 
 Raw = dict[str, Any]
 

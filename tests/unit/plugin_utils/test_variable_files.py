@@ -8,8 +8,8 @@ import pathlib
 
 import pytest
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import Finding
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.variable_files import in_two_files
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import Finding
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.variable_files import in_two_files
 
 CACHE = "ai_backend_cache"
 

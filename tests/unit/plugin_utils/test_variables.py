@@ -9,7 +9,11 @@ import pathlib
 import pytest
 import yaml
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.variables import check_variables, known, misspelt_parts
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.variables import (
+    check_variables,
+    known,
+    misspelt_parts,
+)
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 

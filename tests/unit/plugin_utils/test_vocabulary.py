@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils import sizes, strategies
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import RegistryError
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import Registry, load
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.routing import Routing
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import RegistryError
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import Registry, load
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema import sizes, strategies
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema.routing import Routing
 
 Raw = dict[str, Any]
 

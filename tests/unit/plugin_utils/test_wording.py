@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings import RegistryError
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.other_types import how_to_write
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import load
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines.other_types import how_to_write
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import RegistryError
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import load
 
 Raw = dict[str, Any]
 NATIVE = {"type": "llama_cpp", "hosts": "llama_cpp"}

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import make_plan
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry import load
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.workers import (
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm.workers import (
     MEMORY_SHARE,
     PROCESS_BYTES,
     gateway_workers,
 )
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.plan import make_plan
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import load
 
 GIB = 2**30
 GROUPS = {"gateway": ["one"], "redis": ["one"], "llama_cpp": ["one"]}

@@ -1,0 +1,34 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Files that an engine would not see: its unit has no homes, and a /tmp of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ..findings.findings import Finding
+from ..findings.paths import join
+from .providers import LlamaCpp, Provider
+
+# ProtectHome= and PrivateTmp= in roles/service/files/hardening.conf.
+HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108  # nothing is written there
+_PROBLEM = "is below {}, which the engine's unit does not see"
+_REMEDY = "put the file elsewhere, such as below /var/lib/ai-backend/models"
+
+
+def check_paths(providers: Mapping[str, Provider]) -> Iterator[Finding]:
+    """A finding for each file of a managed engine that its unit could not open."""
+    for name, provider in providers.items():
+        if not isinstance(provider, LlamaCpp) or not provider.is_managed or not provider.active:
+            continue
+        for index, model in enumerate(provider.models):
+            path = join("ai_backend_providers", name, "models", index)
+            files = {join(path, "path"): model.path or ""}
+            files |= {join(path, "environment", word): value for word, value in model.environment.items()}
+            for place, value in files.items():
+                if (folder := _hidden(value)) is not None:
+                    yield Finding(place, _PROBLEM.format(folder), _REMEDY)
+
+
+def _hidden(path: str) -> str | None:
+    return next((folder for folder in HIDDEN if path == folder or path.startswith(f"{folder}/")), None)

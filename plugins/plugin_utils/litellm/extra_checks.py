@@ -1,0 +1,106 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What LiteLLM would refuse or silently ignore of the config that is written for it.
+
+LiteLLM checks nothing of its config itself: a key it does not know has no effect, a number in quotes stays a text, a
+fallback to a group that is not there fails at the first request. What we write ourselves is held against the same
+keys by the tests; what a user adds in `extra` is checked here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from ..findings.findings import Finding, suggest, warning
+from ..findings.paths import join
+from ..registry.registry import Registry
+from .keys import KEYS, VERSION
+
+ROOT = "ai_backend_gateway.litellm.extra"
+_TYPES: Mapping[str, tuple[type, ...]] = {"bool": (bool,), "int": (int,), "float": (int, float)}
+_WORDS = {"bool": "true or false", "int": "a whole number", "float": "a number"}
+_FALLBACKS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
+
+
+@cache
+def keys_of(section: str) -> Mapping[str, str]:
+    """The keys of a section and the simple types of their values; an empty type is not checked."""
+    rows = (word.partition("=") for word in KEYS[section].split())
+    return {name: kind for name, _equals, kind in rows}
+
+
+def check_extra_keys(extra: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    """Keys that LiteLLM does not know, and values of a type it does not take.
+
+    A key that resembles a known one is a mistake; any other only warns, for it may belong to a callback.
+    """
+    for section, settings in sorted(extra.items()):
+        yield from check_section(section, settings, join(ROOT, section))
+
+
+def check_section(section: str, settings: Mapping[str, Any], path: str) -> Iterator[Finding]:
+    """The same for one section of a config, at any path."""
+    if section not in KEYS:
+        return
+    known = keys_of(section)
+    for name, value in sorted(settings.items()):
+        place = join(path, name)
+        if name not in known:
+            hint, problem = suggest(name, known), f"LiteLLM {VERSION} does not know it and would ignore it"
+            if hint.startswith("did"):
+                yield Finding(place, problem, f"{hint} else remove it", check="rendered-config")
+            else:
+                yield warning(place, problem, "remove it, unless something you added reads it", "rendered-config")
+        elif not _fits(value, known[name]):
+            remedy = f"write {_WORDS[known[name]]}"
+            yield Finding(place, "LiteLLM would take its value for something else", remedy, check="rendered-config")
+        elif name == "cache_params" and isinstance(value, dict):
+            yield from check_section("cache_params", value, place)
+
+
+def _fits(value: object, kind: str) -> bool:
+    if not kind or value is None or (isinstance(value, str) and value.startswith("os.environ/")):
+        return True
+    return isinstance(value, _TYPES[kind]) and (kind == "bool" or not isinstance(value, bool))
+
+
+def check_rendered(registry: Registry) -> Iterator[Finding]:
+    """What `extra` would make of the config: its keys, and fallbacks to names that this gateway does not have."""
+    extra = registry.gateway.litellm.extra
+    yield from check_extra_keys(extra)
+    names = set(registry.routes.groups)
+    for section in ("router_settings", "litellm_settings"):
+        settings = extra.get(section, {})
+        for key in _FALLBACKS:
+            yield from _check_fallbacks(settings.get(key), names, join(ROOT, section, key))
+        yield from _missing(settings.get("default_fallbacks"), names, join(ROOT, section, "default_fallbacks"))
+
+
+def _check_fallbacks(fallbacks: object, names: Collection[str], path: str) -> Iterator[Finding]:
+    """`[{name: [name, …]}, …]`."""
+    if fallbacks is None:
+        return
+    if not isinstance(fallbacks, list):
+        yield Finding(path, "is not a list", "write `- name: [name, …]` lines below it", check="rendered-config")
+        return
+    for index, entry in enumerate(fallbacks):
+        place = join(path, index)
+        if not isinstance(entry, dict):
+            yield Finding(place, "is not a mapping", "write `name: [name, …]`", check="rendered-config")
+            continue
+        for name, chain in sorted(entry.items()):
+            yield from _missing([name], names, place) if name != "*" else ()
+            yield from _missing(chain, names, join(place, name))
+
+
+def _missing(chain: object, names: Collection[str], path: str) -> Iterator[Finding]:
+    if chain is None:
+        return
+    if not isinstance(chain, list):
+        yield Finding(path, "is not a list", "write the names as a list", check="rendered-config")
+        return
+    for item in chain:
+        if isinstance(item, str) and item not in names:
+            yield Finding(path, f"'{item}' is no name of this gateway", suggest(item, names), check="rendered-config")

@@ -1,0 +1,118 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What changes for clients between two registries, or between what a gateway serves and what it would be given."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+import yaml
+
+from ..findings.findings import RegistryError
+from ..litellm.simulation import Deployment, Router, asks, router_of
+from ..plan.placement import Placement
+from ..registry.registry import Registry
+from .explain import router_at
+
+Plain = dict[str, Any]
+_Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def routing_diff(old: Registry, new: Registry, groups: object, addresses: object) -> Plain:
+    """What another registry changes for clients, as `between` returns it.
+
+    Raises RegistryError when the inventory does not carry one of them.
+    """
+    routers = []
+    for registry in (old, new):
+        place = Placement(registry, groups, addresses)
+        if place.findings:
+            raise RegistryError(place.findings)
+        routers.append(router_at(place, place.gateways[0]))
+    return between(*routers)
+
+
+def between(old: Router, new: Router) -> Plain:
+    """What changes for clients, as plain data.
+
+    {added: [name], removed: [name], rerouted: {name: {old: [target], new: [target]}},
+     chains: {name: {old: [target], new: [target]}}}
+
+    Names are models, capabilities and patterns, `*` the default. A target is `provider/model` with its weight; a name
+    is rerouted when who is asked first changed, its chain changed when who is asked after that did. Hosts do not
+    count: a provider that moves is the same provider.
+    """
+    before, after = set(old.groups), set(new.groups)
+    rerouted, chains = {}, {}
+    everybody = {id(router): _everybody(router) for router in (old, new)}
+    for name in sorted(before & after):
+        was, now = (_way(router, name, everybody[id(router)]) for router in (old, new))
+        if was[0] != now[0]:
+            rerouted[name] = {"old": was[0], "new": now[0]}
+        if was[1] != now[1]:
+            chains[name] = {"old": was[1], "new": now[1]}
+    return {"added": sorted(after - before), "removed": sorted(before - after), "rerouted": rerouted, "chains": chains}
+
+
+def config_changes(old: str, new: str) -> Plain:
+    """What a gateway's new config changes, as {routing, removed: [name], lines: [str], diff: str}.
+
+    `old` and `new` are LiteLLM's configs as YAML text; an empty `old` is a gateway that serves nothing yet. `routing`
+    is what `between` returns, or None when `old` was written by another version and cannot be read as one of ours;
+    `lines` say it for people, `diff` is the text, `removed` are names that nobody answers any more.
+    """
+    text = "".join(difflib.unified_diff(old.splitlines(True), new.splitlines(True), "serves now", "would serve"))
+    before, after = read_router(old), read_router(new)
+    if before is None or after is None:
+        lines = ["the routing cannot be compared: what serves now was written by another version"] if text else []
+        return {"routing": None, "removed": [], "lines": lines, "diff": text}
+    routing = between(before, after)
+    return {"routing": routing, "removed": routing["removed"], "lines": as_lines(routing, bool(text)), "diff": text}
+
+
+def read_router(text: str) -> Router | None:
+    """A gateway's config as LiteLLM would route by it; None when it was not written by a version like this one."""
+    if not text.strip():
+        return Router({}, {}, {}, 0, 0, False)
+    try:
+        return router_of(yaml.load(text, Loader=_Loader))  # noqa: S506  # a SafeLoader
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError, ValueError):
+        return None
+
+
+def as_lines(routing: Plain, differs: bool) -> list[str]:
+    """What changes for clients, a line each; where only the text of the config differs, that is said."""
+    lines = [f"new: {name}" for name in routing["added"]]
+    lines += [f"gone: {name}" for name in routing["removed"]]
+    for word, table in (("rerouted", routing["rerouted"]), ("chain", routing["chains"])):
+        for name, way in table.items():
+            lines.append(f"{word}: {name}: {_ways(way['old'])} becomes {_ways(way['new'])}")
+    if differs and not lines:
+        lines.append("no route changes; settings of the gateway do")
+    return lines
+
+
+def _ways(targets: list[str]) -> str:
+    return ", ".join(targets) or "nobody"
+
+
+def _everybody(router: Router) -> set[str]:
+    return {deployment.provider for group in router.groups.values() for deployment in group}
+
+
+def _way(router: Router, name: str, everybody: set[str]) -> tuple[list[str], list[str]]:
+    """Who is asked first, and who after that when everybody fails."""
+    found = router.deployments(name)
+    first = min((d.order for d in found if d.order is not None), default=None)
+    level = [deployment for deployment in found if deployment.order == first]
+    strategy = router.strategies.get(name)
+    heads = [_line(deployment) for deployment in level] + ([f"by {strategy}"] if strategy else [])
+    later = [a.deployment for a in asks(router, name, everybody, lambda one_of: one_of[0])]
+    rest = dict.fromkeys(_line(deployment, False) for deployment in later if deployment.id not in {d.id for d in level})
+    return list(dict.fromkeys(heads)), list(rest)
+
+
+def _line(deployment: Deployment, weighted: bool = True) -> str:
+    weight = deployment.params.get("weight")
+    return f"{deployment.provider}/{deployment.model}" + (f" weight {weight}" if weight and weighted else "")

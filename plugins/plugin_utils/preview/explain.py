@@ -1,0 +1,291 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Where a request for a model goes, and why.
+
+Nothing is decided here: the rule comes from the resolver's groups, who is asked comes from the config that is written
+for the gateway, read as LiteLLM reads it (litellm/simulation.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+from urllib.parse import unquote
+
+from ..findings.findings import Finding, RegistryError, suggest
+from ..findings.paths import join
+from ..litellm import config as litellm_config
+from ..litellm.simulation import Ask, Deployment, Router, asks, router_of
+from ..plan.placement import Placement
+from ..registry.registry import Registry
+from ..routing.routes import DEFAULT, Group
+from ..schema import globs as patterns
+from ..schema.routing import ROOT
+
+Plain = dict[str, Any]
+
+
+def explain(
+    registry: Registry, model: str, groups: object, addresses: object, down: Collection[str] = (), tokens: int = 0
+) -> Plain:
+    """Return where a request for `model` goes, as plain data.
+
+    {model, gateway: host, group: name in LiteLLM or None, rule: None or {kind, path, why},
+     passed_over: [{kind, path, why}], strategy, levels: [{strategy, deployments: [deployment]}], chain: [group],
+     asked: [ask], answers: provider or None, down: [provider],
+     when_down: [{down: [provider], asked: [ask], answers}],
+     when_long: [{over: tokens, asked: [ask], answers}],
+     breaker: {failures, cooldown_seconds, alone}, warnings: [str]}
+
+    deployment: {id, provider, engine, host, model, api_base, weight, share, timeout_seconds, stream_gap_seconds,
+     max_input_tokens}.
+    ask: {provider, model, host, one_of: [provider], answered}. Of several that share the traffic those that fail are
+    shown as asked first, so an `asked` is the longest way a request can take. kind: exact, capability, pattern or
+    default. `down` are providers that fail; `when_down` takes out one provider after the other, in the order asked.
+    `tokens` is the length of the prompt; `when_long` is what a longer one leads to, where the gateway looks at that.
+
+    Raises RegistryError for a provider in `down` that there is none of, and when the inventory does not carry the
+    registry.
+    """
+    place = Placement(registry, groups, addresses)
+    findings = [*place.findings, *_unknown(registry, down)]
+    if findings:
+        raise RegistryError(findings)
+    gateway = place.gateways[0]
+    router = router_at(place, gateway)
+    if place.findings:
+        raise RegistryError(place.findings)
+    rule, passed_over = _decide(registry, model)
+    group = registry.routes.groups.get(rule["group"]) if rule else None
+    result: Plain = {
+        "model": model,
+        "gateway": gateway,
+        "group": rule["group"] if rule else None,
+        "rule": {key: rule[key] for key in ("kind", "path", "why")} if rule else None,
+        "passed_over": passed_over,
+        "strategy": group.strategy if group else "",
+        "levels": list(_levels(registry, router, model, group)) if group else [],
+        "chain": list(router.chain(model)) if group else [],
+        "down": sorted(down),
+        **_outcome(router, model, down if group else (), tokens),
+        "when_down": _when_down(router, model) if group else [],
+        "when_long": _when_long(router, model) if group else [],
+        "breaker": _breaker(registry, router, model),
+        "warnings": [str(finding) for finding in registry.warnings],
+    }
+    return result
+
+
+def _breaker(registry: Registry, router: Router, model: str) -> Plain:
+    breaker = registry.gateway.breaker
+    own = [deployment.cooldown for deployment in router.deployments(model) if deployment.cooldown is not None]
+    return {
+        "failures": breaker.failures,
+        "cooldown_seconds": own[0] if own else breaker.cooldown_seconds,
+        "alone": bool(own),
+    }
+
+
+def router_at(place: Placement, gateway: str) -> Router:
+    """What LiteLLM on a gateway host is told."""
+    config = litellm_config.build(
+        place.registry, lambda provider: place.endpoints(provider, gateway), place.redis_address(gateway)
+    )
+    return router_of(config)
+
+
+def _unknown(registry: Registry, down: Collection[str]) -> Iterator[Finding]:
+    for name in sorted(set(down) - set(registry.providers)):
+        hint = suggest(name, registry.providers) or "name providers of ai_backend_providers"
+        yield Finding("down", f"'{name}' is not a provider", hint, check="references")
+
+
+# -- the rule -----------------------------------------------------------------------------------------------------
+
+
+def _decide(registry: Registry, model: str) -> tuple[Plain | None, list[Plain]]:
+    """The rule that takes a name, and those that were looked at before it."""
+    groups = registry.routes.groups
+    exact = groups.get(model)
+    if exact is not None and not exact.wildcard:
+        capability = exact.kind == "capability"
+        before = [_no("exact", join(ROOT, "exact_matches"), _no_name(registry, model))] if capability else []
+        return _yes(exact, *_named(registry, exact)), before
+    before = [
+        _no("exact", join(ROOT, "exact_matches"), _no_name(registry, model)),
+        _no("capability", join(ROOT, "capability_routing"), f"'{model}' is no capability"),
+    ]
+    for name, group in groups.items():
+        path = join(ROOT, "patterns", name)
+        if group.kind == "pattern" and patterns.matches(name, model):
+            others = [o for o, g in groups.items() if g.kind == "pattern" and o != name and patterns.matches(o, model)]
+            longer = f"; LiteLLM asks it before {_quoted(others)}, which match too" if others else ""
+            return _yes(group, path, f"'{model}' matches '{name}'{longer}"), before
+        if group.kind == "pattern":
+            before.append(_no("pattern", path, f"'{model}' does not match '{name}'"))
+    default = groups.get(DEFAULT)
+    if default is not None and default.kind == "default":
+        return _yes(default, join(ROOT, "default_provider"), "no other rule takes the name"), before
+    before.append(_no("default", join(ROOT, "default_provider"), "there is none, so LiteLLM refuses the name"))
+    return None, before
+
+
+def _named(registry: Registry, group: Group) -> tuple[str, str]:
+    """Where the rule for a plain name stands, and what it says."""
+    routing, name = registry.routing, group.name
+    if group.kind == "capability":
+        return join(ROOT, "capability_routing", name), f"'{name}' is a capability"
+    if name in routing.load_balancing:
+        return join(ROOT, "load_balancing", name), f"'{name}' is a pool"
+    if name in routing.exact_matches:
+        return join(ROOT, "exact_matches", name), f"'{name}' has an exact match"
+    listed = next((rule for rule in routing.patterns if name in rule.names), None)
+    if listed is not None:
+        return join(ROOT, "patterns", listed.pattern), f"'{name}' is one of the names of a regex"
+    owner = group.levels[0][0].provider
+    return join("ai_backend_providers", owner, "models"), f"'{name}' is a model of '{owner}'"
+
+
+def _no_name(registry: Registry, model: str) -> str:
+    owners = [name for name, provider in registry.providers.items() if provider.entry(model) is not None]
+    if owners:
+        states = ", ".join(f"'{name}' is {registry.providers[name].status}" for name in owners)
+        return f"only providers that are left out have '{model}': {states}"
+    return f"'{model}' has no exact match and is no model of a provider"
+
+
+def _yes(group: Group, path: str, why: str) -> Plain:
+    return {"kind": "exact" if group.kind == "pool" else group.kind, "path": path, "why": why, "group": group.name}
+
+
+def _no(kind: str, path: str, why: str) -> Plain:
+    return {"kind": kind, "path": path, "why": why}
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return " and ".join(f"'{name}'" for name in names)
+
+
+# -- who is asked -------------------------------------------------------------------------------------------------
+
+
+def _levels(registry: Registry, router: Router, model: str, group: Group) -> Iterator[Plain]:
+    found = router.deployments(model)
+    for order in sorted({deployment.order or 0 for deployment in found}):
+        level = [deployment for deployment in found if (deployment.order or 0) == order]
+        yield {
+            "strategy": group.strategy if len(level) > 1 else "",
+            "deployments": [_deployment(registry, deployment, level) for deployment in level],
+        }
+
+
+def _deployment(registry: Registry, deployment: Deployment, level: Sequence[Deployment]) -> Plain:
+    params = deployment.params
+    weights = [other.params.get("weight") for other in level]
+    # LiteLLM shares by the weights, and evenly where there are none.
+    share = (params.get("weight", 0) / sum(w or 0 for w in weights)) if any(weights) else 1 / len(level)
+    return {
+        "id": deployment.id,
+        "provider": deployment.provider,
+        "engine": registry.providers[deployment.provider].type,
+        "host": host_of(deployment),
+        "model": deployment.model,
+        "api_base": params["api_base"],
+        "weight": params.get("weight"),
+        "share": round(share, 4),
+        "timeout_seconds": params["timeout"],
+        "stream_gap_seconds": params["stream_timeout"],
+        "max_input_tokens": deployment.limit,
+    }
+
+
+def host_of(deployment: Deployment) -> str:
+    """The host in an id, see litellm_config."""
+    return unquote(deployment.id.rsplit(f"|{deployment.provider}@", 1)[1].partition("/")[0])
+
+
+def _worst_first(down: Collection[str]) -> Any:
+    """Of several the first that fails, so that the whole way is seen."""
+
+    def choose(one_of: Sequence[Deployment]) -> Deployment:
+        return next((deployment for deployment in one_of if deployment.provider in down), one_of[0])
+
+    return choose
+
+
+def _outcome(router: Router, model: str, down: Collection[str], tokens: int = 0) -> Plain:
+    asked = asks(router, model, down, _worst_first(down), tokens)
+    answered = next((ask.deployment.provider for ask in asked if ask.answered), None)
+    return {"asked": [_ask(ask) for ask in asked], "answers": answered}
+
+
+def _ask(ask: Ask) -> Plain:
+    taken = ask.deployment
+    return {
+        "provider": taken.provider,
+        "model": taken.model,
+        "host": host_of(taken),
+        "one_of": sorted({deployment.provider for deployment in ask.one_of}),
+        "answered": ask.answered,
+    }
+
+
+def _when_down(router: Router, model: str) -> list[Plain]:
+    """Take out who answers, then who answers instead, until nobody does."""
+    rows: list[Plain] = []
+    down: list[str] = []
+    while (answers := _outcome(router, model, down)["answers"]) is not None:
+        down.append(answers)
+        rows.append({"down": sorted(down), **_outcome(router, model, down)})
+    return rows
+
+
+def _when_long(router: Router, model: str) -> list[Plain]:
+    """Step over one limit after the other, of those that anybody on the way has."""
+    if not router.checks_length:
+        return []
+    everybody = {deployment.provider for group in router.groups.values() for deployment in group}
+    way = asks(router, model, everybody, lambda one_of: one_of[0])
+    limits = {d.limit for d in (*router.deployments(model), *(ask.deployment for ask in way)) if d.limit is not None}
+    return [{"over": limit, **_outcome(router, model, (), limit + 1)} for limit in sorted(limits)]
+
+
+# -- for people ---------------------------------------------------------------------------------------------------
+
+
+def as_lines(told: Plain) -> list[str]:
+    """The outcome of `explain` as lines of text."""
+    lines = [f"{told['model']}:"]
+    lines += [f"  not {row['kind']}: {row['why']} ({row['path']})" for row in told["passed_over"]]
+    if told["rule"] is None:
+        return [*lines, "  nobody answers"]
+    lines.append(f"  {told['rule']['kind']}: {told['rule']['why']} ({told['rule']['path']})")
+    for number, level in enumerate(told["levels"], start=1):
+        shared = f", shared by {level['strategy']}" if level["strategy"] else ""
+        lines.append(f"  step {number}{shared}:")
+        for row in level["deployments"]:
+            weighted = f", {row['share']:.0%}" if level["strategy"] == "simple-shuffle" else ""
+            limits = f"{row['timeout_seconds']} s, stream gap {row['stream_gap_seconds']} s"
+            lines.append(
+                f"    {row['provider']} ({row['engine']}) {row['model']} at {row['api_base']}{weighted}, {limits}"
+            )
+    if told["chain"]:
+        lines.append(f"  then the groups {', '.join(told['chain'])}")
+    if told["down"]:
+        lines.append(f"  {_outage(told)}")
+    lines += [f"  {_outage(row)}" for row in told["when_down"]]
+    lines += [f"  prompt over {row['over']} tokens: {_way_of(row)}" for row in told["when_long"]]
+    breaker = told["breaker"]
+    alone = ": nobody is asked after it" if breaker["alone"] else ""
+    lines.append(f"  breaker: out after {breaker['failures']} failures, for {breaker['cooldown_seconds']} s{alone}")
+    return lines
+
+
+def _outage(row: Plain) -> str:
+    return f"down: {', '.join(row['down'])}: {_way_of(row)}"
+
+
+def _way_of(row: Plain) -> str:
+    way = ", ".join(f"{ask['provider']}/{ask['model']}" for ask in row["asked"]) or "nobody"
+    answer = f"{row['answers']} answers" if row["answers"] else "nobody answers"
+    return f"asks {way}: {answer}"

@@ -1,0 +1,153 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Values of variables that a role itself would refuse, but only when it runs and others have changed already."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..data.plain import Plain, to_plain
+from ..findings.findings import Finding, warning
+from .variables import PARTS, PREFIX, ROLES, known
+
+# Words for a value that people use elsewhere.
+_MEANT = {
+    "llama_cpp_gpu": {
+        **dict.fromkeys(("gpu", "nvidia"), "cuda"),
+        **dict.fromkeys(("amd", "intel", "rocm", "hip", "sycl"), "vulkan"),
+        "cpu": "none",
+    }
+}
+# Where an engine comes from; a role's default where a host says nothing.
+_ARCHIVE = {"llama_cpp_install": "archive", "llama_cpp_archive_url": "", "llama_cpp_archive_sha256": ""}
+_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@cache
+def _options() -> Mapping[str, Mapping[str, Any]]:
+    """Role variables with a choice or a number to hold -> what argument_specs says of them."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for role in known().roles:
+        text = (ROLES / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
+        for spec in yaml.load(text, Loader=_LOADER)["argument_specs"].values():  # noqa: S506  # a SafeLoader
+            options = (spec.get("options") or {}).items()
+            found |= {name: o for name, o in options if o.get("choices") or o["type"] == "int"}
+    return found
+
+
+def values_on(hosts: object) -> dict[str, dict[str, Plain]]:
+    """Host -> role variables that are checked here, of `hosts` = {host: all its variables}.
+
+    No other variable is looked at: looking renders templates, and opens vaults.
+    """
+    if not isinstance(hosts, Mapping):
+        return {}
+    return {str(host): dict(_values(hosts[host])) for host in list(hosts)}
+
+
+def _values(variables: object) -> Iterator[tuple[str, Plain]]:
+    for name in (*_options(), *_ARCHIVE):
+        if isinstance(variables, Mapping) and name in variables:
+            try:
+                yield name, to_plain(variables[name])
+            except Exception:  # noqa: S112  # check_templates says it
+                continue
+
+
+@cache
+def _templates() -> tuple[str, ...]:
+    """Variables whose templates are tried: of ours, without the registry and without secrets, which stay closed."""
+    given = known().given - {*PARTS}
+    names = {PREFIX + word for word in given} | {
+        f"{role}_{word}" for role, words in known().roles.items() for word in words
+    }
+    return tuple(sorted(name for name in names if "secret" not in name))
+
+
+def check_templates(hosts: object) -> Iterator[Finding]:
+    """A finding for each variable of ours whose template fails, at the first host that has it.
+
+    Ansible's own error would show the lines above it in its file, which may be secrets.
+    """
+    seen: set[str] = set()
+    for host, variables in sorted(hosts.items()) if isinstance(hosts, Mapping) else ():
+        for name in _templates():
+            why = _failure(variables, name) if name not in seen else ""
+            if why:
+                seen.add(name)
+                yield Finding(
+                    name, f"can't be rendered on host '{host}': {why}", "correct it, or define what it refers to"
+                )
+
+
+def _failure(variables: object, name: str) -> str:
+    """Why a template fails, without anything of its text; empty where it does not, or only does before the run."""
+    if not isinstance(variables, Mapping) or name not in variables:
+        return ""
+    try:
+        to_plain(variables[name])
+    except Exception as error:
+        undefined = re.search(r"'(\w+)' is undefined", str(error))
+        if undefined is None:
+            return "its template fails"
+        # Facts of a host, and what a role says of it, are there only when the role runs.
+        later = undefined[1].startswith("ansible_") or undefined[1] in {
+            PREFIX + word for word in known().ours - known().given
+        }
+        return "" if later else f"there is no variable {undefined[1]}"
+    return ""
+
+
+def check_values(hosts: Mapping[str, Mapping[str, Plain]]) -> Iterator[Finding]:
+    """A finding for each value that the role would refuse, at the first host that has it."""
+    seen: set[str] = set()
+    for host, values in sorted(hosts.items()):
+        for name, value in values.items():
+            remedy = _remedy(name, value) if name in _options() else ""
+            if remedy and name not in seen:
+                seen.add(name)
+                yield Finding(name, f"has a value on host '{host}' that the role does not take", remedy)
+
+
+def check_archives(hosts: Mapping[str, Mapping[str, Plain]], plan: Mapping[str, Any] | None) -> Iterator[Finding]:
+    """A warning where a host with engines could not install llama.cpp; one that has it already does not need it."""
+    for host in sorted(hosts):
+        here = (plan or {}).get("hosts", {}).get(host) or {}
+        install, url, digest = (str(hosts[host].get(name) or default) for name, default in _ARCHIVE.items())
+        if not here.get("llama_cpp") or install == "package":
+            continue
+        if not url or not digest:
+            empty = "llama_cpp_archive_sha256" if url else "llama_cpp_archive_url"
+            remedy = "write them: `ansible-playbook playbooks/engine_source.yml` prints the lines for each host"
+            yield warning(
+                empty, f"is empty, so llama.cpp could not be installed on host '{host}'", remedy, "references"
+            )
+        elif url.startswith("file://") and not Path(url.removeprefix("file://")).is_file():
+            problem = "is no file on the machine that runs Ansible"
+            yield warning("llama_cpp_archive_url", problem, "put the archive there, or correct the path", "references")
+
+
+def _remedy(name: str, value: Plain) -> str:
+    """What to write instead; empty where the value is sound."""
+    option = _options()[name]
+    choices = [str(choice) for choice in option.get("choices") or ()]
+    if choices and str(value) not in choices:
+        meant = _MEANT.get(name, {}).get(str(value).lower())
+        there = ", ".join(choices)
+        return f"write {meant} for it (there are {there})" if meant else f"write one of {there}"
+    if option["type"] == "int" and not _is_whole(value):
+        return f"write a whole number, such as {option['default']}"
+    return ""
+
+
+def _is_whole(value: Plain) -> bool:
+    try:
+        return not isinstance(value, bool) and int(str(value)) >= 0
+    except ValueError:
+        return False

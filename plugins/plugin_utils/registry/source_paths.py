@@ -1,0 +1,113 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Paths of the routing's inner form as the user wrote them: what a finding points at must be there to be edited."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from ..findings.paths import join
+from ..schema.globs import glob_of
+from ..schema.routing import ROOT, TIERS, unwrap
+
+_PART = re.compile(r'\.([A-Za-z0-9_-]+)|\["(.*?)"\]|\[(\d+)\]')
+# The inner word -> other words for it, in the places where the inner one is missing.
+_ALSO = {
+    "capability_routing": ("capabilities",),
+    "chain": ("fallback", "fallback_chain", "fallbacks"),
+    "model": ("preferred_model",),
+    "pattern": ("glob",),
+    "preferred_models": ("models",),
+    "provider": ("name",),
+    "providers": ("provider",),
+    "strategy": ("routing_strategy",),
+}
+Part = str | int
+
+
+def as_written(routing: object) -> Callable[[str], str]:
+    """A function from paths of the inner form to those of `routing` as it was given. Other paths stay as they are."""
+    below, root = unwrap(routing, ROOT)
+
+    def where(path: str) -> str:
+        for start in (root, ROOT):
+            if path.startswith(start) and (parts := _parts(path[len(start) :])) is not None:
+                return join(root, *_walk(below, parts))
+        return path
+
+    return where
+
+
+def _parts(path: str) -> list[Part] | None:
+    parts: list[Part] = []
+    at = 0
+    while at < len(path):
+        found = _PART.match(path, at)
+        if found is None:
+            return None
+        word, quoted, index = found.groups()
+        parts.append(int(index) if index is not None else word if word is not None else quoted)
+        at = found.end()
+    return parts
+
+
+def _walk(current: Any, parts: list[Part]) -> list[Part]:
+    """The parts as they are found in what was written; what is not there at all is kept, it is missing."""
+    result: list[Part] = []
+    rest = list(parts)
+    while rest and isinstance(current, dict | list):
+        part = rest.pop(0)
+        found = _find(current, part, result, rest)
+        if found is None and isinstance(current, dict):
+            return [*result, part, *rest]
+        for step in found or ():
+            result.append(step)
+            current = current[step]
+        # Where nothing was found the list itself stands for the part.
+        if part == "chain" and rest and isinstance(rest[0], int) and _has_primary(current):
+            rest[0] += 1
+    # Below a rule that is only a name, or a chain that is only one, there is nothing.
+    return result
+
+
+def _find(current: Any, part: Part, before: list[Part], after: list[Part]) -> list[Any] | None:
+    """The keys that lead to a part; none where it is not there."""
+    if isinstance(current, list):
+        if isinstance(part, int):
+            return [part] if part < len(current) else None
+        if before == ["patterns"]:
+            return _of_pattern(current, part)
+        return None
+    if part in current:
+        return [part]
+    if isinstance(part, int):
+        # The mapping form of patterns, or of a pool's members.
+        return [list(current)[part]] if part < len(current) else None
+    for word in _ALSO.get(part, ()):
+        if word in current:
+            return [word]
+    if part == "chain" and after and isinstance(after[0], int):
+        tiers = [tier for tier in TIERS[1:] if current.get(tier) is not None]
+        return [tiers[after[0]]] if after[0] < len(tiers) else None
+    return None
+
+
+def _has_primary(chain: object) -> bool:
+    return isinstance(chain, list) and bool(chain) and isinstance(chain[0], dict) and "primary" in chain[0]
+
+
+def _of_pattern(rules: list[Any], pattern: str) -> list[int] | None:
+    """The item of the list form that gives a pattern; of two the later one, which is too many."""
+    found = [index for index, rule in enumerate(rules) if isinstance(rule, dict) and _gives(rule) == pattern]
+    return found[-1:] or None
+
+
+def _gives(rule: dict[str, Any]) -> object:
+    if "pattern" not in rule:
+        return rule.get("glob")
+    try:
+        return glob_of(rule["pattern"]) if isinstance(rule["pattern"], str) else None
+    except ValueError:
+        return None

@@ -1,0 +1,145 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What all registry models share: strictness, and the types of names, ports, addresses and URLs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+from urllib.parse import urlsplit
+
+import netaddr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
+
+from .pydantic_findings import refused
+
+SECRET_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
+
+
+class Strict(BaseModel):
+    """A registry model: unknown keys are errors, instances do not change, error texts hold no input."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+    # Words users write that nothing here can do: word -> what to write instead.
+    REFUSED: ClassVar[Mapping[str, str]] = {}
+    # Other words for a field: word -> field.
+    ALSO: ClassVar[Mapping[str, str]] = {}
+
+
+class AlsoSpelled:
+    """Adds another accepted spelling to the JSON schema of a field read by a `before` validator."""
+
+    def __init__(self, *schemas: dict[str, object]) -> None:
+        self.schemas = schemas
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, object]:
+        return {"anyOf": [*self.schemas, handler(core)]}
+
+
+def _text_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _number_text(value: object) -> object:
+    """YAML reads `size: 8` as a number; as a description it is a text."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def parse_address(text: str) -> netaddr.IPAddress | None:
+    """An IPv4 or IPv6 address, or None. Legacy forms (`10.1`, `0x7f.1`) are not addresses."""
+    try:
+        return netaddr.IPAddress(text, flags=netaddr.INET_PTON)
+    except (netaddr.AddrFormatError, ValueError, TypeError):
+        return None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a URL's host is this very machine."""
+    address = parse_address(host)
+    return host == "localhost" or (address is not None and address.is_loopback())
+
+
+def host_port(host: str, port: int) -> str:
+    """`host:port` for a URL; IPv6 addresses get their brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _address(value: str) -> str:
+    address = parse_address(value)
+    if address is None:
+        raise ValueError("is not an IP address → write one, such as 0.0.0.0 or 10.0.0.5")
+    return str(address)
+
+
+def _url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        raise ValueError("is not a URL → write http://host:port or https://host/path") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"\s", value) or port == 0:
+        raise ValueError("is not a URL → write http://host:port or https://host/path")
+    if parts.username is not None or parts.password is not None:
+        raise refused("secrets", "holds a user or password → give secrets by name: `env_var:` and ai_backend_secrets")
+    if parts.query or parts.fragment:
+        raise ValueError("has a query or fragment → write only scheme, host, port and path")
+    return value.rstrip("/")
+
+
+def _model_name(value: str) -> str:
+    if not value or re.search(r"\s", value) or not value.isprintable():
+        raise refused("names", "is empty or has blanks → write the model's name without blanks")
+    if "*" in value:
+        raise refused("names", "holds a '*' → a name is exact; globs belong in ai_backend_routing.patterns")
+    return value
+
+
+def is_model_name(value: str) -> bool:
+    """Whether a text can be the name of a model."""
+    try:
+        return _model_name(value) == value
+    except ValueError:
+        return False
+
+
+def _secret_name(value: str) -> str:
+    if not SECRET_NAME.fullmatch(value):
+        raise refused("secrets", "is not a secret's name → write a name such as OPENAI_API_KEY (A-Z, 0-9, _)")
+    return value
+
+
+def _path(value: str) -> str:
+    if not value.startswith("/") or re.search(r"\s", value):
+        raise ValueError("is not a path of a URL → start it with '/'")
+    return value
+
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[int, Field(ge=1, le=86400)]
+Address = Annotated[str, AfterValidator(_address)]
+Url = Annotated[str, AfterValidator(_url)]
+UrlPath = Annotated[str, AfterValidator(_path)]
+ModelName = Annotated[str, AfterValidator(_model_name)]
+SecretName = Annotated[str, AfterValidator(_secret_name)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_text_list), AlsoSpelled({"type": "string"})]
+Text = Annotated[str, BeforeValidator(_number_text), AlsoSpelled({"type": "number"})]
+
+
+class Described(Strict):
+    """Keys for people. They are checked, kept in the registry and its documents, and change nothing else."""
+
+    description: str | None = None
+    """What it is, for people."""
+    docs: str | None = None
+    """Where to read more, for people."""
+    features: Words = ()
+    """What it can do, for people."""
+    notes: Words = ()
+    """Anything else, for people."""
+    location: str | None = None
+    """Where it stands, for people."""

@@ -1,0 +1,126 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Keeping secret values out of everything: taken at the edge, refused anywhere else, never echoed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from ..data.plain import Plain
+from ..findings.findings import Finding
+from ..findings.paths import join
+from .base import SECRET_NAME
+
+# Made once on the controller by the deployment when the user gives none.
+GENERATED = ("AI_BACKEND_ENGINE_KEY", "LITELLM_MASTER_KEY", "REDIS_PASSWORD")
+REDACTED = "(redacted)"
+_KEY_SHAPES = re.compile(
+    r"(?<![A-Za-z0-9])(?:"
+    r"sk-[A-Za-z0-9_-]{8,}|(?:hf|gsk|ghp|gho|ghs|nvapi|xox[abp])[_-][A-Za-z0-9_-]{12,}|glpat-[A-Za-z0-9_-]{12,}"
+    r"|xai-[A-Za-z0-9]{16,}|AIza[A-Za-z0-9_-]{16,}|AKIA[A-Z0-9]{12,}|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"
+    r"|(?i:bearer)\s+[A-Za-z0-9._~+/=-]{8,}|-----BEGIN [A-Z ]*PRIVATE KEY"
+    r"|[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@)"
+)
+_RUN = re.compile(r"[A-Za-z0-9]{24,}")
+_HEX = re.compile(r"[0-9a-fA-F]{32,}")
+# A digest is long and random and no secret.
+_DIGEST_KEYS = frozenset({"sha256"})
+
+
+def looks_like_secret(text: str) -> bool:
+    """Whether a text has the shape of a key: a known prefix, a URL with a password, or a long random run."""
+    if _KEY_SHAPES.search(text) or _HEX.fullmatch(text):
+        return True
+    return any(
+        any(c.islower() for c in run) and any(c.isupper() for c in run) and sum(c.isdigit() for c in run) >= 2
+        for run in _RUN.findall(text)
+    )
+
+
+def take_secrets(raw: Plain) -> tuple[dict[str, bool], frozenset[str], list[Finding]]:
+    """Split `ai_backend_secrets` into presence by name, the values to look out for, and findings.
+
+    The values are used once, by `redact`, and go no further.
+    """
+    root = "ai_backend_secrets"
+    if raw is None:
+        return {}, frozenset(), []
+    if not isinstance(raw, dict):
+        remedy = "write NAME: \"{{ lookup('ansible.builtin.env', 'NAME') }}\" lines below it"
+        return {}, frozenset(), [Finding(root, "is not a mapping of secret names", remedy, check="secrets")]
+    present: dict[str, bool] = {}
+    values: set[str] = set()
+    findings: list[Finding] = []
+    for number, (name, value) in enumerate(raw.items()):
+        if not SECRET_NAME.fullmatch(name):
+            # The name itself may be the secret, so the line counts instead of quoting.
+            remedy = "write a name such as OPENAI_API_KEY (A-Z, 0-9, _)"
+            findings.append(
+                Finding(root, f"entry {number + 1} has a key that is not a secret's name", remedy, check="secrets")
+            )
+            values.add(name)
+            continue
+        if value is not None and not isinstance(value, str | int):
+            findings.append(Finding(join(root, name), "is not a text", "write one value for one name", check="secrets"))
+            continue
+        text = "" if value is None else str(value)
+        present[name] = bool(text.strip())
+        # Short values ("none", "1234") would match half of any registry.
+        if len(text) >= 8:
+            values.add(text)
+        if "\n" in text.strip() or "\x00" in text:
+            findings.append(
+                Finding(join(root, name), "has more than one line", "write the secret on one line", check="secrets")
+            )
+        if name == "AI_BACKEND_ENGINE_KEY" and "," in text:
+            findings.append(
+                Finding(
+                    join(root, name),
+                    "holds a comma, where llama-server begins another key",
+                    "write one without, such as `openssl rand -hex 32` prints",
+                    check="secrets",
+                )
+            )
+    return present, frozenset(values), findings
+
+
+def redact(value: Plain, path: str, known: frozenset[str], findings: list[Finding]) -> Plain:
+    """Return `value` with every literal secret replaced, and add one finding for each of them.
+
+    What comes later (models, resolver, error lines) therefore cannot show a secret whatever it quotes.
+    """
+    if isinstance(value, dict):
+        result: dict[str, Plain] = {}
+        for key, item in value.items():
+            if _is_secret(key, "", known):
+                findings.append(Finding(path, "has a key that looks like a secret", _REMEDY, check="secrets"))
+                continue
+            result[key] = _redact_leaf(item, key, join(path, key), known, findings)
+        return result
+    if isinstance(value, list):
+        return [_redact_leaf(item, "", join(path, index), known, findings) for index, item in enumerate(value)]
+    return _redact_leaf(value, "", path, known, findings)
+
+
+_REMEDY = "give secrets by name: `env_var: SOME_NAME`, and SOME_NAME in ai_backend_secrets"
+
+
+def _redact_leaf(value: Plain, key: str, path: str, known: frozenset[str], findings: list[Finding]) -> Plain:
+    if isinstance(value, dict | list):
+        return redact(value, path, known, findings)
+    if isinstance(value, str) and _is_secret(value, key, known):
+        findings.append(Finding(path, "looks like a literal secret", _REMEDY, check="secrets"))
+        return REDACTED
+    return value
+
+
+def _is_secret(text: str, key: str, known: frozenset[str]) -> bool:
+    if any(secret in text for secret in known):
+        return True
+    return key not in _DIGEST_KEYS and looks_like_secret(text)
+
+
+def missing(name: str, present: Mapping[str, bool]) -> bool:
+    """Whether a secret has neither been given nor is one the deployment makes itself."""
+    return name not in GENERATED and not present.get(name, False)

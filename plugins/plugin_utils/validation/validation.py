@@ -1,0 +1,145 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Everything that can be said of a registry before a host is touched: all checks, one list of findings."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..data.plain import to_plain
+from ..findings.findings import Finding, RegistryError
+from ..findings.origins import at_places
+from ..litellm.extra_checks import check_extra_keys, check_rendered
+from ..plan.placement import Placement
+from ..plan.plan import check_extra, make_plan
+from ..plan.reach import check_addresses
+from ..registry.registry import Examined, Registry, examine
+from ..registry.variables import PREFIX, misspelt_parts
+from ..registry.yaml_files import Sources, read_files
+from .capacity import check_capacity
+from .lookalikes import check_names
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """groups: inventory group -> hosts. addresses: host -> IP address. gpu_memory: host -> GiB of its cards."""
+
+    groups: object
+    addresses: object = None
+    gpu_memory: object = None
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """Names of groups and hosts: files of variables are named after one."""
+        plain = to_plain(self.groups)
+        groups = plain if isinstance(plain, dict) else {}
+        hosts = (host for members in groups.values() if isinstance(members, list) for host in members)
+        return frozenset({*groups, *map(str, hosts)})
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The outcome. `registry` and `plan` are None while anything critical is found."""
+
+    findings: tuple[Finding, ...]
+    registry: Registry | None = None
+    plan: dict[str, Any] | None = None
+
+
+# In place of a part that stands under a misspelt name: what depends on it is not known, so nothing is said of that.
+_UNREAD = "?"
+
+
+def validate(
+    raw: object,
+    inventory: Inventory,
+    found: Iterable[Finding] = (),
+    names: Collection[str] = (),
+    unknown: Collection[str] = (),
+) -> Validation:
+    """Check a registry against an inventory.
+
+    `found` is what was found in its files already (see registry/yaml_files.py), `names` are all variables that are defined; without
+    them it is those of the registry. `unknown` are paths whose value could not be had, which `found` says already.
+    """
+    plain, found = to_plain(raw), tuple(found)
+    if not isinstance(plain, dict):
+        return _validate(plain, inventory, found)
+    unread = misspelt_parts(names or [f"{PREFIX}{name}" for name in plain])
+    outcome = _validate({**plain, **dict.fromkeys(unread, _UNREAD)}, inventory, found)
+    hidden = {*unknown, *(f"{PREFIX}{part}" for part in unread)}
+    said = set(found)
+    return replace(outcome, findings=tuple(f for f in outcome.findings if f in said or f.path not in hidden))
+
+
+def _validate(raw: object, inventory: Inventory, found: Iterable[Finding]) -> Validation:
+    findings = list(found)
+    try:
+        examined = examine(raw)
+    except RegistryError as error:
+        return Validation(_ordered([*findings, *error.findings]))
+    findings += [*examined.findings, *examined.registry.warnings, *check_names(examined.registry)]
+    if any(finding.severity == "critical" for finding in findings):
+        return Validation(_ordered([*findings, *_as_far_as_known(examined, inventory)]))
+    registry = examined.registry
+    try:
+        plan = make_plan(registry, inventory.groups, inventory.addresses)
+    except RegistryError as error:
+        return Validation(_ordered([*findings, *error.findings]))
+    findings += check_rendered(registry)
+    try:
+        findings += check_capacity(registry, plan, inventory.gpu_memory)
+    except RegistryError as error:
+        findings += error.findings
+    if any(finding.severity == "critical" for finding in findings):
+        return Validation(_ordered(findings))
+    return Validation(_ordered(findings), registry, plan)
+
+
+def validate_files(paths: Iterable[str | Path], inventory: Inventory) -> Validation:
+    """Check the registry in files of variables without Ansible: templates stay text, so a secret by lookup is given."""
+    return validate_sources(read_files(paths), inventory)
+
+
+def validate_sources(sources: Sources, inventory: Inventory) -> Validation:
+    """The same for files that have been read; of a file that could not be, nothing else is said."""
+    if not sources.readable:
+        return Validation(_ordered(sources.findings))
+    outcome = validate(sources.registry, inventory, sources.findings)
+    return replace(outcome, findings=tuple(at_places(outcome.findings, sources.places)))
+
+
+def checked(raw: object, groups: object, addresses: object) -> Registry:
+    """The registry when nothing critical is wrong with it, else RegistryError with all that is."""
+    outcome = validate(raw, Inventory(groups, addresses))
+    if outcome.registry is None:
+        raise RegistryError(finding for finding in outcome.findings if finding.severity == "critical")
+    return outcome.registry
+
+
+def _ordered(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(set(findings)))
+
+
+def _as_far_as_known(examined: Examined, inventory: Inventory) -> list[Finding]:
+    """What can be said of the inventory, and of what goes into LiteLLM's config as it stands, beside mistakes."""
+    found: list[Finding] = []
+    paths = {finding.path for finding in examined.findings}
+    unsure = examined.unsure
+    if any(path.startswith(("ai_backend_ports", "ai_backend_providers")) for path in paths):
+        # A port that two want would be said twice, in other words.
+        unsure |= {"ports"}
+    try:
+        place = Placement(examined.registry, inventory.groups, inventory.addresses, unsure)
+        check_addresses(place)
+        found += place.findings
+    except RegistryError as error:
+        found += error.findings
+    if "gateway" not in unsure:
+        found += check_extra_keys(examined.registry.gateway.litellm.extra)
+        if "ai_backend_secrets" not in paths:
+            found += check_extra(examined.registry, paths)
+    return found
