@@ -8,7 +8,7 @@ import time
 
 from ansible.plugins.action import ActionBase
 
-from ..module_utils.secret_folder import FolderError, keep, read_kept
+from ..module_utils.host.secret_folder import FolderError, keep, read_kept
 
 
 class ActionModule(ActionBase):

@@ -7,7 +7,7 @@ from __future__ import annotations
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
-from ..module_utils.releases import ARGUMENTS, identifier, manifest_from
+from ..module_utils.releases.releases import ARGUMENTS, identifier, manifest_from
 
 
 class ActionModule(ActionBase):

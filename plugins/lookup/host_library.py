@@ -36,7 +36,7 @@ from pathlib import Path
 
 from ansible.plugins.lookup import LookupBase
 
-from ..module_utils import layout
+from ..module_utils.host import layout
 
 PACKAGE = "ansible_collections/lab/ai_backend/plugins/module_utils"
 
@@ -46,5 +46,6 @@ class LookupModule(LookupBase):
 
     def run(self, terms, variables=None, **kwargs):
         """Read the files beside the one that is imported, so that they are of the same version."""
-        folder = Path(layout.__file__).parent
-        return [{"%s/%s" % (PACKAGE, file.name): file.read_text() for file in sorted(folder.glob("*.py"))}]
+        folder = Path(layout.__file__).parents[1]
+        files = sorted(folder.rglob("*.py"))
+        return [{"%s/%s" % (PACKAGE, file.relative_to(folder)): file.read_text() for file in files}]

@@ -48,12 +48,7 @@ _raw:
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
-from ..module_utils.secret_folder import (
-    GENERATED,
-    FolderError,
-    outdated,
-    value_of,
-)
+from ..module_utils.host.secret_folder import GENERATED, FolderError, outdated, value_of
 
 
 class LookupModule(LookupBase):

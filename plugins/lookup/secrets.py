@@ -54,7 +54,7 @@ _raw:
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
-from ..module_utils.secret_folder import FolderError, generate, value_of
+from ..module_utils.host.secret_folder import FolderError, generate, value_of
 
 STAND_IN = "generated-by-the-first-real-run"
 

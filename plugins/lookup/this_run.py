@@ -40,7 +40,7 @@ import os
 
 from ansible.plugins.lookup import LookupBase
 
-from ..module_utils.changing import is_over, this_run
+from ..module_utils.host.run_lock import is_over, this_run
 
 
 class LookupModule(LookupBase):

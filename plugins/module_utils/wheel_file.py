@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import zipfile
 
-from .systemd import run_command
+from .host.systemd import run_command
 
 # A wheel of some hundred megabytes over a slow line.
 DOWNLOAD_SECONDS = 3600

@@ -48,8 +48,8 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.generations import active_slot
-from ..module_utils.layout import Layout, linked_release, read_text
+from ..module_utils.host.layout import Layout, linked_release, read_text
+from ..module_utils.releases.generations import active_slot
 
 SERVICE = "litellm"
 

@@ -64,16 +64,10 @@ pruned:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.changing import give_back
-from ..module_utils.generations import (
-    numbers,
-    path_of,
-    protected_releases,
-    read,
-    record,
-)
-from ..module_utils.layout import Layout, folders_in
-from ..module_utils.releases import prune, prune_artifacts
+from ..module_utils.host.layout import Layout, folders_in
+from ..module_utils.host.run_lock import give_back
+from ..module_utils.releases.generations import numbers, path_of, protected_releases, read, record
+from ..module_utils.releases.releases import prune, prune_artifacts
 
 ARGUMENTS = {
     "number": {"type": "int", "required": True},

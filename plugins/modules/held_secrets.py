@@ -85,10 +85,10 @@ kept:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.engine_keys import takes_one_key
-from ..module_utils.layout import Layout
-from ..module_utils.secret_files import accepted_before, fingerprint, held
-from ..module_utils.systemd import Systemd
+from ..module_utils.host.layout import Layout
+from ..module_utils.host.secret_files import accepted_before, fingerprint, held
+from ..module_utils.host.systemd import Systemd
+from ..module_utils.switching.engine_keys import takes_one_key
 
 ARGUMENTS = {
     "files": {"type": "dict", "required": True, "no_log": False},

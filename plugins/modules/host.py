@@ -92,14 +92,19 @@ foreign:
   returned: always
 """
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.cards import card_findings
-from ..module_utils.changing import take
-from ..module_utils.haproxy import AdminSocket
-from ..module_utils.host_state import (
+from ..module_utils.host.cards import card_findings
+from ..module_utils.host.haproxy import AdminSocket
+from ..module_utils.host.layout import Layout
+from ..module_utils.host.run_lock import take
+from ..module_utils.host.secret_files import rotations
+from ..module_utils.host.state import (
     describe,
     foreign_listeners,
+    left_tools,
     make_folders,
     make_users,
     missing_folders,
@@ -107,10 +112,9 @@ from ..module_utils.host_state import (
     stale_tools,
     write_tools,
 )
-from ..module_utils.layout import Layout
-from ..module_utils.secret_files import rotations
-from ..module_utils.standing import standing
-from ..module_utils.systemd import Systemd
+from ..module_utils.host.systemd import Systemd
+from ..module_utils.releases.generations import numbers
+from ..module_utils.switching.settled import standing
 
 ARGUMENTS = {
     "host": {"type": "str", "default": ""},
@@ -137,16 +141,20 @@ def main():
     holder = None
     if params["run"] and not module.check_mode:
         holder = take(layout, params["run"], params["instead_of"])
+    facts["generation"] = max(numbers(layout), default=0)
     facts["rotated"] = rotations(layout)
     facts["settled"] = standing(layout, Systemd(), AdminSocket(params["admin_socket"]))
     # A host that fails the preflight stays as it is, and so does one that another run has.
     usable = facts["systemd"] and facts["apt"] and not foreign and not holder and not unfit
     folders, users = missing_folders(layout), missing_users(params["instances"])
     tools = stale_tools(layout, params["library"], params["commands"])
+    left = left_tools(layout, params["library"])
     if usable and not module.check_mode:
         try:
             make_folders(layout, folders)
             write_tools(tools)
+            for path in left:
+                os.unlink(path)
         except OSError as error:
             where = "something else is where a folder or file of ours has to be"
             module.fail_json(msg="%s: %s. Move it away: %s" % (error.filename, error.strerror, where))
@@ -154,9 +162,9 @@ def main():
         if failures:
             module.fail_json(msg="; ".join(failures))
     lines = ["folder %s\n" % path for path in folders] + ["user %s\n" % name for name in users]
-    lines += ["file %s\n" % path for path in sorted(tools)]
+    lines += ["file %s\n" % path for path in sorted(tools)] + ["file %s removed\n" % path for path in left]
     module.exit_json(
-        changed=usable and bool(folders or users or tools),
+        changed=usable and bool(folders or users or tools or left),
         facts=facts,
         foreign=foreign,
         cards=cards,

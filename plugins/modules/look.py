@@ -73,22 +73,17 @@ import re
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.cards import card_findings
-from ..module_utils.engines import KEYS, ask_all
-from ..module_utils.findings import critical
-from ..module_utils.graphics import gpu_memory
-from ..module_utils.layout import (
-    Layout,
-    list_instances,
-    read_text,
-    service_of,
-)
-from ..module_utils.port_findings import STRANGERS, port_findings
-from ..module_utils.port_table import ARGUMENTS, compare, exposed, plan_of
-from ..module_utils.probes import ProbeError, run_once
-from ..module_utils.restorable import generation_findings
-from ..module_utils.sockets import is_loopback
-from ..module_utils.systemd import Systemd
+from ..module_utils.host.cards import card_findings
+from ..module_utils.host.findings import critical
+from ..module_utils.host.graphics import gpu_memory
+from ..module_utils.host.layout import Layout, list_instances, read_text, service_of
+from ..module_utils.host.sockets import is_loopback
+from ..module_utils.host.systemd import Systemd
+from ..module_utils.inspection.port_findings import STRANGERS, port_findings
+from ..module_utils.inspection.port_table import ARGUMENTS, compare, exposed, plan_of
+from ..module_utils.probes.prove import ProbeError, run_once
+from ..module_utils.probes.upstreams import KEYS, ask_all
+from ..module_utils.releases.integrity import generation_findings
 
 
 def cache_findings(layout, cache, held):

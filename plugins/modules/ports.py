@@ -80,10 +80,10 @@ stopped:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.layout import Layout
-from ..module_utils.port_table import ARGUMENTS, compare, plan_of, select
-from ..module_utils.stopping import conflicts, stop
-from ..module_utils.systemd import Systemd, SystemdError
+from ..module_utils.host.layout import Layout
+from ..module_utils.host.systemd import Systemd, SystemdError
+from ..module_utils.inspection.port_holders import conflicts, stop
+from ..module_utils.inspection.port_table import ARGUMENTS, compare, plan_of, select
 
 
 def free(layout, systemd, wanted, timeout):

@@ -74,12 +74,12 @@ journal:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.haproxy import AdminError, AdminSocket
-from ..module_utils.layout import Layout, unit_of
-from ..module_utils.probes import ProbeError, prove
-from ..module_utils.releases import manifest_of
-from ..module_utils.rotation import Rotation
-from ..module_utils.systemd import Systemd
+from ..module_utils.host.haproxy import AdminError, AdminSocket
+from ..module_utils.host.layout import Layout, unit_of
+from ..module_utils.host.systemd import Systemd
+from ..module_utils.probes.prove import ProbeError, prove
+from ..module_utils.releases.releases import manifest_of
+from ..module_utils.switching.rotation import Rotation
 
 ARGUMENTS = {
     "instance": {"type": "str", "required": True},

@@ -140,20 +140,13 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.generations import active_slot
-from ..module_utils.haproxy import AdminError, AdminSocket
-from ..module_utils.host_state import free_bytes
-from ..module_utils.layout import Layout, linked_release
-from ..module_utils.releases import (
-    ARGUMENTS,
-    current_texts,
-    identifier,
-    manifest_from,
-    rendered,
-    write,
-)
-from ..module_utils.slots import settled
-from ..module_utils.systemd import Systemd
+from ..module_utils.host.haproxy import AdminError, AdminSocket
+from ..module_utils.host.layout import Layout, linked_release
+from ..module_utils.host.state import free_bytes
+from ..module_utils.host.systemd import Systemd
+from ..module_utils.releases.generations import active_slot
+from ..module_utils.releases.releases import ARGUMENTS, current_texts, identifier, manifest_from, rendered, write
+from ..module_utils.switching.slots import settled
 
 
 def text_diff(before, after, old, new):

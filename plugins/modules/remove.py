@@ -45,9 +45,9 @@ removed:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.layout import Layout
-from ..module_utils.removal import inventory, remove
-from ..module_utils.systemd import Systemd, SystemdError
+from ..module_utils.host.layout import Layout
+from ..module_utils.host.systemd import Systemd, SystemdError
+from ..module_utils.switching.removal import inventory, remove
 
 
 def main():

@@ -46,9 +46,9 @@ retired:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.layout import Layout, list_instances
-from ..module_utils.switching import retire
-from ..module_utils.systemd import Systemd, SystemdError
+from ..module_utils.host.layout import Layout, list_instances
+from ..module_utils.host.systemd import Systemd, SystemdError
+from ..module_utils.switching.switch import retire
 
 ARGUMENTS = {
     "instances": {"type": "list", "elements": "str", "required": True},

@@ -127,12 +127,12 @@ reasons:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.changing import holder_of
-from ..module_utils.haproxy import AdminSocket
-from ..module_utils.layout import Layout, unit_of
-from ..module_utils.restoring import Restore, RestoreError, list_generations
-from ..module_utils.switching import Manner
-from ..module_utils.systemd import Systemd
+from ..module_utils.host.haproxy import AdminSocket
+from ..module_utils.host.layout import Layout, unit_of
+from ..module_utils.host.run_lock import holder_of
+from ..module_utils.host.systemd import Systemd
+from ..module_utils.rollback.restore import Restore, RestoreError, list_generations
+from ..module_utils.switching.switch import Manner
 
 ARGUMENTS = {
     "state": {"type": "str", "choices": ["listed", "restored"], "default": "restored"},

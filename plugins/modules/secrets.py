@@ -74,16 +74,8 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.layout import Layout
-from ..module_utils.secret_files import (
-    SecretError,
-    delete,
-    keep_before,
-    note_rotation,
-    outdated,
-    stale,
-    write,
-)
+from ..module_utils.host.layout import Layout
+from ..module_utils.host.secret_files import SecretError, delete, keep_before, note_rotation, outdated, stale, write
 
 ARGUMENTS = {
     "files": {"type": "dict", "required": True, "no_log": False},

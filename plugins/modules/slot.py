@@ -78,11 +78,11 @@ open_at_stop:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.changing import BusyError, at_work
-from ..module_utils.haproxy import AdminError, AdminSocket
-from ..module_utils.layout import Layout
-from ..module_utils.slots import SlotError, cut_words, promote
-from ..module_utils.systemd import Systemd, SystemdError
+from ..module_utils.host.haproxy import AdminError, AdminSocket
+from ..module_utils.host.layout import Layout
+from ..module_utils.host.run_lock import BusyError, at_work
+from ..module_utils.host.systemd import Systemd, SystemdError
+from ..module_utils.switching.slots import SlotError, cut_words, promote
 
 ARGUMENTS = {
     "service": {"type": "str", "required": True},

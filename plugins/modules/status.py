@@ -52,9 +52,9 @@ rows:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.layout import Layout
-from ..module_utils.reporting import report
-from ..module_utils.systemd import Systemd
+from ..module_utils.host.layout import Layout
+from ..module_utils.host.systemd import Systemd
+from ..module_utils.inspection.status import report
 
 
 def main():

@@ -129,21 +129,14 @@ import contextlib
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.changing import BusyError, at_work
-from ..module_utils.generations import active_slot, read, record
-from ..module_utils.haproxy import AdminError, AdminSocket
-from ..module_utils.layout import Layout, linked_release, unit_of
-from ..module_utils.rotation import Rotation
-from ..module_utils.slots import follow
-from ..module_utils.switching import (
-    Manner,
-    SwitchError,
-    committed,
-    switch,
-    switch_slot,
-    take_back,
-)
-from ..module_utils.systemd import Systemd, SystemdError
+from ..module_utils.host.haproxy import AdminError, AdminSocket
+from ..module_utils.host.layout import Layout, linked_release, unit_of
+from ..module_utils.host.run_lock import BusyError, at_work
+from ..module_utils.host.systemd import Systemd, SystemdError
+from ..module_utils.releases.generations import active_slot, read, record
+from ..module_utils.switching.rotation import Rotation
+from ..module_utils.switching.slots import follow
+from ..module_utils.switching.switch import Manner, SwitchError, committed, switch, switch_slot, take_back
 
 ARGUMENTS = {
     "instance": {"type": "str", "required": True},

@@ -1,4 +1,4 @@
-"""The library's rooms: each imports those above it in this table, never those below, and no circle is inside one."""
+"""The rooms of both libraries: each imports those above it in its table, never those below; no circle in any."""
 
 from __future__ import annotations
 
@@ -11,51 +11,71 @@ import pytest
 from checkout import short, tracked
 from toolcache import ROOT
 
-LIBRARY = ROOT / "plugins" / "plugin_utils"
-ROOMS = (
-    "findings",
-    "data",
-    "schema",
-    "engines",
-    "routing",
-    "registry",
-    "litellm",
-    "plan",
-    "preview",
-    "validation",
-    "importing",
-)
-# What the filters come through; both see every room.
-DOORS = ("entries.py", "guard.py")
-FILES = tracked("plugins/plugin_utils/*.py")
+# What the filters come through sees every room; the two files of models belong to a module each.
+LIBRARIES = {
+    "plugin_utils": (
+        (
+            "findings",
+            "data",
+            "schema",
+            "engines",
+            "routing",
+            "registry",
+            "litellm",
+            "plan",
+            "preview",
+            "validation",
+            "importing",
+        ),
+        ("entries.py", "guard.py"),
+    ),
+    "module_utils": (
+        ("host", "releases", "probes", "switching", "rollback", "inspection"),
+        ("tiny_gguf.py", "wheel_file.py"),
+    ),
+}
+FILES = {name: tracked(f"plugins/{name}/*.py") for name in LIBRARIES}
+ROOMS = [(library, room) for library, (rooms, _doors) in LIBRARIES.items() for room in rooms]
 
 
-def imported(path: pathlib.Path) -> Iterator[tuple[str, ...]]:
+def imported(path: pathlib.Path, library: str) -> Iterator[tuple[str, ...]]:
     """(room, module) or (module,) of each import from the library, those for types alone among them."""
-    package = path.relative_to(LIBRARY).parts[:-1]
+    package = path.relative_to(ROOT / "plugins" / library).parts[:-1]
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.level:
+        if isinstance(node, ast.ImportFrom) and 0 < node.level <= len(package) + 1:
             above = package[: len(package) - node.level + 1]
             for name in [node.module] if node.module else [alias.name for alias in node.names]:
                 yield (*above, *name.split("."))
 
 
-@pytest.mark.parametrize("path", FILES, ids=short)
-def test_a_file_stands_in_a_room_and_imports_from_the_rooms_above(path: pathlib.Path) -> None:
-    room, *rest = path.relative_to(LIBRARY).parts
+@pytest.mark.parametrize(
+    ("library", "path"), [(name, path) for name, files in FILES.items() for path in files], ids=str
+)
+def test_a_file_stands_in_a_room_and_imports_from_the_rooms_above(library: str, path: pathlib.Path) -> None:
+    rooms, doors = LIBRARIES[library]
+    room, *rest = path.relative_to(ROOT / "plugins" / library).parts
     if not rest:
-        assert room in DOORS
+        assert room in doors
         return
-    below = {*ROOMS[ROOMS.index(room) + 1 :], *(door.removesuffix(".py") for door in DOORS)}
-    assert not {target[0] for target in imported(path)} & below
+    below = {*rooms[rooms.index(room) + 1 :], *(door.removesuffix(".py") for door in doors)}
+    assert not {target[0] for target in imported(path, library)} & below
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_no_import_goes_round_inside_a_room(room: str) -> None:
-    files = {path.stem: path for path in FILES if path.parent == LIBRARY / room}
+@pytest.mark.parametrize(("library", "room"), ROOMS)
+def test_no_import_goes_round_inside_a_room(library: str, room: str) -> None:
+    files = {path.stem: path for path in FILES[library] if path.parent.name == room}
     assert files
-    left = {name: {t[1] for t in imported(path) if t[0] == room and len(t) > 1} for name, path in files.items()}
+    left = {
+        name: {target[1] for target in imported(path, library) if target[0] == room and len(target) > 1}
+        for name, path in files.items()
+    }
     while ready := [name for name, needs in left.items() if not needs & left.keys()]:
         for name in ready:
             del left[name]
     assert not left, f"{', '.join(sorted(left))} import each other"
+
+
+@pytest.mark.parametrize("path", tracked("plugins/*/__init__.py"), ids=short)
+def test_a_room_has_no_code_of_its_own(path: pathlib.Path) -> None:
+    """A filter that needs one file of a library must not load the others."""
+    assert path.read_text() == ""

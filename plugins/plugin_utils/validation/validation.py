@@ -62,8 +62,9 @@ def validate(
 ) -> Validation:
     """Check a registry against an inventory.
 
-    `found` is what was found in its files already (see registry/yaml_files.py), `names` are all variables that are defined; without
-    them it is those of the registry. `unknown` are paths whose value could not be had, which `found` says already.
+    `found` is what was found in its files already (see registry/yaml_files.py), `names` are all variables that are
+    defined; without them it is those of the registry. `unknown` are paths whose value could not be had, which `found`
+    says already.
     """
     plain, found = to_plain(raw), tuple(found)
     if not isinstance(plain, dict):

@@ -8,7 +8,7 @@ from unittest import mock
 import pytest
 
 from ansible_collections.lab.ai_backend.plugins.action.release import ActionModule
-from ansible_collections.lab.ai_backend.plugins.module_utils.releases import identifier
+from ansible_collections.lab.ai_backend.plugins.module_utils.releases.releases import identifier
 
 ARGUMENTS = {
     "service": "redis",

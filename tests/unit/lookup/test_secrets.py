@@ -12,7 +12,7 @@ from ansible import constants
 from ansible.errors import AnsibleLookupError
 
 from ansible_collections.lab.ai_backend.plugins.lookup import lacking_secrets, secrets
-from ansible_collections.lab.ai_backend.plugins.module_utils import secret_folder
+from ansible_collections.lab.ai_backend.plugins.module_utils.host import secret_folder
 
 NAMES = ["LITELLM_MASTER_KEY", "REDIS_PASSWORD"]
 

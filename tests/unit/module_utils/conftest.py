@@ -7,9 +7,9 @@ import pathlib
 import pytest
 from host_stand_in import FakeSystemctl
 
-from ansible_collections.lab.ai_backend.plugins.module_utils import switching
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, linked_release
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout, linked_release
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching import switch as switching
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, unit_of
-from ansible_collections.lab.ai_backend.plugins.module_utils.releases import identifier, rendered, write
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout, unit_of
+from ansible_collections.lab.ai_backend.plugins.module_utils.releases.releases import identifier, rendered, write
 
 
 class FakeSystemctl:

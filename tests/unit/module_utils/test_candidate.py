@@ -8,9 +8,10 @@ import pytest
 from host_stand_in import FakeSystemctl, made, manifest
 from proc_stand_in import Proc
 
-from ansible_collections.lab.ai_backend.plugins.module_utils import candidate, switching
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, unit_of, write_atomic
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout, unit_of, write_atomic
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching import candidate
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching import switch as switching
 
 SLOTS = ["blue", "green"]
 MEGABYTE = 1_000_000

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from host_stand_in import FakeSystemctl, made, manifest
 
-from ansible_collections.lab.ai_backend.plugins.module_utils import cards, reporting, switching
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
+from ansible_collections.lab.ai_backend.plugins.module_utils.host import cards
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
+from ansible_collections.lab.ai_backend.plugins.module_utils.inspection import status as reporting
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching import switch as switching
 
 NVIDIA = {"class": "0x030000", "vendor": "0x10de"}
 NETWORK = {"class": "0x020000", "vendor": "0x8086"}

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from proc_stand_in import Proc
 
-from ansible_collections.lab.ai_backend.plugins.module_utils import changing
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
+from ansible_collections.lab.ai_backend.plugins.module_utils.host import run_lock as changing
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout
 
 Run = dict[str, Any]
 

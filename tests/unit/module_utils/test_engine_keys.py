@@ -7,10 +7,10 @@ import pathlib
 import pytest
 from host_stand_in import FakeSystemctl, made, manifest
 
-from ansible_collections.lab.ai_backend.plugins.module_utils import switching
-from ansible_collections.lab.ai_backend.plugins.module_utils.engine_keys import takes_one_key
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd, run_command
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd, run_command
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching import switch as switching
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching.engine_keys import takes_one_key
 
 ENGINE = "llama-cpp@fast"
 # As llama-server breaks its lines.

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.engines import ask_all
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, write_atomic
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout, write_atomic
+from ansible_collections.lab.ai_backend.plugins.module_utils.probes.upstreams import ask_all
 
 SECRET = "the-key-of-the-engine"  # pragma: allowlist secret
 

@@ -11,17 +11,15 @@ import time
 import pytest
 from host_stand_in import FakeSystemctl, made, manifest
 
-from ansible_collections.lab.ai_backend.plugins.module_utils import (
-    generations,
-    host_state,
-    removal,
-    reporting,
-    secret_files,
-    switching,
-    tiny_gguf,
-)
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, write_atomic
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd, SystemdError, run_command
+from ansible_collections.lab.ai_backend.plugins.module_utils import tiny_gguf
+from ansible_collections.lab.ai_backend.plugins.module_utils.host import secret_files
+from ansible_collections.lab.ai_backend.plugins.module_utils.host import state as host_state
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout, write_atomic
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd, SystemdError, run_command
+from ansible_collections.lab.ai_backend.plugins.module_utils.inspection import status as reporting
+from ansible_collections.lab.ai_backend.plugins.module_utils.releases import generations
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching import removal
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching import switch as switching
 
 
 def test_the_facts_of_this_machine_are_those_of_its_own_files() -> None:
@@ -65,6 +63,17 @@ def test_a_listener_of_our_own_units_is_not_foreign(tmp_path: pathlib.Path) -> N
     group.write_text("0::/system.slice/redis-server.service\n")
     (found,) = host_state.foreign_listeners(Layout(str(tmp_path)), {"redis": 6379})
     assert found["unit"] == "redis-server.service"
+
+
+def test_code_that_an_older_state_had_on_the_host_goes_and_nothing_else_does(layout: Layout) -> None:
+    library = pathlib.Path(layout.library)
+    for name in ("package/probes.py", "package/probes/prove.py", "package/notes.txt"):
+        (library / name).parent.mkdir(parents=True, exist_ok=True)
+        (library / name).touch()
+    today = {"package/probes/prove.py": "", "package/probes/__init__.py": ""}
+    assert host_state.left_tools(layout, today) == [str(library / "package/probes.py")]
+    assert list(host_state.stale_tools(layout, today, {})) == [str(library / "package/probes/__init__.py")]
+    assert host_state.left_tools(layout, {}) == [], "a caller without code takes none away"
 
 
 def test_secret_files_are_written_closed_and_only_when_they_differ(layout: Layout) -> None:

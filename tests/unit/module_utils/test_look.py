@@ -12,9 +12,11 @@ import pytest
 from host_stand_in import FakeSystemctl, made, manifest
 from proc_stand_in import Proc
 
-from ansible_collections.lab.ai_backend.plugins.module_utils import generations, graphics, switching
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, write_atomic
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
+from ansible_collections.lab.ai_backend.plugins.module_utils.host import graphics
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout, write_atomic
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
+from ansible_collections.lab.ai_backend.plugins.module_utils.releases import generations
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching import switch as switching
 from ansible_collections.lab.ai_backend.plugins.modules import look as module
 
 SECRET = "the-password"  # pragma: allowlist secret

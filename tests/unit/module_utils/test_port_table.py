@@ -9,9 +9,10 @@ import pytest
 from host_stand_in import FakeSystemctl, made, manifest
 from proc_stand_in import Proc
 
-from ansible_collections.lab.ai_backend.plugins.module_utils import port_findings, port_table, switching
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, write_atomic
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout, write_atomic
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
+from ansible_collections.lab.ai_backend.plugins.module_utils.inspection import port_findings, port_table
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching import switch as switching
 
 REDIS = "/system.slice/ai-backend-redis.service"
 

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from host_stand_in import FakeSystemctl
 
-from ansible_collections.lab.ai_backend.plugins.module_utils import probes
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, unit_of, write_atomic
-from ansible_collections.lab.ai_backend.plugins.module_utils.secret_files import SecretError, secret
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout, unit_of, write_atomic
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.secret_files import SecretError, secret
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
+from ansible_collections.lab.ai_backend.plugins.module_utils.probes import prove as probes
 
 KEY = {"file": "engine.env", "name": "ENGINE_KEY"}
 SECRET = "the-key-of-the-engine"  # pragma: allowlist secret

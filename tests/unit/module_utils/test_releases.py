@@ -8,9 +8,9 @@ import pathlib
 
 from host_stand_in import made, manifest
 
-from ansible_collections.lab.ai_backend.plugins.module_utils import releases
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
-from ansible_collections.lab.ai_backend.plugins.module_utils.switching import point
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout
+from ansible_collections.lab.ai_backend.plugins.module_utils.releases import releases
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching.switch import point
 
 
 def test_the_same_content_has_the_same_name_and_any_change_another() -> None:

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from host_stand_in import made, manifest
 
-from ansible_collections.lab.ai_backend.plugins.module_utils import generations, restorable, switching
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, write_atomic
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout, write_atomic
+from ansible_collections.lab.ai_backend.plugins.module_utils.releases import generations
+from ansible_collections.lab.ai_backend.plugins.module_utils.releases import integrity as restorable
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching import switch as switching
 
 
 def generation(layout: Layout, number: int, complete: bool = True, **content: Any) -> str:

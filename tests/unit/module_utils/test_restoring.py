@@ -10,14 +10,21 @@ from typing import Any
 import pytest
 from host_stand_in import FakeSystemctl, made, manifest
 
-from ansible_collections.lab.ai_backend.plugins.module_utils import changing, restoring, slots
-from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot, path_of, read, record
-from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminSocket
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, linked_release, write_atomic
-from ansible_collections.lab.ai_backend.plugins.module_utils.probes import ProbeError
-from ansible_collections.lab.ai_backend.plugins.module_utils.restoring import Restore, RestoreError, previous_of
-from ansible_collections.lab.ai_backend.plugins.module_utils.switching import Manner, switch, switch_slot
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
+from ansible_collections.lab.ai_backend.plugins.module_utils.host import run_lock as changing
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.haproxy import AdminSocket
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout, linked_release, write_atomic
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
+from ansible_collections.lab.ai_backend.plugins.module_utils.probes.prove import ProbeError
+from ansible_collections.lab.ai_backend.plugins.module_utils.releases.generations import (
+    active_slot,
+    path_of,
+    read,
+    record,
+)
+from ansible_collections.lab.ai_backend.plugins.module_utils.rollback import restore as restoring
+from ansible_collections.lab.ai_backend.plugins.module_utils.rollback.restore import Restore, RestoreError, previous_of
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching import slots
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching.switch import Manner, switch, switch_slot
 
 pytestmark = pytest.mark.usefixtures("environments")
 SLOTS = ["blue", "green"]

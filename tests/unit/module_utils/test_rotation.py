@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from host_stand_in import FakeSystemctl, made, manifest
 
-from ansible_collections.lab.ai_backend.plugins.module_utils import switching
-from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError, AdminSocket
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
-from ansible_collections.lab.ai_backend.plugins.module_utils.rotation import Rotation
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.haproxy import AdminError, AdminSocket
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching import switch as switching
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching.rotation import Rotation
 
 ENGINE = "llama-cpp@fast"
 UNIT = f"ai-backend-{ENGINE}.service"

@@ -11,12 +11,12 @@ import pytest
 from host_stand_in import FakeSystemctl, made, manifest
 from proc_stand_in import Proc
 
-from ansible_collections.lab.ai_backend.plugins.module_utils import slots
-from ansible_collections.lab.ai_backend.plugins.module_utils.generations import active_slot
-from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminError, AdminSocket
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
-from ansible_collections.lab.ai_backend.plugins.module_utils.switching import switch_slot
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.haproxy import AdminError, AdminSocket
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
+from ansible_collections.lab.ai_backend.plugins.module_utils.releases.generations import active_slot
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching import slots
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching.switch import switch_slot
 
 SLOTS = ["blue", "green"]
 

@@ -9,8 +9,8 @@ import socket
 import pytest
 from proc_stand_in import Proc
 
-from ansible_collections.lab.ai_backend.plugins.module_utils import sockets
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
+from ansible_collections.lab.ai_backend.plugins.module_utils.host import sockets
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ from collections.abc import Callable
 import pytest
 from host_stand_in import FakeSystemctl, made, manifest
 
-from ansible_collections.lab.ai_backend.plugins.module_utils import slots
-from ansible_collections.lab.ai_backend.plugins.module_utils.haproxy import AdminSocket
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
-from ansible_collections.lab.ai_backend.plugins.module_utils.standing import standing
-from ansible_collections.lab.ai_backend.plugins.module_utils.switching import switch, switch_slot
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.haproxy import AdminSocket
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching import slots
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching.settled import standing
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching.switch import switch, switch_slot
 
 pytestmark = pytest.mark.usefixtures("environments")
 SLOTS = ["blue", "green"]

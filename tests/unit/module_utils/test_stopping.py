@@ -11,9 +11,10 @@ import pytest
 from host_stand_in import FakeSystemctl
 from proc_stand_in import Proc
 
-from ansible_collections.lab.ai_backend.plugins.module_utils import port_table, stopping
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
+from ansible_collections.lab.ai_backend.plugins.module_utils.inspection import port_holders as stopping
+from ansible_collections.lab.ai_backend.plugins.module_utils.inspection import port_table
 
 PORT = 8001
 PLAN: dict[str, Any] = {

@@ -10,9 +10,12 @@ import pathlib
 import pytest
 from host_stand_in import made, manifest
 
-from ansible_collections.lab.ai_backend.plugins.module_utils import generations, host_state, layout, releases, switching
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd, SystemdError, run_command
+from ansible_collections.lab.ai_backend.plugins.module_utils.host import layout
+from ansible_collections.lab.ai_backend.plugins.module_utils.host import state as host_state
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd, SystemdError, run_command
+from ansible_collections.lab.ai_backend.plugins.module_utils.releases import generations, releases
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching import switch as switching
 
 
 @pytest.fixture

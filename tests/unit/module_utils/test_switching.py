@@ -9,9 +9,15 @@ import pathlib
 import pytest
 from host_stand_in import FakeSystemctl, made, manifest
 
-from ansible_collections.lab.ai_backend.plugins.module_utils import generations, switching
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout, linked_release, unit_of, write_atomic
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import (
+    Layout,
+    linked_release,
+    unit_of,
+    write_atomic,
+)
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
+from ansible_collections.lab.ai_backend.plugins.module_utils.releases import generations
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching import switch as switching
 
 SLOTS = ["blue", "green"]
 

@@ -9,12 +9,13 @@ import shutil
 import pytest
 from host_stand_in import made, manifest
 
-from ansible_collections.lab.ai_backend.plugins.module_utils import generations, reporting
-from ansible_collections.lab.ai_backend.plugins.module_utils.layout import Layout
-from ansible_collections.lab.ai_backend.plugins.module_utils.releases import prune_artifacts
-from ansible_collections.lab.ai_backend.plugins.module_utils.restorable import damage
-from ansible_collections.lab.ai_backend.plugins.module_utils.switching import point
-from ansible_collections.lab.ai_backend.plugins.module_utils.systemd import Systemd
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
+from ansible_collections.lab.ai_backend.plugins.module_utils.inspection import status as reporting
+from ansible_collections.lab.ai_backend.plugins.module_utils.releases import generations
+from ansible_collections.lab.ai_backend.plugins.module_utils.releases.integrity import damage
+from ansible_collections.lab.ai_backend.plugins.module_utils.releases.releases import prune_artifacts
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching.switch import point
 from ansible_collections.lab.ai_backend.plugins.modules.generation import tidy, unfinished
 
 KEEP = 10

@@ -12,9 +12,9 @@ import contextlib
 import os
 import re
 
-from .host_state import memory_bytes
-from .layout import read_text, unit_of, write_atomic
-from .sockets import read
+from ..host.layout import read_text, unit_of, write_atomic
+from ..host.sockets import read
+from ..host.state import memory_bytes
 
 NICE = 10
 WEIGHT = 20

@@ -7,9 +7,9 @@ from __future__ import annotations
 import json
 import os
 
-from .findings import critical, warning
+from ..host.findings import critical, warning
+from ..host.layout import ARTIFACT_MARKER, service_of
 from .generations import path_of, read_all
-from .layout import ARTIFACT_MARKER, service_of
 from .releases import RELEASE_MARK, current_texts, identifier
 
 

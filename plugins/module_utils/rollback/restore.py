@@ -11,43 +11,17 @@ from __future__ import annotations
 import difflib
 import os
 
-from .changing import (
-    BusyError,
-    at_work,
-    give_back,
-    refusal,
-    take,
-)
-from .generations import (
-    active_slot,
-    numbers,
-    read,
-    read_all,
-    record,
-    snapshot,
-)
-from .haproxy import AdminError
-from .layout import (
-    linked_release,
-    list_instances,
-    read_json,
-    read_text,
-    service_of,
-)
-from .probes import ProbeError, prove
-from .releases import current_texts
-from .restorable import damage
-from .rotation import Rotation
-from .slots import SlotError, cut_words, promote
-from .switching import (
-    SwitchError,
-    differences,
-    retire,
-    switch,
-    switch_slot,
-    take_back,
-)
-from .systemd import SystemdError
+from ..host.haproxy import AdminError
+from ..host.layout import linked_release, list_instances, read_json, read_text, service_of
+from ..host.run_lock import BusyError, at_work, give_back, refusal, take
+from ..host.systemd import SystemdError
+from ..probes.prove import ProbeError, prove
+from ..releases.generations import active_slot, numbers, read, read_all, record, snapshot
+from ..releases.integrity import damage
+from ..releases.releases import current_texts
+from ..switching.rotation import Rotation
+from ..switching.slots import SlotError, cut_words, promote
+from ..switching.switch import SwitchError, differences, retire, switch, switch_slot, take_back
 
 # As in a deploy: what others need first, what clients meet last.
 ORDER = ("redis", "llama-cpp", "edge", "litellm")

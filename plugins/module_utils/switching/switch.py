@@ -7,9 +7,7 @@ from __future__ import annotations
 import os
 import shutil
 
-from . import candidate
-from .generations import active_slot, record
-from .layout import (
+from ..host.layout import (
     linked_release,
     list_instances,
     read_json,
@@ -19,8 +17,10 @@ from .layout import (
     unit_of,
     write_atomic,
 )
-from .secret_files import started_with
-from .systemd import process_environment
+from ..host.secret_files import started_with
+from ..host.systemd import process_environment
+from ..releases.generations import active_slot, record
+from . import candidate
 
 
 class SwitchError(Exception):

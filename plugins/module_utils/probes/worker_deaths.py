@@ -8,7 +8,7 @@ worker only when the patience for the one it waits for has run out (`--timeout_w
 
 from __future__ import annotations
 
-from .sockets import read
+from ..host.sockets import read
 
 
 def children(layout, pid):

@@ -16,8 +16,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from .findings import critical, suggest, warning
-from .secret_files import SecretError, secret
+from ..host.findings import critical, suggest, warning
+from ..host.secret_files import SecretError, secret
 
 KEYS = "litellm.env"
 # A list of models is some kilobytes; what answers without end is no engine.

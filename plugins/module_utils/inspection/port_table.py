@@ -20,9 +20,9 @@ from __future__ import annotations
 
 import re
 
-from .generations import active_slot
-from .layout import linked_release, service_of, unit_of
-from .sockets import OURS, is_loopback, listeners
+from ..host.layout import linked_release, service_of, unit_of
+from ..host.sockets import OURS, is_loopback, listeners
+from ..releases.generations import active_slot
 
 EDGE = unit_of("edge")
 NOBODY = {"pid": 0, "command": "", "unit": "", "user": "", "container": "", "addresses": [], "processes": []}

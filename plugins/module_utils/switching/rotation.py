@@ -8,8 +8,8 @@ that run already finish. HAProxy forgets the state when it is reloaded: then the
 
 from __future__ import annotations
 
-from .haproxy import AdminError
-from .waiting import wait_until
+from ..host.haproxy import AdminError
+from ..host.waiting import wait_until
 
 # The one server of a section, as the edge's configuration names it.
 SERVER = "local"

@@ -11,15 +11,8 @@ import contextlib
 import os
 import signal
 
-from .slots import wait_until
-from .sockets import (
-    OURS,
-    ancestry,
-    listeners,
-    place_of,
-    started,
-    systemd_root,
-)
+from ..host.sockets import OURS, ancestry, listeners, place_of, started, systemd_root
+from ..switching.slots import wait_until
 
 # They listen for a container: ending them cuts it off, and it is not rid of. /proc shows 15 characters of a name.
 PROXIES = {

@@ -14,15 +14,7 @@ import os
 import shutil
 import tempfile
 
-from .layout import (
-    folders_in,
-    linked_release,
-    list_instances,
-    read_json,
-    read_text,
-    service_of,
-    sync_folder,
-)
+from ..host.layout import folders_in, linked_release, list_instances, read_json, read_text, service_of, sync_folder
 
 # The arguments of the module `release`, which its action reads as well.
 ARGUMENTS = {

@@ -13,17 +13,9 @@ import os
 import re
 import time
 
-from .layout import (
-    linked_release,
-    list_instances,
-    names_in,
-    read_json,
-    read_text,
-    service_of,
-    write_atomic,
-)
+from ..host.layout import linked_release, list_instances, names_in, read_json, read_text, service_of, write_atomic
+from ..host.systemd import run_command
 from .releases import manifest_of
-from .systemd import run_command
 
 SCHEMA = 1
 

@@ -10,8 +10,8 @@ import os
 import pwd
 import shutil
 
-from .layout import list_instances
-from .switching import withdraw
+from ..host.layout import list_instances
+from .switch import withdraw
 
 USER_PREFIX = "ai-backend-"
 

@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from .generations import active_slot
-from .haproxy import AdminError
-from .layout import linked_release, list_instances, service_of
-from .releases import manifest_of
-from .restorable import damage
+from ..host.haproxy import AdminError
+from ..host.layout import linked_release, list_instances, service_of
+from ..releases.generations import active_slot
+from ..releases.integrity import damage
+from ..releases.releases import manifest_of
 from .slots import settled
 
 

@@ -9,16 +9,7 @@ import pwd
 import shutil
 
 from .cards import vendors
-from .generations import numbers
-from .layout import (
-    linked_release,
-    list_instances,
-    read_json,
-    read_text,
-    service_of,
-    user_of,
-    write_atomic,
-)
+from .layout import linked_release, list_instances, read_json, read_text, service_of, user_of, write_atomic
 from .sockets import OURS, listeners
 from .systemd import run_command
 
@@ -74,7 +65,6 @@ def describe(layout, python, run=run_command):
         "cards": vendors(layout),
         "published": published(layout),
         "instances": list_instances(layout),
-        "generation": max(numbers(layout), default=0),
     }
 
 
@@ -112,6 +102,15 @@ def stale_tools(layout, library, commands):
 def write_tools(stale):
     for path, (text, mode) in sorted(stale.items()):
         write_atomic(path, text, mode)
+
+
+def left_tools(layout, library):
+    """Files of our own code that an older state of it had: one named like a folder of today would stand before it."""
+    if not library:
+        return []
+    wanted = {os.path.join(layout.library, name) for name in library}
+    there = (os.path.join(folder, name) for folder, _folders, names in os.walk(layout.library) for name in names)
+    return sorted(path for path in there if path.endswith(".py") and path not in wanted)
 
 
 def missing_users(instances):

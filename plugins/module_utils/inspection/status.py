@@ -7,15 +7,10 @@ from __future__ import annotations
 
 import re
 
-from .generations import active_slot, numbers, path_of, read_all
-from .layout import (
-    linked_release,
-    list_instances,
-    service_of,
-    unit_of,
-)
-from .probes import ProbeError, run_once
-from .releases import manifest_of
+from ..host.layout import linked_release, list_instances, service_of, unit_of
+from ..probes.prove import ProbeError, run_once
+from ..releases.generations import active_slot, numbers, path_of, read_all
+from ..releases.releases import manifest_of
 
 # Asking an engine for an answer costs it a slot; a report only looks.
 LOOKING = ("http", "models", "redis", "haproxy")

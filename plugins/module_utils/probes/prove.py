@@ -24,12 +24,12 @@ import socket
 import threading
 import time
 
-from .engines import Engine
-from .haproxy import AdminError, AdminSocket
-from .layout import unit_of
-from .secret_files import SecretError, accepted, secret
-from .sockets import peer
-from .workers import Deaths
+from ..host.haproxy import AdminError, AdminSocket
+from ..host.layout import unit_of
+from ..host.secret_files import SecretError, accepted, secret
+from ..host.sockets import peer
+from .upstreams import Engine
+from .worker_deaths import Deaths
 
 # Two starts that end at once are a pattern, not bad luck; systemd counts them.
 # Also an attempt that begins at the deadline has this long.

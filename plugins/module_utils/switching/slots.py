@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
+from ..host.haproxy import AdminError
+from ..host.layout import unit_of, write_atomic
+from ..host.waiting import wait_until
+from ..releases.generations import active_slot, record
 from . import candidate
-from .generations import active_slot, record
-from .haproxy import AdminError
-from .layout import unit_of, write_atomic
 from .rotation import Rotation
 from .soak import ratio, watch
-from .switching import differences
-from .waiting import wait_until
+from .switch import differences
 
 # Processes of an edge that is not reloading.
 MASTER_AND_WORKER = 2

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from .findings import critical, warning
-from .layout import service_of
+from ..host.findings import critical, warning
+from ..host.layout import service_of
 
 # Verdicts on a port of ours that somebody else holds, and on one that nobody does.
 STRANGERS = ("foreign", "misplaced")
