@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from ..engines.providers import LlamaCpp, Provider
 from ..findings.paths import join
-from ..litellm.config import api_base
+from ..litellm.deployments import api_base
 from ..registry.registry import Registry
 from ..schema.base import is_loopback
 

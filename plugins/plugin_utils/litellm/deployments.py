@@ -1,0 +1,150 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""LiteLLM's deployments: for each target of a name and each host it runs on, what its client is told."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..engines.models import BaseModelEntry
+from ..engines.providers import Provider
+from ..registry.registry import Registry
+from ..routing.routes import DEFAULT, Group, Level, Target
+
+_PREFIX = {
+    "anthropic": "anthropic",
+    "llama_cpp": "openai",
+    "ollama": "ollama_chat",
+    "ollama_cloud": "ollama_chat",
+    "openai": "openai",
+    "openai_compatible": "openai",
+    "vllm": "hosted_vllm",
+}
+# LiteLLM takes a price of 0 for none, and counts that dearer than any; dollars a token.
+_FREE = 1e-12
+
+# Where a provider is reached from this gateway: (host, api_base without the path of the API).
+Endpoints = Callable[[str], list[tuple[str, str]]]
+
+
+def deployments(registry: Registry, group: Group, levels: list[Level], endpoints: Endpoints) -> list[dict[str, Any]]:
+    """The rows of `model_list` for one name: its levels in their order, each with the hosts of its targets."""
+    rows: list[dict[str, Any]] = []
+    for order, level in enumerate(levels, start=1):
+        members = [(target, host, base) for target in level for host, base in endpoints(target.provider)]
+        weights = _weights(level, {target.provider: len(endpoints(target.provider)) for target in level})
+        for target, host, base in members:
+            params = _params(registry, group, target, base)
+            if len(levels) > 1:
+                params["order"] = order
+            if target.key in weights:
+                params["weight"] = weights[target.key]
+            info = _info(registry.providers[target.provider], target)
+            info["id"] = _id(f"{group.name}#{order}", f"{target.provider}@{host}/{target.model or group.name}")
+            rows.append({"litellm_params": params, "model_info": info, "model_name": group.name})
+    return rows
+
+
+def _id(level: str, target: str) -> str:
+    """A deployment's id. LiteLLM's usage-based routing cuts an id at its first colon, and then finds none of them."""
+    return f"{level}|{target}".replace("%", "%25").replace(":", "%3A")
+
+
+def _weights(level: Level, hosts: Mapping[str, int]) -> dict[tuple[str, str], int]:
+    """Whole-numbered weights of one deployment each: a target's weight is shared by the hosts it runs on."""
+    shares = {
+        target.key: Fraction(str(target.weight)).limit_denominator(10000) / hosts[target.provider]
+        for target in level
+        if target.weight is not None
+    }
+    if not shares:
+        return {}
+    common = math.lcm(*(share.denominator for share in shares.values()))
+    whole = {key: int(share * common) for key, share in shares.items()}
+    divisor = math.gcd(*whole.values())
+    return {key: value // divisor for key, value in whole.items()}
+
+
+def _params(registry: Registry, group: Group, target: Target, base: str) -> dict[str, Any]:
+    provider = registry.providers[target.provider]
+    timeouts = registry.gateway.timeouts
+    request = provider.timeout_seconds or timeouts.request_seconds
+    prefix = _prefix(provider, target, group)
+    # LiteLLM puts what each `*` of the name matched into the `*` here, so the whole glob gives the name as asked.
+    name = target.model or (DEFAULT if group.kind == "default" else group.name)
+    params: dict[str, Any] = {
+        "api_base": api_base(prefix, base),
+        "api_key": _api_key(provider),
+        "model": f"{prefix}/{name}",
+        # A hang costs exactly this long before the next deployment is asked.
+        "stream_timeout": min(timeouts.stream_gap_seconds, request),
+        "timeout": request,
+    }
+    entry = provider.entry(target.model or "")
+    if entry is not None:
+        params |= _entry_params(entry, provider)
+    if group.strategy == "cost-based-routing":
+        params |= {key: value or _FREE for key, value in params.items() if key.endswith("_cost_per_token")}
+    return params
+
+
+def _prefix(provider: Provider, target: Target, group: Group) -> str:
+    """The prefix that chooses LiteLLM's client for an engine."""
+    prefix = _PREFIX[provider.type]
+    if target.model is not None:
+        return prefix
+    # For a wildcard LiteLLM lists the models it knows of the prefix in /v1/models: some 170 of OpenAI's, one of
+    # Ollama's. This prefix has none, and speaks the OpenAI API that both have.
+    listed = prefix == "openai" or (prefix == "ollama_chat" and (group.kind == "default" or "/" in group.name))
+    return _PREFIX["vllm"] if listed else prefix
+
+
+def api_base(prefix: str, base: str) -> str:
+    """The address LiteLLM's client wants: where OpenAI's API begins, or the bare server for Ollama and Anthropic."""
+    if prefix == "ollama_chat":
+        return base.removesuffix("/v1").removesuffix("/api")
+    if prefix == "anthropic":
+        return base.removesuffix("/messages").removesuffix("/v1")
+    return f"{base.removesuffix('/api')}/v1" if urlsplit(base).path in ("", "/api") else base
+
+
+def _api_key(provider: Provider) -> str:
+    if provider.is_managed and provider.type != "ollama":
+        return "os.environ/AI_BACKEND_ENGINE_KEY"
+    # Without a key LiteLLM takes the one of OpenAI or Ollama from its environment and sends it to this engine.
+    return f"os.environ/{provider.env_var}" if provider.env_var else "none"
+
+
+def _entry_params(entry: BaseModelEntry, provider: Provider) -> dict[str, Any]:
+    params: dict[str, Any] = {}
+    if entry.cost_per_1k_tokens is not None:
+        params["input_cost_per_token"] = entry.cost_per_1k_tokens.input / 1000
+        params["output_cost_per_token"] = entry.cost_per_1k_tokens.output / 1000
+    if entry.rate_limits is not None:
+        limits = {"rpm": entry.rate_limits.requests_per_minute, "tpm": entry.rate_limits.tokens_per_minute}
+        params |= {name: limit for name, limit in limits.items() if limit is not None}
+    if provider.type != "llama_cpp":
+        options = getattr(entry, "options", None)
+        params |= options.model_dump(exclude_none=True) if options is not None else {}
+    return params
+
+
+def _info(provider: Provider, target: Target) -> dict[str, Any]:
+    """What GET /model/info shows beside the deployment."""
+    entry = provider.entry(target.model or "")
+    info: dict[str, Any] = {"provider": target.provider}
+    if entry is not None:
+        if entry.context_length is not None:
+            info["max_input_tokens"] = entry.context_length
+            if _PREFIX[provider.type] == "ollama_chat":
+                # Seen: LiteLLM looks such a model up by its client, knows none, and leaves the limit out.
+                info["litellm_provider"] = "ollama_chat"
+        described = {"quantization": entry.quantization, "size": entry.size, "specialty": entry.specialty}
+        info |= {name: value for name, value in described.items() if value is not None}
+        if entry.tags:
+            info["tags"] = sorted(entry.tags)
+    return info
