@@ -41,10 +41,10 @@ class Timeouts(Strict):
 
 
 class LiteLLM(Strict):
-    """`extra` is merged last into LiteLLM's config and not checked: LiteLLM ignores keys it does not know."""
+    """`extra` is merged last into LiteLLM's config; its keys are compared with those that the locked LiteLLM reads."""
 
     extra: dict[str, dict[str, Any]] = {}
-    """Sections of LiteLLM's config, merged last and not checked."""
+    """Sections of LiteLLM's config, merged last; their keys and the types of their values are checked."""
 
     @field_validator("extra")
     @classmethod
