@@ -10,8 +10,7 @@ author: lab.ai_backend contributors (@lab)
 version_added: 0.1.0
 short_description: The collection's code for hosts, as files for a host to keep
 description:
-  - Returns the standard-library-only part of the collection, so that C(ai-backend-rollback) works on a host without
-    Ansible and without a network.
+  - Returns what C(ai-backend-rollback) imports, so that it works on a host without Ansible and without a network.
 options:
   _terms:
     description: None are needed.
@@ -32,20 +31,50 @@ _raw:
   elements: dict
 """
 
+import ast
 from pathlib import Path
 
 from ansible.plugins.lookup import LookupBase
 
 from ..module_utils.host import layout
 
-PACKAGE = "ansible_collections/lab/ai_backend/plugins/module_utils"
+PACKAGE = "ansible_collections.lab.ai_backend.plugins.module_utils"
+# Beside the code that is imported, so that both are of the same version.
+LIBRARY = Path(layout.__file__).parents[1]
+COMMAND = LIBRARY.parents[1] / "roles/host/files/ai-backend-rollback"
+
+
+def imported(text, package):
+    """The modules that a file of a package imports from the library, as paths below it."""
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        above = package[: len(package) - node.level + 1] if node.level else []
+        name = ".".join([*above, *([node.module] if node.module else [])])
+        for found in [name] if node.module else ["%s.%s" % (name, alias.name) for alias in node.names]:
+            if found.startswith(PACKAGE + "."):
+                yield found[len(PACKAGE) + 1 :].replace(".", "/")
+
+
+def needed():
+    """{path: text} of what the command imports, and of what that imports in turn."""
+    found, waiting = {}, set(imported(COMMAND.read_text(), []))
+    while waiting:
+        path = waiting.pop()
+        found[path + ".py"] = (LIBRARY / (path + ".py")).read_text()
+        room = path.rpartition("/")[0]
+        found[room + "/__init__.py"] = ""
+        waiting |= {
+            other
+            for other in imported(found[path + ".py"], [*PACKAGE.split("."), *room.split("/")])
+            if other + ".py" not in found
+        }
+    return found
 
 
 class LookupModule(LookupBase):
     """Ansible looks for this class."""
 
     def run(self, terms, variables=None, **kwargs):
-        """Read the files beside the one that is imported, so that they are of the same version."""
-        folder = Path(layout.__file__).parents[1]
-        files = sorted(folder.rglob("*.py"))
-        return [{"%s/%s" % (PACKAGE, file.relative_to(folder)): file.read_text() for file in files}]
+        folder = PACKAGE.replace(".", "/")
+        return [{"%s/%s" % (folder, path): text for path, text in sorted(needed().items())}]
