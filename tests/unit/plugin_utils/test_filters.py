@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import builtins
+import importlib
 import json
 import os
 import subprocess
@@ -18,17 +19,17 @@ import yaml
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.lab.ai_backend.plugins.filter import (
-    explain,
-    gateway_workers,
     litellm_config,
     plan,
     registry,
-    routing_diff,
     status_table,
 )
 
 Raw = dict[str, Any]
-FILTERS = [explain, gateway_workers, litellm_config, plan, registry, routing_diff, status_table]
+FOLDER = Path(plan.__file__).parent
+FILTERS = [
+    importlib.import_module(f"{plan.__name__.rpartition('.')[0]}.{path.stem}") for path in sorted(FOLDER.glob("*.py"))
+]
 COLLECTIONS = Path(plan.__file__).parents[5]
 SHIPPED = Path(plan.__file__).resolve().parents[2] / "group_vars" / "all"
 
