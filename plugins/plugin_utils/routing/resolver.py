@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from ..engines.providers import Provider
 from ..findings.findings import Finding, suggest, warning
 from ..findings.paths import join
-from ..schema import globs as globs
+from ..schema import globs
 from ..schema.routing import ROOT, Pattern, Routing
 from .cycles import depth_first
 from .doubts import Unknown
