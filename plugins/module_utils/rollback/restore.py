@@ -205,7 +205,7 @@ def begin(layout, number, registry, summary, restores, run):
 
 
 class Restore:
-    """One run on one host. `who` is the run that changes it, `instead_of` the id of one that is over (host/run_lock.py)."""
+    """One run on one host. `who` changes it, `instead_of` is the id of a run that is over (host/run_lock.py)."""
 
     def __init__(
         self,
