@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import copy
-import time
 
 import pytest
 from fleet import play, registry, wait
@@ -48,7 +47,7 @@ def test_a_request_waits_while_the_only_engine_loads_its_model(gateway, client):
     gateway.run(f"systemctl stop {unit} && systemd-run --unit=loading python3 -c '{LOADING}'")
     with concurrent.futures.ThreadPoolExecutor() as clients:
         asked = clients.submit(client.ask, text="is it loaded")
-        time.sleep(4)
+        wait(lambda: gateway.run("journalctl -u loading.service --output cat").count("GET /health") >= 8, 20)
         assert not asked.done()
         gateway.run(f"systemctl stop loading.service && systemctl start {unit}")
         assert asked.result().status_code == 200

@@ -109,7 +109,9 @@ def left_tools(layout, library):
     if not library:
         return []
     wanted = {os.path.join(layout.library, name) for name in library}
-    there = (os.path.join(folder, name) for folder, _folders, names in os.walk(layout.library) for name in names)
+    # What lies beside our package is somebody else's.
+    package = os.path.commonpath(wanted)
+    there = (os.path.join(folder, name) for folder, _folders, names in os.walk(package) for name in names)
     return sorted(path for path in there if path.endswith(".py") and path not in wanted)
 
 

@@ -67,12 +67,13 @@ def test_a_listener_of_our_own_units_is_not_foreign(tmp_path: pathlib.Path) -> N
 
 def test_code_that_an_older_state_had_on_the_host_goes_and_nothing_else_does(layout: Layout) -> None:
     library = pathlib.Path(layout.library)
-    for name in ("package/probes.py", "package/probes/prove.py", "package/notes.txt"):
+    for name in ("package/probes.py", "package/probes/prove.py", "package/notes.txt", "theirs.py"):
         (library / name).parent.mkdir(parents=True, exist_ok=True)
         (library / name).touch()
-    today = {"package/probes/prove.py": "", "package/probes/__init__.py": ""}
+    today = {"package/probes/prove.py": "", "package/probes/__init__.py": "", "package/host/state.py": ""}
     assert host_state.left_tools(layout, today) == [str(library / "package/probes.py")]
-    assert list(host_state.stale_tools(layout, today, {})) == [str(library / "package/probes/__init__.py")]
+    lacking = {str(library / name) for name in ("package/probes/__init__.py", "package/host/state.py")}
+    assert host_state.stale_tools(layout, today, {}).keys() == lacking
     assert host_state.left_tools(layout, {}) == [], "a caller without code takes none away"
 
 
