@@ -52,6 +52,7 @@ yamllint --strict .
 ansible-lint
 tests/tools/lint_artefact
 antsibull-changelog lint
+antsibull-docs lint-collection-docs --plugin-docs .
 git grep -lIz '' | xargs -0 detect-secrets-hook --baseline .secrets.baseline
 endef
 export CHECKS

@@ -14,17 +14,17 @@ from .findings.host_findings import live_report as joined
 from .findings.origins import OriginOf, at_places, files_of, located, places_of, values_of
 from .findings.report import as_lines, document, scoped, wanted_of
 from .importing import importing
-from .plan.plan import litellm_text, make_plan
+from .plan.plan import litellm_text
 from .preview import changes
 from .preview import explain as explaining
 from .preview.canaries import canaries as canaries_of
 from .registry.registry import load
-from .registry.role_variables import check_archives, check_templates, check_values, values_on
+from .registry.role_variables import check_engines, check_templates, check_values, values_on
 from .registry.templates import rendered_parts
 from .registry.variable_files import files_below, in_two_files
 from .registry.variables import PARTS, PREFIX, check_variables, is_ours
 from .registry.yaml_files import mentioned, read_files, twice_in
-from .validation.capacity import check_capacity
+from .validation.capacity import check_host
 from .validation.validation import Inventory, Validation, checked
 from .validation.validation import validate as validated
 
@@ -41,7 +41,7 @@ def registry(raw: object) -> dict[str, Any]:
 
 def plan(raw: object, groups: object, addresses: object) -> dict[str, Any]:
     """The plan of a registry for an inventory."""
-    return make_plan(checked(raw, groups, addresses), groups, addresses)
+    return checked(raw, groups, addresses)[1]
 
 
 def validate(
@@ -75,7 +75,7 @@ def validate(
         plain, broken = rendered_parts(raw)
         unknown = [finding.path for finding in broken]
         outcome = validated(plain, inventory, [*found, *doubles, *broken], defined.keys() - own, unknown)
-    archives = at_places(check_archives(values, outcome.plan), defined)
+    archives = at_places(check_engines(values, outcome.plan), defined)
     findings = scoped([*located(outcome.findings, raw, origin_of), *archives], wanted)
     return {"report": document(findings), "lines": as_lines(findings), "plan": outcome.plan}
 
@@ -85,19 +85,16 @@ def live_report(found: object, report: object, only: object) -> dict[str, Any]:
     return joined(to_plain(found), to_plain(report), to_plain(only))
 
 
-def live_capacity(
-    raw: object, groups: object, addresses: object, host: object, memory_mib: object
-) -> list[dict[str, str]]:
+def live_capacity(needs: object, host: object, memory_mib: object) -> list[dict[str, str]]:
     """Findings of a host whose models need more than its cards have, in the shape of those from hosts.
 
-    `memory_mib` is the memory of each card; none says nothing.
+    `needs` are the host's `gpu_needs` of the plan, `memory_mib` is the memory of each card; none says nothing.
     """
-    cards = to_plain(memory_mib)
+    cards, wanted, name = to_plain(memory_mib), to_plain(needs), str(host)
     if not isinstance(cards, list) or not cards:
         return []
-    name, sound = str(host), checked(raw, groups, addresses)
-    memory = {name: round(sum(float(str(card)) for card in cards) / 1024, 1)}
-    found = check_capacity(sound, make_plan(sound, groups, addresses), memory, "has")
+    gib = round(sum(float(str(card)) for card in cards) / 1024, 1)
+    found = check_host(name, wanted, gib, "has")  # type: ignore[arg-type]
     return [
         {"check": f.check, "severity": f.severity, "path": f.path, "message": f.problem, "hint": f.remedy, "host": name}
         for f in found
@@ -119,7 +116,7 @@ def unreadable(places: list[str]) -> dict[str, Any]:
 
 def litellm_config(raw: object, groups: object, addresses: object, host: object) -> str:
     """LiteLLM's config for one gateway host, as YAML text."""
-    return litellm_text(checked(raw, groups, addresses), groups, addresses, str(host))
+    return litellm_text(checked(raw, groups, addresses)[1], str(host))
 
 
 def explain(
@@ -139,7 +136,7 @@ def explain(
         raise RegistryError(
             [Finding("model", "is not given", "write `-e model=<the name a client asks for>`", check="references")]
         )
-    result = explaining.explain(checked(raw, groups, addresses), name, groups, addresses, failing, int(length))
+    result = explaining.explain(checked(raw, groups, addresses)[0], name, failing, int(length))
     return {**result, "text": explaining.as_lines(result)}
 
 
@@ -157,8 +154,8 @@ def explained(
 
 def routing_diff(old: object, new: object, groups: object, addresses: object) -> dict[str, Any]:
     """What another registry changes for clients."""
-    registries = checked(old, groups, addresses), checked(new, groups, addresses)
-    return changes.routing_diff(*registries, groups, addresses)
+    before, after = (checked(raw, groups, addresses)[0] for raw in (old, new))
+    return changes.routing_diff(before, after)
 
 
 def config_changes(old: object, new: object) -> dict[str, Any]:

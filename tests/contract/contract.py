@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT / ".cache" / "collections"))
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm import config as litellm_config  # noqa: E402
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm.simulation import Deployment, Router, asks  # noqa: E402
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.placement import Placement  # noqa: E402
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.fleet import fleet_of  # noqa: E402
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.preview.explain import explain, host_of, router_at  # noqa: E402
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import Registry  # noqa: E402
 
@@ -100,9 +100,9 @@ def main() -> None:
     for number, registry in enumerate(registries(options.seed, KINDS, ADDRESSES, PORTS, gateway)):
         if cases >= options.cases:
             break
-        place = Placement(registry, GROUPS, ADDRESSES)
-        config = litellm_config.build(registry, lambda name, at=place: at.endpoints(name, "one"), None)
-        router, seed = router_at(place, "one"), options.seed + number
+        fleet = fleet_of(registry, GROUPS, ADDRESSES)
+        config = litellm_config.build(registry, fleet.reach.endpoints["one"], None)
+        router, seed = router_at(fleet, "one"), options.seed + number
         todo = cases_of(registry, seed, CASES_EACH)
         litellm.stdin.write(json.dumps({"config": config, "cases": todo, "seed": seed}) + "\n")
         litellm.stdin.flush()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import RegistryError
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.placement import Placement
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.fleet import fleet_of
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import Registry, load
 
 Plain = dict[str, Any]
@@ -196,7 +196,7 @@ def registries(
         }
         try:
             registry = load(raw)
-            if not Placement(registry, GROUPS, addresses).findings:
+            if not fleet_of(registry, GROUPS, addresses).findings:
                 yield registry
         except RegistryError:
             continue

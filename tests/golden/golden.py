@@ -56,8 +56,9 @@ def plan(name: str) -> str:
     made = entries.plan(raw_of(name), GROUPS, ADDRESSES)
     configs = []
     for host, piece in sorted(made["hosts"].items()):
-        if piece["litellm"] is not None:
-            configs.append(f"# {host}\n{piece['litellm'].pop('config')}")
+        configs += [
+            f"# {host}\n{row['config'].pop('config')}" for row in piece["services"] if row["stage"] == "gateway"
+        ]
     return _json(made) + "".join(configs)
 
 

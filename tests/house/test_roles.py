@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from checkout import ROOT, load, roles, short, tasks
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.data.row import Row
+from checkout import load, roles, short, tasks, tracked
 
 ROLES = pytest.mark.parametrize("role", roles(), ids=lambda role: role.name)
 # A plain run of a role; what it only includes when asked (other ways to install, say) is not counted.
@@ -49,10 +50,15 @@ def test_every_default_is_declared(role: pathlib.Path) -> None:
 
 @ROLES
 def test_declared_defaults_are_the_real_ones(role: pathlib.Path) -> None:
+    """A default that is a template is declared for a text alone: tools check declared ones by their types."""
     real = defaults(role)
     for name, said in options(role).items():
-        for option in said:
-            assert option.get("required") or ("default" in option and option["default"] == real[name]), name
+        for option in (option for option in said if not option.get("required")):
+            template = isinstance(real[name], str) and "{{" in real[name]
+            if template and (option["type"] not in ("path", "raw", "str") or "choices" in option):
+                assert "default" not in option, name
+            else:
+                assert "default" in option and option["default"] == real[name], name
 
 
 @ROLES
@@ -82,10 +88,12 @@ def test_variables_carry_the_roles_name(role: pathlib.Path) -> None:
 
 
 def plain_run(role: pathlib.Path, file: str = "main.yml") -> int:
-    """How many tasks stand in a file and in those it imports."""
+    """How many tasks stand in a file and in those it imports or always includes."""
     count = 0
     for task in tasks(load(role / "tasks" / file)):
         imported = task.get("ansible.builtin.import_tasks")
+        if "when" not in task and "loop" not in task:
+            imported = imported or task.get("ansible.builtin.include_tasks")
         name = imported["file"] if isinstance(imported, dict) else imported
         count += plain_run(role, name) if name else 1
     return count
@@ -104,15 +112,27 @@ def test_the_role_has_a_readme(role: pathlib.Path) -> None:
     assert (role / "README.md").is_file(), f"run make docs: {short(role)} has no README.md"
 
 
-def test_every_role_that_reads_the_registry_reads_the_same() -> None:
-    """A role's variables do not reach the next play, so they stand in each."""
-    parts = load(ROOT / "roles" / "plan" / "vars" / "main.yml")["__plan_registry"]
-    assert load(ROOT / "roles" / "explain" / "vars" / "main.yml")["__explain_registry"] == parts
-    assert load(ROOT / "roles" / "look" / "vars" / "main.yml")["__look_parts"] == parts
+SERVICES = [role for role in roles() if "ai_backend_service" in options(role) and role.name != "service"]
 
 
-def test_the_tags_that_are_known_are_those_of_the_plays() -> None:
-    plays = [play for file in ("apply", "validate") for play in load(ROOT / "playbooks" / f"{file}.yml")]
-    parts = [part for play in plays for part in (play, *play.get("roles", [])) if isinstance(part, dict)]
-    used = {tag for part in parts for tag in part.get("tags", [])} - {"always", "never"}
-    assert used == set(load(ROOT / "roles" / "plan" / "vars" / "main.yml")["__plan_tags"])
+def test_only_the_role_plan_reads_the_registry() -> None:
+    reads = {file.parents[1].name for file in tracked("roles/*/*/*.yml") if "ai_backend_routing |" in file.read_text()}
+    assert reads == {"plan"}
+
+
+@pytest.mark.parametrize("role", SERVICES, ids=lambda role: role.name)
+def test_a_service_role_is_one_task_with_its_name_as_a_tag(role: pathlib.Path) -> None:
+    (task,) = load(role / "tasks/main.yml")
+    assert task["ansible.builtin.import_role"] == {"name": "lab.ai_backend.service"}
+    assert task["tags"] == [role.name]
+
+
+@pytest.mark.parametrize("role", SERVICES, ids=lambda role: role.name)
+def test_a_service_role_takes_its_row_and_shows_a_play_with_one(role: pathlib.Path) -> None:
+    row = options(role)["ai_backend_service"][0]
+    assert row["required"] and set(row["options"]) == set(Row.__annotations__)
+    (play,) = load(role / "examples/play.yml")
+    example = play["vars"]["ai_backend_service"]
+    assert set(example) == set(Row.__annotations__)
+    assert set(row["options"]["config"]["options"]) == set(example["config"])
+    assert example["role"] == f"lab.ai_backend.{role.name}" in [entry.get("role", "") for entry in play["roles"]]

@@ -21,10 +21,17 @@ ROOT = Path(__file__).resolve().parents[2]
 # The checkout as a collection; `make venv` makes it.
 sys.path.insert(0, str(ROOT / ".cache" / "collections"))
 
-from pydantic import BaseModel, TypeAdapter  # noqa: E402
+from pydantic import BaseModel, Field, TypeAdapter  # noqa: E402
 from pydantic_core import PydanticUndefined  # noqa: E402
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines import llama_cpp, models, providers  # noqa: E402
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines import (  # noqa: E402
+    catalog,
+    llama_cpp_model,
+    llama_cpp_options,
+    model,
+    ollama_model,
+    provider,
+)
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema import cache, gateway, ports, routing  # noqa: E402
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema.base import SECRET_NAME, Described  # noqa: E402
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema.secrets import GENERATED  # noqa: E402
@@ -68,16 +75,21 @@ environment or a vault. A value that looks like a key anywhere else is refused, 
 """
 Mode = typing.Literal["validation", "serialization"]
 # heading, model, what stands above its table
+LLAMA_CPP = catalog.provider_types()["llama_cpp"]
 SECTIONS: list[tuple[str, type[BaseModel], str]] = [
-    ("ai_backend_providers", providers.BaseProvider, "A mapping of names to providers; this every provider has."),
-    ("Types of providers", providers.LlamaCpp, ""),
-    ("models", models.BaseModelEntry, "An entry of `models:` is a name or this."),
-    ("models of llama_cpp", models.LlamaCppModel, ""),
-    ("options of llama_cpp", llama_cpp.LlamaCppOptions, ""),
-    ("options of ollama and ollama_cloud", models.OllamaOptions, "Sent with each request that does not set them."),
-    ("options of other types", models.RequestOptions, "Sent with each request that does not set them."),
-    ("rate_limits", models.RateLimits, ""),
-    ("cost_per_1k_tokens", models.Cost, ""),
+    ("ai_backend_providers", provider.Provider, "A mapping of names to providers; this every provider has."),
+    ("Types of providers", LLAMA_CPP, ""),
+    ("models", model.ModelEntry, "An entry of `models:` is a name or this."),
+    ("models of llama_cpp", llama_cpp_model.LlamaCppModel, ""),
+    ("options of llama_cpp", llama_cpp_options.LlamaCppOptions, ""),
+    (
+        "options of ollama and ollama_cloud",
+        ollama_model.OllamaOptions,
+        "Sent with each request that does not set them.",
+    ),
+    ("options of other types", model.RequestOptions, "Sent with each request that does not set them."),
+    ("rate_limits", model.RateLimits, ""),
+    ("cost_per_1k_tokens", model.Cost, ""),
     ("ai_backend_routing", routing.Routing, ""),
     ("exact_matches", routing.Exact, "An entry is a provider, or this."),
     ("patterns", routing.Pattern, ""),
@@ -126,17 +138,17 @@ def page() -> str:
 
 def tables() -> str:
     parts = []
-    for heading, model, above in SECTIONS:
+    for heading, shape, above in SECTIONS:
         level = "##" if heading.startswith("ai_backend_") else "###"
         title = f"`{heading}`" if re.fullmatch(r"[a-z_]+", heading) else heading
-        described = above or first_line(model)
-        if model is providers.LlamaCpp:
+        described = above or first_line(shape)
+        if shape is LLAMA_CPP:
             parts.append(f"{level} {title}\n\n{types_table()}")
             described = "Beside what every provider has, `llama_cpp` has:"
-            parts.append(f"{described}\n\n{table(model, skip=set(providers.BaseProvider.model_fields) | {'type'})}")
+            parts.append(f"{described}\n\n{table(shape, skip=set(provider.Provider.model_fields))}")
             continue
-        skip = set(models.BaseModelEntry.model_fields) if model is models.LlamaCppModel else set()
-        parts.append("\n".join(filter(None, [f"{level} {title}\n\n{described}\n", table(model, skip), refused(model)])))
+        skip = set(model.ModelEntry.model_fields) if shape is llama_cpp_model.LlamaCppModel else set()
+        parts.append("\n".join(filter(None, [f"{level} {title}\n\n{described}\n", table(shape, skip), refused(shape)])))
     names = ", ".join(f"`{name}`" for name in GENERATED)
     parts.append(
         "## `ai_backend_secrets`\n\nA mapping of names to values, from the environment or a vault. "
@@ -145,27 +157,27 @@ def tables() -> str:
     return "\n".join(parts)
 
 
-def first_line(model: type[BaseModel]) -> str:
-    return " ".join((model.__doc__ or "").strip().split("\n\n")[0].split())
+def first_line(shape: type[BaseModel]) -> str:
+    return " ".join((shape.__doc__ or "").strip().split("\n\n")[0].split())
 
 
 def types_table() -> str:
     rows = ["| `type` | What | Models it answers to |", "| --- | --- | --- |"]
-    for name, model in sorted(providers.PROVIDER_TYPES.items()):
-        many = "any of its own by name" if model.MANY_MODELS else "the one it was started with"
-        rows.append(f"| `{name}` | {first_line(model)} | {many} |")
+    for name, kind_of in catalog.provider_types().items():
+        many = "any of its own by name" if kind_of.MANY_MODELS else "the one it was started with"
+        rows.append(f"| `{name}` | {first_line(kind_of)} | {many} |")
     return "\n".join(rows) + "\n"
 
 
-def table(model: type[BaseModel], skip: set[str] | None = None) -> str:
+def table(shape: type[BaseModel], skip: set[str] | None = None) -> str:
     """Fields of a model; the keys for people, which every description has, are one row at the end."""
-    people = set(Described.model_fields) if issubclass(model, Described) else set()
+    people = set(Described.model_fields) if issubclass(shape, Described) else set()
     rows = ["| Key | Value | Default | Meaning |", "| --- | --- | --- | --- |"]
-    if model is providers.BaseProvider:
+    if shape is provider.Provider:
         rows.append("| `type` | text | required | One of the types below. |")
         rows.append("| `models` | list of text or mapping |  | The models it serves. |")
-    for name, field in model.model_fields.items():
-        if name in (skip or set()) | people:
+    for name, field in shape.model_fields.items():
+        if name in (skip or set()) | people | {"type"}:
             continue
         default = "required" if field.is_required() else shown(field.default)
         rows.append(f"| `{name}` | {kind(field.annotation)} | {default} | {field.description or ''} |")
@@ -174,10 +186,10 @@ def table(model: type[BaseModel], skip: set[str] | None = None) -> str:
     return "\n".join(rows) + "\n"
 
 
-def refused(model: type[BaseModel]) -> str:
+def refused(shape: type[BaseModel]) -> str:
     """The words a model refuses beyond those of the model it extends."""
-    words: dict[str, str] = getattr(model, "REFUSED", {})
-    known: dict[str, str] = getattr(model.__mro__[1], "REFUSED", {})
+    words: dict[str, str] = getattr(shape, "REFUSED", {})
+    known: dict[str, str] = getattr(shape.__mro__[1], "REFUSED", {})
     lines = [f"- `{word}`: {remedy}" for word, remedy in sorted(words.items()) if known.get(word) != remedy]
     return "Refused, with what to write instead:\n\n" + "\n".join(lines) + "\n" if lines else ""
 
@@ -210,8 +222,9 @@ def kind(annotation: Any) -> str:
 
 def schema() -> str:
     """One JSON schema for all files of the registry: each holds one of its properties."""
+    any_provider = typing.Union[tuple(catalog.provider_types().values())]  # noqa: UP007  # made from a list
     variables: dict[str, Any] = {
-        "ai_backend_providers": dict[str, providers.AnyProvider],
+        "ai_backend_providers": dict[str, typing.Annotated[any_provider, Field(discriminator="type")]],  # type: ignore[valid-type]
         "ai_backend_routing": routing.Routing,
         "ai_backend_ports": ports.Ports,
         "ai_backend_gateway": gateway.Gateway,
@@ -272,7 +285,7 @@ def spelled(value: Any) -> Any:
             fields["glob"] = fields["pattern"]
             value["required"] = ["provider"]
         if value.get("title") == "LlamaCppOptions":
-            fields |= {word: fields[name] for word, name in llama_cpp.SYNONYMS.items()}
+            fields |= {word: fields[name] for word, name in llama_cpp_options.SYNONYMS.items()}
     return value
 
 

@@ -29,15 +29,18 @@ def cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def rows(options: dict[str, dict[str, Any]], prefix: str = "") -> Iterator[str]:
-    """One table row an option; those of nested options follow theirs."""
+def rows(options: dict[str, dict[str, Any]], real: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """One table row an option; those of nested options follow theirs. `real` are the role's defaults.
+
+    A spec gives no default that is a template: its type would not be that of the option.
+    """
     for name, option in options.items():
         kind = option.get("type", "str")
         if "elements" in option:
             kind += f" of {option['elements']}"
         default = "required" if option.get("required") else ""
-        if "default" in option:
-            value = option["default"]
+        if "default" in option or (not prefix and name in real):
+            value = option.get("default", real.get(name))
             text = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
             default = f"`{cell(text)}`"
         words = prose(option.get("description"))
@@ -46,19 +49,24 @@ def rows(options: dict[str, dict[str, Any]], prefix: str = "") -> Iterator[str]:
         yield f"| `{prefix}{name}` | {kind} | {default} | {cell(' '.join(words))} |"
         if "options" in option:
             inner = "[]." if kind.startswith("list") else "."
-            yield from rows(option["options"], f"{prefix}{name}{inner}")
+            yield from rows(option["options"], real, f"{prefix}{name}{inner}")
 
 
-def readme(role: str, specs: dict[str, dict[str, Any]]) -> str:
+def readme(role: pathlib.Path) -> str:
     """The whole README of a role."""
-    blocks = [f"# {role}", NOTE]
+    specs = yaml.safe_load((role / "meta/argument_specs.yml").read_text())["argument_specs"]
+    file, example = role / "defaults/main.yml", role / "examples/play.yml"
+    real = (yaml.safe_load(file.read_text()) if file.exists() else None) or {}
+    blocks = [f"# {role.name}", NOTE]
     for entry, spec in specs.items():
         if entry != "main":
             blocks.append(f"## Entry point `{entry}`")
         blocks += prose(spec["short_description"].rstrip(".") + ".") + prose(spec.get("description"))
-        table = list(rows(spec.get("options") or {}))
+        table = list(rows(spec.get("options") or {}, real))
         if table:
             blocks.append("\n".join(["| variable | type | default | meaning |", "|---|---|---|---|", *table]))
+    if example.exists():
+        blocks += ["## In a play of your own", f"```yaml\n{example.read_text().rstrip()}\n```"]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -70,7 +78,7 @@ def main() -> None:
     stale = []
     for file in sorted(ROOT.glob("roles/*/meta/argument_specs.yml")):
         target = file.parents[1] / "README.md"
-        text = readme(file.parents[1].name, yaml.safe_load(file.read_text())["argument_specs"])
+        text = readme(file.parents[1])
         if not target.exists() or target.read_text() != text:
             stale.append(str(pathlib.Path(target).relative_to(ROOT)))
             if not check:

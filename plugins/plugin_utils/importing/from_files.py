@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..engines.providers import PROVIDER_TYPES
+from ..engines.catalog import provider_types
 from ..findings.paths import join
-from ..registry.registry import PROVIDER_NAME
+from ..registry.providers import PROVIDER_NAME
 from ..schema.base import is_loopback
 from ..schema.globs import specificity
 from ..schema.routing import Routing, unwrap
@@ -55,7 +55,7 @@ def _provider(made: Imported, entry: Raw, where: str) -> Raw:
     result = dict(entry)
     kind = str(result.get("type", "")).lower().replace("-", "_").replace(".", "_")
     kind = _TYPES.get(kind, kind)
-    if kind in PROVIDER_TYPES and kind != result.get("type"):
+    if kind in provider_types() and kind != result.get("type"):
         made.note("changed", f"{where}.type", f"is `{kind}`")
         result["type"] = kind
     for word in ("api_key", "key", "token"):

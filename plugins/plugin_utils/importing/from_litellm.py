@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..engines.models import OllamaOptions, RequestOptions
+from ..engines.model import RequestOptions
+from ..engines.ollama_model import OllamaOptions
 from ..findings.paths import join
 from ..litellm.config import references
 from .result import Imported, Raw, name_of

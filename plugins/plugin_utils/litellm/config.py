@@ -38,10 +38,10 @@ def references(data: object) -> set[str]:
     return set(_REFERENCE.findall(data)) if isinstance(data, str) else set()
 
 
-def build(registry: Registry, endpoints: Endpoints, redis: str | None) -> dict[str, Any]:
+def build(registry: Registry, endpoints: Endpoints, redis: tuple[str, int] | None) -> dict[str, Any]:
     """The config as plain data.
 
-    `endpoints` gives the hosts and base URLs of a provider as seen from this gateway; `redis` is `host:port` or
+    `endpoints` are the hosts and base URLs of each provider as seen from this gateway; `redis` is (address, port), or
     None without a cache.
     """
     routes = registry.routes
@@ -69,20 +69,19 @@ def build(registry: Registry, endpoints: Endpoints, redis: str | None) -> dict[s
         "router_settings": _router_settings(registry, fallbacks, longest),
     }
     if redis is not None:
-        host, port = redis.rsplit(":", 1)
         config["router_settings"] |= {
             # Workers and gateways of one release share cooldowns and counts. Without this LiteLLM (1.106.2) keeps them
             # in the cache's Redis under names that every release has: a candidate would refuse, for minutes after it
             # was mended, what the slot before it found dead.
             "cache_kwargs": {"db": registry.cache.router_database, "namespace": "os.environ/AI_BACKEND_RELEASE"},
-            "redis_host": host,
+            "redis_host": redis[0],
             "redis_password": "os.environ/REDIS_PASSWORD",
-            "redis_port": int(port),
+            "redis_port": redis[1],
         }
     return _merge(config, registry.gateway.litellm.extra)
 
 
-def render(registry: Registry, endpoints: Endpoints, redis: str | None) -> str:
+def render(registry: Registry, endpoints: Endpoints, redis: tuple[str, int] | None) -> str:
     """The config as YAML text; the first line says that it is generated."""
     return HEADER + to_yaml(build(registry, endpoints, redis))
 
@@ -115,7 +114,7 @@ def _group_of(routes: Routes, group: Group, step: str | Target) -> str | None:
     return candidate.name if only else None
 
 
-def _litellm_settings(registry: Registry, redis: str | None) -> dict[str, Any]:
+def _litellm_settings(registry: Registry, redis: tuple[str, int] | None) -> dict[str, Any]:
     settings: dict[str, Any] = {
         # The library's default is 3, and a router with the same number counts as one without: its groups of one
         # would never open. Any other number here makes the router's own count.
@@ -128,14 +127,13 @@ def _litellm_settings(registry: Registry, redis: str | None) -> dict[str, Any]:
     }
     if redis is None:
         return {**settings, "cache": False}
-    host, port = redis.rsplit(":", 1)
     settings["cache"] = True
     settings["cache_params"] = {
         "db": registry.cache.database,
-        "host": host,
+        "host": redis[0],
         "namespace": registry.cache.namespace,
         "password": "os.environ/REDIS_PASSWORD",
-        "port": int(port),
+        "port": redis[1],
         "ttl": registry.cache.ttl,
         "type": "redis",
     }

@@ -5,38 +5,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, TypeAlias
 
-from ..engines.models import BaseModelEntry
-from ..engines.providers import Provider
+from ..engines.clients import OLLAMA, OPENAI, VLLM, api_base
+from ..engines.model import ModelEntry
+from ..engines.provider import Provider
 from ..registry.registry import Registry
 from ..routing.routes import DEFAULT, Group, Level, Target
 
-_PREFIX = {
-    "anthropic": "anthropic",
-    "llama_cpp": "openai",
-    "ollama": "ollama_chat",
-    "ollama_cloud": "ollama_chat",
-    "openai": "openai",
-    "openai_compatible": "openai",
-    "vllm": "hosted_vllm",
-}
 # LiteLLM takes a price of 0 for none, and counts that dearer than any; dollars a token.
 _FREE = 1e-12
 
-# Where a provider is reached from this gateway: (host, api_base without the path of the API).
-Endpoints = Callable[[str], list[tuple[str, str]]]
+# Where each provider is reached from this gateway: [(host, api_base without the path of the API)].
+Endpoints: TypeAlias = "Mapping[str, list[tuple[str, str]]]"
 
 
 def deployments(registry: Registry, group: Group, levels: list[Level], endpoints: Endpoints) -> list[dict[str, Any]]:
     """The rows of `model_list` for one name: its levels in their order, each with the hosts of its targets."""
     rows: list[dict[str, Any]] = []
     for order, level in enumerate(levels, start=1):
-        members = [(target, host, base) for target in level for host, base in endpoints(target.provider)]
-        weights = _weights(level, {target.provider: len(endpoints(target.provider)) for target in level})
+        members = [(target, host, base) for target in level for host, base in endpoints[target.provider]]
+        weights = _weights(level, {target.provider: len(endpoints[target.provider]) for target in level})
         for target, host, base in members:
             params = _params(registry, group, target, base)
             if len(levels) > 1:
@@ -86,7 +77,7 @@ def _params(registry: Registry, group: Group, target: Target, base: str) -> dict
     }
     entry = provider.entry(target.model or "")
     if entry is not None:
-        params |= _entry_params(entry, provider)
+        params |= _entry_params(entry)
     if group.strategy == "cost-based-routing":
         params |= {key: value or _FREE for key, value in params.items() if key.endswith("_cost_per_token")}
     return params
@@ -94,32 +85,21 @@ def _params(registry: Registry, group: Group, target: Target, base: str) -> dict
 
 def _prefix(provider: Provider, target: Target, group: Group) -> str:
     """The prefix that chooses LiteLLM's client for an engine."""
-    prefix = _PREFIX[provider.type]
+    prefix = provider.CLIENT
     if target.model is not None:
         return prefix
     # For a wildcard LiteLLM lists the models it knows of the prefix in /v1/models: some 170 of OpenAI's, one of
     # Ollama's. This prefix has none, and speaks the OpenAI API that both have.
-    listed = prefix == "openai" or (prefix == "ollama_chat" and (group.kind == "default" or "/" in group.name))
-    return _PREFIX["vllm"] if listed else prefix
-
-
-def api_base(prefix: str, base: str) -> str:
-    """The address LiteLLM's client wants: where OpenAI's API begins, or the bare server for Ollama and Anthropic."""
-    if prefix == "ollama_chat":
-        return base.removesuffix("/v1").removesuffix("/api")
-    if prefix == "anthropic":
-        return base.removesuffix("/messages").removesuffix("/v1")
-    return f"{base.removesuffix('/api')}/v1" if urlsplit(base).path in ("", "/api") else base
+    listed = prefix == OPENAI or (prefix == OLLAMA and (group.kind == "default" or "/" in group.name))
+    return VLLM if listed else prefix
 
 
 def _api_key(provider: Provider) -> str:
-    if provider.is_managed and provider.type != "ollama":
-        return "os.environ/AI_BACKEND_ENGINE_KEY"
     # Without a key LiteLLM takes the one of OpenAI or Ollama from its environment and sends it to this engine.
-    return f"os.environ/{provider.env_var}" if provider.env_var else "none"
+    return f"os.environ/{provider.key}" if provider.key else "none"
 
 
-def _entry_params(entry: BaseModelEntry, provider: Provider) -> dict[str, Any]:
+def _entry_params(entry: ModelEntry) -> dict[str, Any]:
     params: dict[str, Any] = {}
     if entry.cost_per_1k_tokens is not None:
         params["input_cost_per_token"] = entry.cost_per_1k_tokens.input / 1000
@@ -127,10 +107,7 @@ def _entry_params(entry: BaseModelEntry, provider: Provider) -> dict[str, Any]:
     if entry.rate_limits is not None:
         limits = {"rpm": entry.rate_limits.requests_per_minute, "tpm": entry.rate_limits.tokens_per_minute}
         params |= {name: limit for name, limit in limits.items() if limit is not None}
-    if provider.type != "llama_cpp":
-        options = getattr(entry, "options", None)
-        params |= options.model_dump(exclude_none=True) if options is not None else {}
-    return params
+    return params | entry.request_parameters
 
 
 def _info(provider: Provider, target: Target) -> dict[str, Any]:
@@ -140,9 +117,9 @@ def _info(provider: Provider, target: Target) -> dict[str, Any]:
     if entry is not None:
         if entry.context_length is not None:
             info["max_input_tokens"] = entry.context_length
-            if _PREFIX[provider.type] == "ollama_chat":
+            if provider.CLIENT == OLLAMA:
                 # Seen: LiteLLM looks such a model up by its client, knows none, and leaves the limit out.
-                info["litellm_provider"] = "ollama_chat"
+                info["litellm_provider"] = OLLAMA
         described = {"quantization": entry.quantization, "size": entry.size, "specialty": entry.specialty}
         info |= {name: value for name, value in described.items() if value is not None}
         if entry.tags:

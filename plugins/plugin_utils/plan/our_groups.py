@@ -11,14 +11,15 @@ No types of the registry here: status and rollback ask this, and they work witho
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TypeAlias
 
 Hosts: TypeAlias = "list[str]"
 
 PREFIX = "ai_backend_"
-# Words that no registry has to name, and the engines' own.
+# Words that no registry has to name, and the engines' own, by the names of their files.
 ROLES = ("gateway", "redis")
-ENGINES = ("llama_cpp", "ollama", "vllm")
+ENGINES = tuple(sorted(path.stem for path in (Path(__file__).parent.parent / "engines" / "local").glob("*.py")))
 # Groups that the playbooks make themselves.
 MADE = frozenset({"ours", "planned", "members"})
 

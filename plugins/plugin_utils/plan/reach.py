@@ -1,23 +1,99 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which hosts must be reached from which, asked all at once."""
+"""How each gateway reaches each provider and the cache, and which addresses that needs."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+from urllib.parse import urlsplit
+
+from ..findings.findings import Finding
+from ..litellm.deployments import Endpoints
 from ..routing.routes import Target
+from ..schema.base import host_port, is_loopback, parse_address
 from .placement import Placement
-from .publishing import published
+
+LOOPBACK = "127.0.0.1"
+# Where a gateway's own edge offers it the engines of its host: their ports, on a loopback address of their own. So that
+# every way to an engine leads through an edge, which can take it out of rotation.
+EDGE_LOOPBACK = "127.0.0.2"
+# A host, and why others need its address.
+Need: TypeAlias = "tuple[str, str]"
 
 
-def check_addresses(place: Placement) -> None:
-    """Ask for each address that the plan will need, so that all that are missing are said at once."""
+@dataclass(frozen=True)
+class Reach:
+    """endpoints: {gateway: {provider: [(host, url)]}}. cache: {gateway: (address, port)}; empty without a cache.
+
+    needs: the hosts whose addresses this takes, and why.
+    """
+
+    endpoints: Mapping[str, Endpoints]
+    cache: Mapping[str, tuple[str, int]]
+    needs: frozenset[Need]
+
+
+def reach_of(place: Placement) -> Reach:
+    """Compute every way once."""
+    endpoints = {
+        gateway: {name: list(_endpoints(place, name, gateway)) for name in place.registry.providers}
+        for gateway in place.gateways
+    }
+    port = place.registry.port_of(place.registry.cache.GROUP) or 0
+    cache = {gateway: (_cache_address(place, gateway), port) for gateway in place.gateways if place.cache is not None}
+    return Reach(endpoints, cache, frozenset(_needs(place)))
+
+
+def check_addresses(place: Placement, needs: Iterable[Need]) -> Iterator[Finding]:
+    """A finding for each host that others need an address of and that gives none, or none but its own."""
+    for host, why in sorted(needs):
+        given = place.addresses.get(host, "")
+        address = parse_address(given)
+        problem = ""
+        if address is None:
+            problem = "has no address" if not given else "has a name instead of an IP address"
+        elif address.is_loopback() or not int(address):
+            problem = "has an address of its own only"
+        if problem:
+            remedy = f"give '{host}' its IP address in the inventory: `ai_backend_address: 10.0.0.5`"
+            yield Finding(f"inventory.{host}", f"{problem}, but {why}", remedy, check="references")
+
+
+def _endpoints(place: Placement, name: str, gateway: str) -> Iterator[tuple[str, str]]:
+    """(host, base URL) of a provider as seen from a gateway, one for each host, sorted."""
+    provider = place.registry.providers[name]
+    if gateway in place.engines.get(name, ()) and provider.base_url is not None:
+        yield gateway, f"http://{host_port(EDGE_LOOPBACK, place.port(name))}"
+    elif provider.base_url is not None:
+        there = urlsplit(provider.base_url).hostname or ""
+        yield gateway if is_loopback(there) else there, provider.base_url
+    else:
+        own = EDGE_LOOPBACK if name in place.engines else LOOPBACK
+        for host in place.groups.get(provider.hosts or "", []):
+            near = own if host == gateway else place.address(host)
+            yield host, f"http://{host_port(near, place.port(name))}"
+
+
+def _cache_address(place: Placement, gateway: str) -> str:
+    return LOOPBACK if place.cache in (gateway, None) else place.address(str(place.cache))
+
+
+def _needs(place: Placement) -> Iterator[Need]:
+    routed = _routed(place)
+    for gateway in place.gateways:
+        for name in sorted(routed):
+            provider = place.registry.providers[name]
+            hosts = place.groups.get(provider.hosts or "", []) if provider.base_url is None else []
+            yield from ((host, f"gateway '{gateway}' asks '{name}' there") for host in hosts if host != gateway)
+        if place.cache not in (gateway, None):
+            yield str(place.cache), f"gateway '{gateway}' asks Redis there"
+
+
+def _routed(place: Placement) -> set[str]:
+    """Providers that some route asks; of the others nobody needs an address."""
     groups = place.registry.routes.groups.values()
     steps = [target for group in groups for level in group.levels for target in level]
     steps += [step for group in groups for step in group.chain if isinstance(step, Target)]
-    for provider in sorted({target.provider for target in steps} & set(place.registry.providers)):
-        for gateway in place.gateways:
-            place.endpoints(provider, gateway)
-    for gateway in place.gateways:
-        place.redis_address(gateway)
-    for host in place.members:
-        list(published(place, host))
+    return {target.provider for target in steps} & set(place.registry.providers)

@@ -13,8 +13,6 @@ from typing import Any
 
 from .changes import config_changes, read_router
 
-# Where a completion costs money.
-PAID = frozenset({"anthropic", "ollama_cloud", "openai"})
 _CHAT = "/v1/chat/completions"
 _KEY = {"file": "litellm.env", "name": "LITELLM_MASTER_KEY"}
 
@@ -32,7 +30,7 @@ def canaries(
     if router is None:
         return []
     changed = {*routing["added"], *routing["rerouted"], *routing["chains"]} if routing else set(router.groups)
-    paid = {row["provider"] for row in upstreams if row["type"] in PAID or (row["key"] and not row["managed"])}
+    paid = {row["provider"] for row in upstreams if row["paid"]}
     asked, looked_at = [], set()
     for name in sorted(name for name in changed if "*" not in name and name not in answers):
         found = router.deployments(name)

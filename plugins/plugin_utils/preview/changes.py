@@ -9,28 +9,17 @@ from typing import Any
 
 import yaml
 
-from ..findings.findings import RegistryError
 from ..litellm.simulation import Deployment, Router, asks, router_of
-from ..plan.placement import Placement
-from ..registry.registry import Registry
+from ..plan.fleet import Fleet
 from .explain import router_at
 
 Plain = dict[str, Any]
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def routing_diff(old: Registry, new: Registry, groups: object, addresses: object) -> Plain:
-    """What another registry changes for clients, as `between` returns it.
-
-    Raises RegistryError when the inventory does not carry one of them.
-    """
-    routers = []
-    for registry in (old, new):
-        place = Placement(registry, groups, addresses)
-        if place.findings:
-            raise RegistryError(place.findings)
-        routers.append(router_at(place, place.gateways[0]))
-    return between(*routers)
+def routing_diff(old: Fleet, new: Fleet) -> Plain:
+    """What another registry changes for clients of the first gateway, as `between` returns it."""
+    return between(*(router_at(fleet, fleet.place.gateways[0]) for fleet in (old, new)))
 
 
 def between(old: Router, new: Router) -> Plain:

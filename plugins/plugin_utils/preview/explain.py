@@ -16,7 +16,7 @@ from ..findings.findings import Finding, RegistryError, suggest
 from ..findings.paths import join
 from ..litellm import config as litellm_config
 from ..litellm.simulation import Ask, Deployment, Router, asks, router_of
-from ..plan.placement import Placement
+from ..plan.fleet import Fleet
 from ..registry.registry import Registry
 from ..routing.routes import DEFAULT, Group
 from ..schema import globs as patterns
@@ -25,9 +25,7 @@ from ..schema.routing import ROOT
 Plain = dict[str, Any]
 
 
-def explain(
-    registry: Registry, model: str, groups: object, addresses: object, down: Collection[str] = (), tokens: int = 0
-) -> Plain:
+def explain(fleet: Fleet, model: str, down: Collection[str] = (), tokens: int = 0) -> Plain:
     """Return where a request for `model` goes, as plain data.
 
     {model, gateway: host, group: name in LiteLLM or None, rule: None or {kind, path, why},
@@ -44,17 +42,13 @@ def explain(
     default. `down` are providers that fail; `when_down` takes out one provider after the other, in the order asked.
     `tokens` is the length of the prompt; `when_long` is what a longer one leads to, where the gateway looks at that.
 
-    Raises RegistryError for a provider in `down` that there is none of, and when the inventory does not carry the
-    registry.
+    Raises RegistryError for a provider in `down` that there is none of.
     """
-    place = Placement(registry, groups, addresses)
-    findings = [*place.findings, *_unknown(registry, down)]
+    registry, gateway = fleet.registry, fleet.place.gateways[0]
+    findings = list(_unknown(registry, down))
     if findings:
         raise RegistryError(findings)
-    gateway = place.gateways[0]
-    router = router_at(place, gateway)
-    if place.findings:
-        raise RegistryError(place.findings)
+    router = router_at(fleet, gateway)
     rule, passed_over = _decide(registry, model)
     group = registry.routes.groups.get(rule["group"]) if rule else None
     result: Plain = {
@@ -86,12 +80,10 @@ def _breaker(registry: Registry, router: Router, model: str) -> Plain:
     }
 
 
-def router_at(place: Placement, gateway: str) -> Router:
+def router_at(fleet: Fleet, gateway: str) -> Router:
     """What LiteLLM on a gateway host is told."""
-    config = litellm_config.build(
-        place.registry, lambda provider: place.endpoints(provider, gateway), place.redis_address(gateway)
-    )
-    return router_of(config)
+    reach = fleet.reach
+    return router_of(litellm_config.build(fleet.registry, reach.endpoints[gateway], reach.cache.get(gateway)))
 
 
 def _unknown(registry: Registry, down: Collection[str]) -> Iterator[Finding]:

@@ -7,25 +7,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from ..data.plain import Plain, to_plain
-from ..findings.findings import Finding, warning
+from ..engines.catalog import provider_types
+from ..findings.findings import Finding
 from .variables import PARTS, PREFIX, ROLES, known
 
-# Words for a value that people use elsewhere.
-_MEANT = {
-    "llama_cpp_gpu": {
-        **dict.fromkeys(("gpu", "nvidia"), "cuda"),
-        **dict.fromkeys(("amd", "intel", "rocm", "hip", "sycl"), "vulkan"),
-        "cpu": "none",
-    }
-}
-# Where an engine comes from; a role's default where a host says nothing.
-_ARCHIVE = {"llama_cpp_install": "archive", "llama_cpp_archive_url": "", "llama_cpp_archive_sha256": ""}
 _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -52,7 +42,8 @@ def values_on(hosts: object) -> dict[str, dict[str, Plain]]:
 
 
 def _values(variables: object) -> Iterator[tuple[str, Plain]]:
-    for name in (*_options(), *_ARCHIVE):
+    of_engines = {name for engine in provider_types().values() for name in engine.ROLE_VARIABLES}
+    for name in sorted({*_options(), *of_engines}):
         if isinstance(variables, Mapping) and name in variables:
             try:
                 yield name, to_plain(variables[name])
@@ -115,22 +106,13 @@ def check_values(hosts: Mapping[str, Mapping[str, Plain]]) -> Iterator[Finding]:
                 yield Finding(name, f"has a value on host '{host}' that the role does not take", remedy)
 
 
-def check_archives(hosts: Mapping[str, Mapping[str, Plain]], plan: Mapping[str, Any] | None) -> Iterator[Finding]:
-    """A warning where a host with engines could not install llama.cpp; one that has it already does not need it."""
+def check_engines(hosts: Mapping[str, Mapping[str, Plain]], plan: Mapping[str, Any] | None) -> Iterator[Finding]:
+    """What the engines of a plan find wrong with the variables of their hosts."""
+    rows = {row["name"]: row["type"] for row in (plan or {}).get("providers", ())}
     for host in sorted(hosts):
-        here = (plan or {}).get("hosts", {}).get(host) or {}
-        install, url, digest = (str(hosts[host].get(name) or default) for name, default in _ARCHIVE.items())
-        if not here.get("llama_cpp") or install == "package":
-            continue
-        if not url or not digest:
-            empty = "llama_cpp_archive_sha256" if url else "llama_cpp_archive_url"
-            remedy = "write them: `ansible-playbook playbooks/engine_source.yml` prints the lines for each host"
-            yield warning(
-                empty, f"is empty, so llama.cpp could not be installed on host '{host}'", remedy, "references"
-            )
-        elif url.startswith("file://") and not Path(url.removeprefix("file://")).is_file():
-            problem = "is no file on the machine that runs Ansible"
-            yield warning("llama_cpp_archive_url", problem, "put the archive there, or correct the path", "references")
+        here = (plan or {}).get("hosts", {}).get(host) or {"services": []}
+        for kind in sorted({rows[row["provider"]] for row in here["services"] if row["provider"]}):
+            yield from provider_types()[kind].check_host(host, hosts[host])
 
 
 def _remedy(name: str, value: Plain) -> str:
@@ -138,7 +120,8 @@ def _remedy(name: str, value: Plain) -> str:
     option = _options()[name]
     choices = [str(choice) for choice in option.get("choices") or ()]
     if choices and str(value) not in choices:
-        meant = _MEANT.get(name, {}).get(str(value).lower())
+        words = {key: said for engine in provider_types().values() for key, said in engine.MEANT.items()}
+        meant = words.get(name, {}).get(str(value).lower())
         there = ", ".join(choices)
         return f"write {meant} for it (there are {there})" if meant else f"write one of {there}"
     if option["type"] == "int" and not _is_whole(value):

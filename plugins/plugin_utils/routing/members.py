@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from ..engines.models import BaseModelEntry
+from ..engines.model import ModelEntry
 from ..findings.findings import warning
 from ..findings.paths import join
 from ..schema.routing import Capability, Pool, PoolTarget
@@ -21,12 +21,12 @@ from .targets import Targets
 Member: TypeAlias = tuple[Level, str]
 
 
-def _size_of(entry: BaseModelEntry) -> float | None:
+def _size_of(entry: ModelEntry) -> float | None:
     """Billions of parameters."""
     return entry.billions
 
 
-def _context_of(entry: BaseModelEntry) -> float | None:
+def _context_of(entry: ModelEntry) -> float | None:
     return entry.context_length
 
 
@@ -107,12 +107,12 @@ class Members(Targets):
 
     # -- what the models are known to be ----------------------------------------------------------------------
 
-    def _entry(self, target: Target) -> BaseModelEntry | None:
+    def _entry(self, target: Target) -> ModelEntry | None:
         provider = self.providers.get(target.provider)
         return provider.entry(target.model or "") if provider is not None else None
 
     def _known(
-        self, target: Target, measure: Callable[[BaseModelEntry], float | None], word: str, example: str, path: str
+        self, target: Target, measure: Callable[[ModelEntry], float | None], word: str, example: str, path: str
     ) -> float | None:
         """A measure of a target's model; where it is not known, that is what is wrong."""
         entry = self._entry(target)
@@ -128,7 +128,7 @@ class Members(Targets):
         self,
         members: Sequence[Member],
         least: float,
-        measure: Callable[[BaseModelEntry], float | None],
+        measure: Callable[[ModelEntry], float | None],
         word: str,
         example: str,
     ) -> list[Member]:
@@ -160,7 +160,7 @@ class Members(Targets):
         return (tuple(target for level, _at in kept for target in level),) if kept else ()
 
     def _sorted(
-        self, members: Sequence[Member], measure: Callable[[BaseModelEntry], float | None], word: str, example: str
+        self, members: Sequence[Member], measure: Callable[[ModelEntry], float | None], word: str, example: str
     ) -> list[Member]:
         """Each target a level of its own, the lowest measure first; equal ones as written."""
         rows = [

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from ..engines.providers import Provider
+from ..engines.provider import Provider
 from ..findings.findings import Finding, suggest, warning
 from ..findings.paths import join
 from ..schema import globs

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ..engines.providers import Provider
+from ..engines.provider import Provider
 from ..findings.checks import Check
 from ..findings.findings import Finding, suggest
 from ..schema.routing import ROOT, Pattern, Routing

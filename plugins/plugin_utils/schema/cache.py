@@ -27,6 +27,11 @@ class Cache(Strict):
         "similarity_threshold": "it needs RediSearch, which Debian's Redis has not; the cache is by exact request",
         "ttl_seconds": "write `ttl`",
     }
+    # The inventory group it runs on.
+    GROUP: ClassVar[str] = "redis"
+    # Its port where the registry names none.
+    PORTS: ClassVar[Mapping[str, int]] = {"redis": 6379}
+
     enabled: bool = True
     """Whether answers are kept; without it no Redis is installed."""
     ttl: Seconds = 3600

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from .base import Address, Seconds, Strict
+from .ports import GATEWAY
 
 # Sections of a LiteLLM config that `extra` may add to; the model list is the registry's.
 EXTRA_SECTIONS = ("environment_variables", "general_settings", "litellm_settings", "mcp_servers", "router_settings")
@@ -66,6 +67,9 @@ class Gateway(Strict):
         "allowed_ips": "LiteLLM wants a licence for it; set `bind` and your firewall",
         "cors_origins": "LiteLLM reads them from its environment only; not offered yet",
     }
+    # Its ports where the registry names none: the one clients talk to, and those of its two slots.
+    PORTS: ClassVar[Mapping[str, int]] = {GATEWAY: 4000, "litellm_blue": 4001, "litellm_green": 4002}
+
     bind: Address = "0.0.0.0"  # noqa: S104  # a gateway for other machines
     """Address the gateway listens on."""
     host_header: str = "127.0.0.1"

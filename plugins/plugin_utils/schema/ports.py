@@ -17,8 +17,6 @@ from .base import AlsoSpelled, Port, Strict, UrlPath
 from .pydantic_findings import refused
 
 ROOT = "ai_backend_ports"
-# What the deployment always needs; a registry that names other ports wins.
-DEFAULTS = {"litellm_gateway": 4000, "litellm_blue": 4001, "litellm_green": 4002, "redis": 6379}
 # The endpoint's port where clients expect one: HTTP and HTTPS. They are in no range of ours, and need not be.
 GATEWAY = "litellm_gateway"
 WELL_KNOWN = (80, 443)
@@ -95,14 +93,9 @@ class Ports(Strict):
                 raise refused("names", "a name is not a plain word → use a-z, 0-9 and _, starting with a letter")
         return value
 
-    def port_of(self, service: str) -> int | None:
-        """The port of a service, given or default."""
-        entry = self.services.get(service)
-        return entry.port if entry is not None else DEFAULTS.get(service)
-
-    def all_ports(self) -> dict[str, int]:
-        """Every service's port, defaults included, sorted by name."""
-        return dict(sorted({**DEFAULTS, **{name: entry.port for name, entry in self.services.items()}}.items()))
+    def with_defaults(self, defaults: Mapping[str, int]) -> dict[str, int]:
+        """Every service's port, those of `defaults` where none is given, sorted by name."""
+        return dict(sorted({**defaults, **{name: entry.port for name, entry in self.services.items()}}.items()))
 
 
 def in_doubt(doubts: Container[Place], section: str, name: str) -> bool:
@@ -110,11 +103,25 @@ def in_doubt(doubts: Container[Place], section: str, name: str) -> bool:
     return (section,) in doubts or (section, name) in doubts
 
 
-def check_ports(ports: Ports, doubts: Collection[Place] = ()) -> Iterator[Finding]:
-    """Unique, inside a range, not reserved; ranges apart from each other. Entries in `doubts` are left alone."""
+def check_ports(ports: Ports, defaults: Mapping[str, int], doubts: Collection[Place] = ()) -> Iterator[Finding]:
+    """Unique, inside a range, not reserved; ranges apart from each other. Entries in `doubts` are left alone.
+
+    `defaults` are the ports of services that run, where the registry names no other.
+    """
+    yield from _check_services(ports, ports.with_defaults(defaults), doubts)
+    yield from _check_reserved(ports)
+    bounds = sorted((span.start, span.end, name) for name, span in ports.ranges.items())
+    for (_start, end, first), (start, _end, second) in itertools.pairwise(bounds):
+        if start <= end:
+            yield Finding(
+                join(ROOT, "ranges", second), f"overlaps with '{first}'", "make them follow each other", check="ports"
+            )
+
+
+def _check_services(ports: Ports, known: Mapping[str, int], doubts: Collection[Place]) -> Iterator[Finding]:
     taken: dict[int, str] = {}
     known_ranges = not any(place[:1] == ("ranges",) for place in doubts)
-    for name, port in ports.all_ports().items():
+    for name, port in known.items():
         if in_doubt(doubts, "services", name):
             continue
         path = join(ROOT, "services", name)
@@ -128,6 +135,9 @@ def check_ports(ports: Ports, doubts: Collection[Place] = ()) -> Iterator[Findin
                 yield Finding(path, f"port {port} is reserved for '{reserved}'", "take another port", check="ports")
         if name in ports.services:
             yield from _in_range(ports, name, path, known_ranges)
+
+
+def _check_reserved(ports: Ports) -> Iterator[Finding]:
     seen: dict[int, str] = {}
     for name, entry in sorted(ports.reserved.items()):
         if entry.port in seen:
@@ -139,12 +149,6 @@ def check_ports(ports: Ports, doubts: Collection[Place] = ()) -> Iterator[Findin
                 check="ports",
             )
         seen.setdefault(entry.port, name)
-    bounds = sorted((span.start, span.end, name) for name, span in ports.ranges.items())
-    for (_start, end, first), (start, _end, second) in itertools.pairwise(bounds):
-        if start <= end:
-            yield Finding(
-                join(ROOT, "ranges", second), f"overlaps with '{first}'", "make them follow each other", check="ports"
-            )
 
 
 def _in_range(ports: Ports, name: str, path: str, known_ranges: bool) -> Iterator[Finding]:

@@ -12,8 +12,10 @@ from ..findings.findings import Finding
 from ..findings.paths import join
 from .base import SECRET_NAME
 
+# The key of the managed engines, that of the gateway and that of the cache.
+ENGINE_KEY, MASTER_KEY, CACHE_KEY = "AI_BACKEND_ENGINE_KEY", "LITELLM_MASTER_KEY", "REDIS_PASSWORD"
 # Made once on the controller by the deployment when the user gives none.
-GENERATED = ("AI_BACKEND_ENGINE_KEY", "LITELLM_MASTER_KEY", "REDIS_PASSWORD")
+GENERATED = (ENGINE_KEY, MASTER_KEY, CACHE_KEY)
 REDACTED = "(redacted)"
 _KEY_SHAPES = re.compile(
     r"(?<![A-Za-z0-9])(?:"
@@ -73,7 +75,7 @@ def take_secrets(raw: Plain) -> tuple[dict[str, bool], frozenset[str], list[Find
             findings.append(
                 Finding(join(root, name), "has more than one line", "write the secret on one line", check="secrets")
             )
-        if name == "AI_BACKEND_ENGINE_KEY" and "," in text:
+        if name == ENGINE_KEY and "," in text:
             findings.append(
                 Finding(
                     join(root, name),

@@ -13,10 +13,9 @@ from ..data.plain import to_plain
 from ..findings.findings import Finding, RegistryError
 from ..findings.origins import at_places
 from ..litellm.extra_checks import check_extra_keys, check_rendered
-from ..plan.placement import Placement
-from ..plan.plan import check_extra, make_plan
-from ..plan.reach import check_addresses
-from ..registry.registry import Examined, Registry, examine
+from ..plan.fleet import Fleet, fleet_of
+from ..plan.plan import check_extra, plan_of
+from ..registry.registry import Examined, examine
 from ..registry.variables import PREFIX, misspelt_parts
 from ..registry.yaml_files import Sources, read_files
 from .capacity import check_capacity
@@ -42,10 +41,10 @@ class Inventory:
 
 @dataclass(frozen=True)
 class Validation:
-    """The outcome. `registry` and `plan` are None while anything critical is found."""
+    """The outcome. `fleet` and `plan` are None while anything critical is found."""
 
     findings: tuple[Finding, ...]
-    registry: Registry | None = None
+    fleet: Fleet | None = None
     plan: dict[str, Any] | None = None
 
 
@@ -85,19 +84,19 @@ def _validate(raw: object, inventory: Inventory, found: Iterable[Finding]) -> Va
     findings += [*examined.findings, *examined.registry.warnings, *check_names(examined.registry)]
     if any(finding.severity == "critical" for finding in findings):
         return Validation(_ordered([*findings, *_as_far_as_known(examined, inventory)]))
-    registry = examined.registry
     try:
-        plan = make_plan(registry, inventory.groups, inventory.addresses)
+        fleet = fleet_of(examined.registry, inventory.groups, inventory.addresses)
+        plan = plan_of(fleet)
     except RegistryError as error:
         return Validation(_ordered([*findings, *error.findings]))
-    findings += check_rendered(registry)
+    findings += check_rendered(fleet.registry)
     try:
-        findings += check_capacity(registry, plan, inventory.gpu_memory)
+        findings += check_capacity(plan, inventory.gpu_memory)
     except RegistryError as error:
         findings += error.findings
     if any(finding.severity == "critical" for finding in findings):
         return Validation(_ordered(findings))
-    return Validation(_ordered(findings), registry, plan)
+    return Validation(_ordered(findings), fleet, plan)
 
 
 def validate_files(paths: Iterable[str | Path], inventory: Inventory) -> Validation:
@@ -113,12 +112,12 @@ def validate_sources(sources: Sources, inventory: Inventory) -> Validation:
     return replace(outcome, findings=tuple(at_places(outcome.findings, sources.places)))
 
 
-def checked(raw: object, groups: object, addresses: object) -> Registry:
-    """The registry when nothing critical is wrong with it, else RegistryError with all that is."""
+def checked(raw: object, groups: object, addresses: object) -> tuple[Fleet, dict[str, Any]]:
+    """(fleet, plan) of a registry with which nothing critical is wrong, else RegistryError with all that is."""
     outcome = validate(raw, Inventory(groups, addresses))
-    if outcome.registry is None:
+    if outcome.fleet is None or outcome.plan is None:
         raise RegistryError(finding for finding in outcome.findings if finding.severity == "critical")
-    return outcome.registry
+    return outcome.fleet, outcome.plan
 
 
 def _ordered(findings: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -134,9 +133,7 @@ def _as_far_as_known(examined: Examined, inventory: Inventory) -> list[Finding]:
         # A port that two want would be said twice, in other words.
         unsure |= {"ports"}
     try:
-        place = Placement(examined.registry, inventory.groups, inventory.addresses, unsure)
-        check_addresses(place)
-        found += place.findings
+        found += fleet_of(examined.registry, inventory.groups, inventory.addresses, False, unsure).findings
     except RegistryError as error:
         found += error.findings
     if "gateway" not in unsure:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 from hypothesis import HealthCheck, settings
+from plans import config_of, make_plan
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import RegistryError
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.plan import make_plan
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import Registry, load
 
 Raw = dict[str, Any]
@@ -91,7 +91,7 @@ def litellm(planned: Callable[..., Raw]) -> Callable[..., Raw]:
     """LiteLLM's config of host `one`, read back from its text."""
 
     def build(raw: object, groups: object = None, addresses: object = None) -> Raw:
-        text = planned(raw, groups, addresses)["hosts"]["one"]["litellm"]["config"]
+        text = config_of(planned(raw, groups, addresses), "one", "litellm")["config"]
         config: Raw = yaml.safe_load(text)
         return config
 

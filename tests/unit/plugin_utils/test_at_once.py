@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import RegistryError
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.paths import join
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.plan import make_plan
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation.validation import checked
 
 Raw = dict[str, Any]
@@ -171,7 +170,7 @@ def lines(numbers: tuple[int, ...]) -> list[str]:
         put(raw, MISTAKES[number][1], MISTAKES[number][2])
     groups, addresses = raw.pop("groups"), raw.pop("addresses")
     try:
-        make_plan(checked(raw, groups, addresses), groups, addresses)
+        checked(raw, groups, addresses)
     except RegistryError as error:
         return sorted(str(finding) for finding in error.findings)
     return []

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from plans import config_of, make_plan
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.plan import make_plan
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.preview.canaries import canaries
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import load
 
@@ -22,9 +22,10 @@ def asked(lab: Callable[..., Raw]) -> Callable[[Raw, Raw], list[Raw]]:
     """The canaries between two routings of the lab, where `native` is ours, `python` is not, `openai` costs."""
 
     def between(old: Raw, new: Raw) -> list[Raw]:
-        slices = [make_plan(load(lab(routing=routing)), GROUPS, None)["hosts"]["one"] for routing in (old, new)]
-        gateways = [part["litellm"] for part in slices]
-        return canaries(gateways[0]["config"], gateways[1]["config"], gateways[1]["answers"], slices[1]["upstreams"])
+        was, now = (
+            config_of(make_plan(load(lab(routing=routing)), GROUPS, None), "one", "litellm") for routing in (old, new)
+        )
+        return canaries(was["config"], now["config"], now["answers"], now["upstreams"])
 
     return between
 
@@ -65,6 +66,6 @@ def test_a_pattern_has_no_name_to_ask_for(asked: Callable[[Raw, Raw], list[Raw]]
 
 
 def test_what_another_version_wrote_makes_every_route_new(lab: Callable[..., Raw]) -> None:
-    part = make_plan(load(lab(routing=routes(a="python"))), GROUPS, None)["hosts"]["one"]
-    made = canaries("model_list: nonsense", part["litellm"]["config"], part["litellm"]["answers"], part["upstreams"])
+    part = config_of(make_plan(load(lab(routing=routes(a="python"))), GROUPS, None), "one", "litellm")
+    made = canaries("model_list: nonsense", part["config"], part["answers"], part["upstreams"])
     assert "a" in made[0]["models"]

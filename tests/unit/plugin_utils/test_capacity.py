@@ -7,16 +7,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from plans import make_plan
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines.models import (
-    LlamaCppModel,
-    OllamaModel,
-    RemoteModel,
-)
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines.llama_cpp_model import LlamaCppModel
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines.model import RemoteModel
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines.ollama_model import OllamaModel
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import Finding, RegistryError
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.plan import make_plan
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import load
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation.capacity import GIB, check_capacity, need_of
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation.capacity import GIB, check_capacity
 
 Raw = dict[str, Any]
 GROUPS = {"gateway": ["one"], "redis": ["one"], "gpu": ["one", "two"]}
@@ -33,7 +31,7 @@ def found(providers: Raw, gpu_memory: object) -> list[Finding]:
         "ports": {"services": {name: 8000 + i for i, name in enumerate(providers) if "hosts" in providers[name]}},
     }
     registry = load(raw)
-    return list(check_capacity(registry, make_plan(registry, GROUPS, ADDRESSES), gpu_memory))
+    return list(check_capacity(make_plan(registry, GROUPS, ADDRESSES), gpu_memory))
 
 
 @pytest.mark.parametrize(
@@ -60,7 +58,7 @@ def test_the_size_is_what_is_declared_else_what_the_name_says(name: str, size: A
 
 def test_weights_follow_from_parameters_and_quantization() -> None:
     def gib(quantization: str | None) -> float:
-        need = need_of(LlamaCppModel(name="m:8b", quantization=quantization))
+        need = LlamaCppModel(name="m:8b", quantization=quantization).need
         assert need is not None
         return round(need.weights / GIB, 1)
 
@@ -69,14 +67,14 @@ def test_weights_follow_from_parameters_and_quantization() -> None:
 
 
 def test_a_server_that_loads_full_weights_needs_16_bits_unless_it_says_otherwise() -> None:
-    full, quantized = need_of(RemoteModel(name="m-7B")), need_of(RemoteModel(name="m-7B-AWQ"))
+    full, quantized = RemoteModel(name="m-7B").need, RemoteModel(name="m-7B-AWQ").need
     assert full is not None and quantized is not None
     assert (round(full.weights / 1e9), round(quantized.weights / 1e9, 1)) == (14, 3.8)
 
 
 def test_the_kv_cache_grows_with_the_context_and_shrinks_with_its_type() -> None:
     def gib(model: LlamaCppModel | OllamaModel) -> float:
-        need = need_of(model)
+        need = model.need
         assert need is not None
         return round(need.kv_cache / GIB, 2)
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from plans import config_of, make_plan
 
 from ansible_collections.lab.ai_backend.plugins.filter import config_changes as filter_module
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.plan import make_plan
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.preview.changes import config_changes
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import load
 
@@ -24,7 +24,7 @@ def config(lab: Callable[..., Raw]) -> Callable[..., str]:
 
     def build(routing: Raw | None = None, **parts: Any) -> str:
         plan = make_plan(load(lab(routing=routing or {}, **parts)), GROUPS, None)
-        text: str = plan["hosts"]["one"]["litellm"]["config"]
+        text: str = config_of(plan, "one", "litellm")["config"]
         return text
 
     return build

@@ -70,9 +70,10 @@ def test_memory_and_addresses_reach_their_checks(lab: Callable[..., Raw]) -> Non
 def test_memory_that_was_found_is_held_against_the_models_as_declared_memory_is(lab: Callable[..., Raw]) -> None:
     raw = lab()
     raw["providers"]["native"]["models"] = [{"name": "m:70b", "path": "/m.gguf"}]
+    needs = entries.plan(raw, GROUPS, ADDRESSES)["hosts"]["two"]["gpu_needs"]
 
     def found(*cards: int) -> list[Raw]:
-        rows: list[Raw] = entries.live_capacity(raw, GROUPS, ADDRESSES, "two", list(cards))
+        rows: list[Raw] = entries.live_capacity(needs, "two", list(cards))
         return rows
 
     (row,) = found(12288, 12288)

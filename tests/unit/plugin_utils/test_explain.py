@@ -12,6 +12,7 @@ import yaml
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils import entries
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import RegistryError
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.fleet import fleet_of
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.preview.changes import routing_diff
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.preview.explain import as_lines, explain
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import Registry, load
@@ -30,7 +31,7 @@ patterns: {"qwen-*": vllm, "q*": ollama}
 
 
 def told(registry: Registry, model: str, *down: str, groups: Raw | None = None, addresses: Raw | None = None) -> Raw:
-    return explain(registry, model, groups or GROUPS, addresses or {}, down)
+    return explain(fleet_of(registry, groups or GROUPS, addresses or {}), model, down)
 
 
 def way(told: Raw) -> list[str]:
@@ -161,13 +162,14 @@ def test_the_diff_of_two_registries(routed: Routed) -> None:
         "{exact_matches: {a: vllm, b: vllm, gpt-4o: {provider: openai, fallback: native}}, patterns: {'q*': ollama}}"
     )
     new = routed("exact_matches: {b: openai_x, c: vllm, gpt-4o: openai}".replace("openai_x", "python"))
-    assert routing_diff(old, new, GROUPS, {}) == {
+    before, after = (fleet_of(registry, GROUPS, {}) for registry in (old, new))
+    assert routing_diff(before, after) == {
         "added": ["c"],
         "removed": ["a", "q*"],
         "rerouted": {"b": {"old": ["vllm/Qwen/Coder-AWQ"], "new": ["python/gguf"]}},
         "chains": {"gpt-4o": {"old": ["native/lab-tiny"], "new": []}},
     }
-    assert not any(routing_diff(old, old, GROUPS, {}).values())
+    assert not any(routing_diff(before, before).values())
 
 
 def test_a_deployments_id_has_no_colon(registry: Registry) -> None:

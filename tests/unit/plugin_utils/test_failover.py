@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm.simulation import Router, asks, router_of
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.fleet import fleet_of
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.preview.explain import as_lines, explain
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import Registry, load
 
@@ -32,7 +33,7 @@ def registry(lab: Callable[..., Raw]) -> Registry:
 
 
 def way(registry: Registry, model: str, tokens: int, *down: str) -> list[str]:
-    return [ask["provider"] for ask in explain(registry, model, GROUPS, {}, down, tokens)["asked"]]
+    return [ask["provider"] for ask in explain(fleet_of(registry, GROUPS, {}), model, down, tokens)["asked"]]
 
 
 def test_the_first_that_the_prompt_fits_into_is_asked(registry: Registry) -> None:
@@ -56,7 +57,7 @@ def test_the_check_holds_for_every_name(registry: Registry) -> None:
 
 
 def test_each_limit_is_told(registry: Registry) -> None:
-    told = explain(registry, "long", GROUPS, {})
+    told = explain(fleet_of(registry, GROUPS, {}), "long")
     assert [(row["over"], row["answers"]) for row in told["when_long"]] == [
         (2048, "python"),
         (8192, "openai"),
@@ -68,7 +69,7 @@ def test_each_limit_is_told(registry: Registry) -> None:
 
 def test_nobody_looks_at_the_length_otherwise(routed: Callable[[str], Registry]) -> None:
     registry = routed("{}")
-    assert explain(registry, "gguf", GROUPS, {})["when_long"] == []
+    assert explain(fleet_of(registry, GROUPS, {}), "gguf")["when_long"] == []
     assert way(registry, "gguf", 10**9) == ["python"]
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
+from plans import config_of
 
 from ansible_collections.lab.ai_backend.plugins.filter import (
     litellm_config,
@@ -97,7 +98,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Raw:
 
 
 def test_the_shipped_registry_is_planned_through_lazy_containers(result: Raw) -> None:
-    assert result["plan"]["hosts"]["one"]["litellm"]["answers"] == ["smollm2:135m"]
+    assert config_of(result["plan"], "one", "litellm")["answers"] == ["smollm2:135m"]
 
 
 def test_the_shipped_registry_routes_to_what_runs_alone(result: Raw) -> None:
@@ -121,7 +122,7 @@ def test_findings_say_file_and_line(result: Raw) -> None:
 
 
 def test_the_config_and_the_table_are_texts(result: Raw) -> None:
-    assert result["config"] == result["plan"]["hosts"]["one"]["litellm"]["config"]
+    assert result["config"] == config_of(result["plan"], "one", "litellm")["config"]
     assert yaml.safe_load(result["config"])["general_settings"]["master_key"] == "os.environ/LITELLM_MASTER_KEY"
     assert "llama_cpp_native  active" in result["table"]
 

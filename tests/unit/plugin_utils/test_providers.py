@@ -10,15 +10,17 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines.llama_cpp import LlamaCppOptions
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines.providers import PROVIDER_TYPES, LlamaCpp, Provider
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines.catalog import provider_types
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines.llama_cpp_options import LlamaCppOptions
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines.local.llama_cpp import LlamaCpp
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines.provider import Provider
 
 Raw = dict[str, Any]
 LOCAL = {"base_url": "http://127.0.0.1:8000"}
 
 
 def read(kind: str, **keys: Any) -> Provider:
-    return PROVIDER_TYPES[kind].model_validate({"type": kind, **keys})
+    return provider_types()[kind].model_validate({"type": kind, **keys})
 
 
 def refusal(kind: str, **keys: Any) -> str:
@@ -71,7 +73,7 @@ def test_clouds_are_known(kind: str, base_url: str, env_var: str) -> None:
 @pytest.mark.parametrize("kind", ["openai", "anthropic", "ollama_cloud", "llama_cpp"])
 def test_a_provider_is_a_mapping(kind: str) -> None:
     with pytest.raises(ValidationError):
-        PROVIDER_TYPES[kind].model_validate("text")
+        provider_types()[kind].model_validate("text")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from plans import config_of, make_plan
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import Finding
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm import keys as litellm_keys
@@ -19,7 +20,6 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm.extra_check
     check_section,
     keys_of,
 )
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.plan import make_plan
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import load
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation.validation import Inventory, validate
 
@@ -45,7 +45,7 @@ def test_everything_we_write_is_a_key_litellm_reads(lab: Callable[..., Raw]) -> 
     raw = lab(gateway={"workers": 2})
     raw["providers"]["ollama"]["models"][0] |= {"rate_limits": {"requests_per_minute": 5}, "cost_per_1k_tokens": 1}
     raw["routing"] = {"load_balancing": {"gguf": {"strategy": "fastest", "providers": ["python", "native"]}}}
-    config = yaml.safe_load(make_plan(load(raw), GROUPS, None)["hosts"]["one"]["litellm"]["config"])
+    config = yaml.safe_load(config_of(make_plan(load(raw), GROUPS, None), "one", "litellm")["config"])
     for section in ("general_settings", "litellm_settings", "router_settings"):
         assert list(check_section(section, config[section], section)) == []
     assert config["litellm_settings"]["cache_params"].keys() <= keys_of("cache_params").keys()

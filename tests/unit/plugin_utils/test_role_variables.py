@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.role_variables import (
-    check_archives,
+    check_engines,
     check_templates,
     check_values,
     values_on,
@@ -93,7 +93,10 @@ def test_no_other_variable_is_opened() -> None:
     assert values_on(None) == {}
 
 
-PLAN = {"hosts": {"gpu1": {"llama_cpp": [{}]}, "gateway1": {"llama_cpp": []}}}
+PLAN = {
+    "providers": [{"name": "fast", "type": "llama_cpp"}],
+    "hosts": {"gpu1": {"services": [{"provider": "fast"}]}, "gateway1": {"services": [{"provider": ""}]}},
+}
 HERE = {"llama_cpp_archive_sha256": "2c26"}
 
 
@@ -110,6 +113,6 @@ HERE = {"llama_cpp_archive_sha256": "2c26"}
     ],
 )
 def test_what_an_engine_could_not_be_installed_from_is_a_warning(values: dict[str, str], problem: str) -> None:
-    found = list(check_archives({"gateway1": {}, "gpu1": dict(values)}, PLAN))
+    found = list(check_engines({"gateway1": {}, "gpu1": dict(values)}, PLAN))
     assert [finding.problem for finding in found] == ([problem] if problem else [])
-    assert list(check_archives({"gpu1": {}}, None)) == []
+    assert list(check_engines({"gpu1": {}}, None)) == []

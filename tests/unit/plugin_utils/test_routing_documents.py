@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines.models import LlamaCppModel
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines.llama_cpp_model import LlamaCppModel
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import Registry, load
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema import strategies
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation.capacity import GIB, need_of
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation.capacity import GIB
 
 DOCS = pathlib.Path(__file__).resolve().parents[3] / "docs"
 ROUTING = (DOCS / "routing.md").read_text()
@@ -62,9 +62,8 @@ def test_memory_is_what_the_check_counts() -> None:
     rows = ROW.findall(GUIDE)
     assert len(rows) == 5
     for size, context, weights, cache, together in rows:
-        need = need_of(
-            LlamaCppModel(name="m", size=size, quantization="Q4_K_M", context_length=int(context.replace(",", "")))
-        )
+        length = int(context.replace(",", ""))
+        need = LlamaCppModel(name="m", size=size, quantization="Q4_K_M", context_length=length).need
         assert need is not None
         assert [f"{part / GIB:.1f}" for part in (need.weights, need.kv_cache, need.total)] == [weights, cache, together]
 
@@ -73,7 +72,7 @@ def test_weights_are_what_the_check_counts() -> None:
     rows = WEIGHTS.findall(GUIDE)
     assert [name for name, _bits, _sizes in rows] == ["F16", "Q8_0", "Q6_K", "Q4_K_M", "AWQ"]
     for name, bits, columns in rows:
-        needs = [need_of(LlamaCppModel(name="m", size=size, quantization=name)) for size in ("8B", "14B", "32B", "70B")]
+        needs = [LlamaCppModel(name="m", size=size, quantization=name).need for size in ("8B", "14B", "32B", "70B")]
         assert [f" {need.weights / GIB:.1f} GiB " for need in needs if need] == columns.split("|")
         assert needs[0] is not None
         assert needs[0].weights == int(8e9 * float(bits) / 8)

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from plans import config_of, make_plan
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm.workers import (
     MEMORY_SHARE,
     PROCESS_BYTES,
     gateway_workers,
 )
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.plan import make_plan
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import load
 
 GIB = 2**30
@@ -56,5 +56,5 @@ def test_several_workers_fit_twice_into_the_gateways_share_of_the_memory(cores: 
 def test_the_plan_takes_the_number_as_the_registry_gives_it(
     lab: Callable[..., dict[str, Any]], workers: object
 ) -> None:
-    row = make_plan(load(lab(gateway={"workers": workers})), GROUPS, None)["hosts"]["one"]["litellm"]
+    row = config_of(make_plan(load(lab(gateway={"workers": workers})), GROUPS, None), "one", "litellm")
     assert row["workers"] == workers

@@ -19,8 +19,13 @@ def dropin(role: str, template: str = "dropin.conf.j2", **variables: Any) -> lis
     return jinja2.Template(text, trim_blocks=True, undefined=jinja2.StrictUndefined).render(**variables).splitlines()
 
 
+def engine(config: dict[str, Any]) -> dict[str, Any]:
+    row = {"instance": "llama-cpp@x", "ports": {"llama-cpp@x": 1}, "config": config}
+    return {"ai_backend_service": row, "__llama_cpp_model": {"path": "/x", "name": "x"}}
+
+
 def edge(port: int) -> list[str]:
-    return dropin("edge", edge_plan={"gateway": {"port": port, "tls_certificate": ""}})
+    return dropin("edge", ai_backend_service={"config": {"gateway": {"port": port, "tls_certificate": ""}}})
 
 
 @pytest.mark.parametrize("port", [80, 443, 1023])
@@ -33,7 +38,7 @@ def test_the_edge_may_listen_below_1024_where_it_has_to(port: int) -> None:
 
 @pytest.mark.parametrize("plan", [{"port": 4000, "tls_certificate": ""}, {"port": 1024, "tls_certificate": ""}, None])
 def test_nobody_gets_that_right_without_need(plan: dict[str, Any] | None) -> None:
-    lines = dropin("edge", edge_plan={"gateway": plan})
+    lines = dropin("edge", ai_backend_service={"config": {"gateway": plan}})
     assert [line for line in lines if "Capabilit" in line or "PrivateUsers" in line] == []
 
 
@@ -67,18 +72,13 @@ def test_the_gateways_environment_reaches_it_as_it_was_written(value: object, li
     ],
 )
 def test_an_engines_environment_reaches_it_as_it_was_written(value: str, line: str) -> None:
-    instance = {"port": 1, "model": {"path": "/x", "name": "x"}, "threads": "3", "environment": {"X": value}}
-    assert line in dropin("llama_cpp", "llama-server.env.j2", llama_cpp_instance=instance, llama_cpp_gpu="none")
+    config = {"threads": "3", "environment": {"X": value}}
+    assert line in dropin("llama_cpp", "llama-server.env.j2", **engine(config), llama_cpp_gpu="none")
 
 
 @pytest.mark.parametrize(("gpu", "cores", "threads"), [("none", 8, ["7"]), ("none", 1, ["1"]), ("cuda", 8, [])])
 def test_an_engine_without_a_card_leaves_a_core(gpu: str, cores: int, threads: list[str]) -> None:
-    instance = {"port": 1, "model": {"path": "/x", "name": "x"}, "threads": "cores - 1", "environment": {}}
-    lines = dropin(
-        "llama_cpp",
-        "llama-server.env.j2",
-        llama_cpp_instance=instance,
-        llama_cpp_gpu=gpu,
-        ai_backend_host={"cores": cores},
-    )
+    config = {"threads": "cores - 1", "environment": {}}
+    host = {"cores": cores}
+    lines = dropin("llama_cpp", "llama-server.env.j2", **engine(config), llama_cpp_gpu=gpu, ai_backend_host=host)
     assert [line.partition("=")[2] for line in lines if line.startswith("LLAMA_ARG_THREADS=")] == threads

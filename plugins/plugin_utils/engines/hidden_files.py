@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from ..findings.findings import Finding
 from ..findings.paths import join
-from .providers import LlamaCpp, Provider
+from .provider import Provider
 
 # ProtectHome= and PrivateTmp= in roles/service/files/hardening.conf.
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108  # nothing is written there
@@ -19,15 +19,11 @@ _REMEDY = "put the file elsewhere, such as below /var/lib/ai-backend/models"
 def check_paths(providers: Mapping[str, Provider]) -> Iterator[Finding]:
     """A finding for each file of a managed engine that its unit could not open."""
     for name, provider in providers.items():
-        if not isinstance(provider, LlamaCpp) or not provider.is_managed or not provider.active:
+        if not provider.is_managed or not provider.active:
             continue
-        for index, model in enumerate(provider.models):
-            path = join("ai_backend_providers", name, "models", index)
-            files = {join(path, "path"): model.path or ""}
-            files |= {join(path, "environment", word): value for word, value in model.environment.items()}
-            for place, value in files.items():
-                if (folder := _hidden(value)) is not None:
-                    yield Finding(place, _PROBLEM.format(folder), _REMEDY)
+        for place, path in provider.opened.items():
+            if (folder := _hidden(path)) is not None:
+                yield Finding(join("ai_backend_providers", name, *place), _PROBLEM.format(folder), _REMEDY)
 
 
 def _hidden(path: str) -> str | None:

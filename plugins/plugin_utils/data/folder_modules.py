@@ -1,0 +1,34 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The Python files of some folders, as modules: a file that is put there is found, and nothing lists it."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+_LIBRARY = Path(__file__).parent.parent
+
+
+@cache
+def modules_in(folders: tuple[Path, ...]) -> list[ModuleType]:
+    """The modules of all `*.py` in these folders, by name within each; a folder may lie outside of the collection.
+
+    A file outside imports what it needs by the collection's full name. Raises ImportError for one that can't be loaded.
+    """
+    return [_module(path) for folder in folders for path in sorted(folder.glob("*.py"))]
+
+
+def _module(path: Path) -> ModuleType:
+    if path.is_relative_to(_LIBRARY):
+        library = (__package__ or "").rpartition(".")[0]
+        return importlib.import_module(".".join((library, *path.relative_to(_LIBRARY).with_suffix("").parts)))
+    spec = importlib.util.spec_from_file_location(f"ai_backend_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no file of Python")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,50 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The one shape of a service on a host: what its role, the edge, the preflight and the tables need to know of it."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+# The order in which services come up: the edge first, then what a gateway asks, then what clients talk to.
+STAGES = ("edge", "backend", "gateway")
+
+
+class Publish(TypedDict):
+    """What the edge of a host offers of a service.
+
+    name: the edge's section. mode: http or tcp. here: also to the gateway of this host. abroad: to those of others.
+    retries: how often a connection is tried again, a second apart; with any the edge waits for a service that loads.
+    """
+
+    name: str
+    mode: str
+    here: bool
+    abroad: bool
+    retries: int
+
+
+class Row(TypedDict):
+    """A service on a host.
+
+    service: its releases lie together. instance: its unit's name; of a slotted service its name without the slot.
+    provider: the provider it is, or empty. role: the role that applies it. stage: one of STAGES. ports: port of each
+    instance on loopback. slots: those of a slotted service. secrets: {file: {variable: name of the secret}}.
+    publish: what the edge offers of it, or None. config: whatever its role needs besides.
+    """
+
+    service: str
+    instance: str
+    provider: str
+    role: str
+    stage: str
+    ports: dict[str, int]
+    slots: list[str]
+    secrets: dict[str, dict[str, str]]
+    publish: Publish | None
+    config: dict[str, Any]
+
+
+def instances_of(row: Row) -> list[str]:
+    """The instances that a row's service may have on its host."""
+    return [f"{row['instance']}@{slot}" for slot in row["slots"]] or [row["instance"]]

@@ -1,0 +1,170 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""llama.cpp: llama-server, or llama-cpp-python's server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import model_validator
+
+from ...data.plain import Plain
+from ...data.row import Row
+from ...findings.findings import Finding, warning
+from ...findings.paths import Place
+from ...schema.secrets import ENGINE_KEY
+from ..llama_cpp_model import OneLlamaCpp
+from ..llama_cpp_options import ARGUMENTS, CPU_THREADS, Environment, LlamaCppOptions, environment_of
+from ..model import ModelEntry
+from ..provider import Provider
+from ..site import Site
+
+SERVICE = "llama-cpp"
+# The role's variable that says what its engines are built for.
+GPU_VARIABLE = "llama_cpp_gpu"
+
+
+class LlamaCpp(Provider):
+    """A llama.cpp server with one model; `server: python` is llama-cpp-python's server."""
+
+    REFUSED: ClassVar[Mapping[str, str]] = {**Provider.REFUSED, **ARGUMENTS}
+    MANY_MODELS: ClassVar[bool] = False
+    LOCAL: ClassVar[bool] = True
+    HEALTH: ClassVar[str] = "/health"
+    ROLE_VARIABLES: ClassVar[Mapping[str, Plain]] = {
+        "llama_cpp_install": "archive",
+        "llama_cpp_archive_url": "",
+        "llama_cpp_archive_sha256": "",
+    }
+    MEANT: ClassVar[Mapping[str, Mapping[str, str]]] = {
+        GPU_VARIABLE: {
+            **dict.fromkeys(("gpu", "nvidia"), "cuda"),
+            **dict.fromkeys(("amd", "intel", "rocm", "hip", "sycl"), "vulkan"),
+            "cpu": "none",
+        }
+    }
+    # It answers to any name with the one model it was started with.
+    ANY_NAME: ClassVar[bool] = True
+    type: Literal["llama_cpp"]
+    """The kind of provider."""
+    server: Literal["native", "python"] = "native"
+    """`native` is llama-server; `python` is llama-cpp-python's server."""
+    models: tuple[OneLlamaCpp, ...] = ()
+    """Models, each a name or a mapping; a managed one has exactly one."""
+    options: LlamaCppOptions = LlamaCppOptions()
+    """Options of llama-server; the same as at the model."""
+    environment: Environment = {}
+    """LLAMA_ARG_* variables; the same as at the model."""
+
+    @model_validator(mode="after")
+    def _one_model(self) -> LlamaCpp:
+        if self.is_managed and self.active and len(self.models) != 1:
+            remedy = "a managed llama.cpp runs exactly one: keep one, and add a provider for each other"
+            raise ValueError(f"models has {len(self.models)} entries → {remedy}")
+        return self
+
+    @model_validator(mode="after")
+    def _into_models(self) -> LlamaCpp:
+        """Options may stand at the provider or at its model: they are moved to the models, and must agree."""
+        common = self.options.model_dump(exclude_none=True)
+        if not common and not self.environment:
+            return self
+        models = []
+        for entry in self.models:
+            options = _agree(common, entry.options.model_dump(exclude_none=True), "options")
+            length = options.get("context_length")
+            if length is not None and entry.context_length not in (None, length):
+                raise ValueError("options.context_length and its model's context_length differ → keep one of them")
+            environment = _agree(self.environment, entry.environment, "environment")
+            update = {"options": LlamaCppOptions(**options), "environment": environment}
+            models.append(entry.model_copy(update=update))
+        return self.model_copy(update={"models": tuple(models), "options": LlamaCppOptions(), "environment": {}})
+
+    @property
+    def installable(self) -> bool:
+        """Whether this version installs it on our own hosts."""
+        return self.server == "native"
+
+    @property
+    def kind(self) -> str:
+        """What it is, in a sentence."""
+        return self.type if self.server == "native" else f"{self.type} with `server: {self.server}`"
+
+    def health_url(self, base: str) -> str:
+        """The URL that shows whether it is well; the server in Python has none of its own."""
+        return super().health_url(base) if self.server == "native" else self.models_url(base)
+
+    def service(self, site: Site) -> Row:
+        """The row of llama-server on a host."""
+        model, instance = self.models[0], self.instance(site.provider)
+        environment = environment_of(model.options, model.environment, model.context_length)
+        return {
+            "service": SERVICE,
+            "instance": instance,
+            "provider": site.provider,
+            "role": "lab.ai_backend.llama_cpp",
+            "stage": "backend",
+            "ports": {instance: site.port},
+            "slots": [],
+            "secrets": {f"{SERVICE}.env": {"LLAMA_API_KEY": ENGINE_KEY}},
+            "publish": site.publish,
+            "config": {
+                "model": model.file,
+                "threads": str(model.options.threads or CPU_THREADS),
+                "environment": environment,
+                "gpu_layers": _layers_asked(environment),
+                "gpu_variable": GPU_VARIABLE,
+                "shared": site.shared,
+                "pauses": list(site.pauses),
+            },
+        }
+
+    @property
+    def files(self) -> Mapping[str, Plain]:
+        """{path on the host: where it comes from} of the files that a managed one brings."""
+        file = self.models[0].file
+        return {file["path"]: file["source"]}
+
+    @property
+    def opened(self) -> Mapping[Place, str]:
+        """{place in the registry below the provider: path on the host} of what its unit has to open."""
+        found: dict[Place, str] = {}
+        for index, model in enumerate(self.models):
+            found["models", index, "path"] = model.path or ""
+            found |= {("models", index, "environment", word): text for word, text in model.environment.items()}
+        return found
+
+    def for_managed_only(self, entry: ModelEntry) -> Sequence[str]:
+        """Words of a model that count only where this collection runs the engine, and that are given."""
+        words = [word for word in ("environment", "path", "source", "url", "wheel") if getattr(entry, word)]
+        return words + (["options"] if getattr(entry, "options", None) != LlamaCppOptions() else [])
+
+    @classmethod
+    def check_host(cls, host: str, values: Mapping[str, Plain]) -> Iterator[Finding]:
+        """A warning where llama.cpp could not be installed; a host that has it already does not need it."""
+        install, url, digest = (str(values.get(name) or default) for name, default in cls.ROLE_VARIABLES.items())
+        if install == "package":
+            return
+        if not url or not digest:
+            empty = "llama_cpp_archive_sha256" if url else "llama_cpp_archive_url"
+            remedy = "write them: `ansible-playbook playbooks/engine_source.yml` prints the lines for each host"
+            problem = f"is empty, so llama.cpp could not be installed on host '{host}'"
+            yield warning(empty, problem, remedy, "references")
+        elif url.startswith("file://") and not Path(url.removeprefix("file://")).is_file():
+            problem = "is no file on the machine that runs Ansible"
+            yield warning("llama_cpp_archive_url", problem, "put the archive there, or correct the path", "references")
+
+
+def _layers_asked(environment: Mapping[str, str]) -> str:
+    """The layers that an engine is to put on a card, or an empty string. `auto` asks for none."""
+    layers = environment.get("LLAMA_ARG_N_GPU_LAYERS", "")
+    return "" if layers in ("", "0", "-1", "auto") else layers
+
+
+def _agree(common: dict[str, Any], own: dict[str, Any], where: str) -> dict[str, Any]:
+    for name in sorted(set(common) & set(own)):
+        if common[name] != own[name]:
+            raise ValueError(f"{where}.{name} differs between the provider and its model → keep one of them")
+    return {**common, **own}

@@ -1,0 +1,135 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The models a provider serves: what every entry of `models:` has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator, Field
+
+from ..schema.base import AlsoSpelled, Described, ModelName, Strict, Text, Words
+from ..schema.sizes import declared_size, named_size
+from .memory import SIXTEEN_BITS, Need, need
+
+
+class Cost(Strict):
+    """Price of 1000 tokens, in the currency the reports are read in (LiteLLM says USD)."""
+
+    input: Annotated[float, Field(ge=0)]
+    """Price of 1000 tokens of the prompt."""
+    output: Annotated[float, Field(ge=0)]
+    """Price of 1000 tokens of the answer."""
+
+
+class RateLimits(Strict):
+    """Limits of one deployment; the gateway answers 429 above them."""
+
+    REFUSED: ClassVar[Mapping[str, str]] = {
+        "concurrent_requests": "LiteLLM has no such limit for one model; write `requests_per_minute`",
+        "requests_per_day": "LiteLLM counts by the minute; write `requests_per_minute`",
+    }
+    requests_per_minute: Annotated[int, Field(ge=1)] | None = None
+    """Requests a minute."""
+    tokens_per_minute: Annotated[int, Field(ge=1)] | None = None
+    """Tokens a minute, prompt and answer."""
+
+
+class RequestOptions(Strict):
+    """Defaults the gateway adds to a request that does not set them."""
+
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    """Sampling temperature."""
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Share of the probability mass to sample from."""
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    """Longest answer, in tokens."""
+    seed: int | None = None
+    """Seed of the sampling."""
+
+
+def _one_price(value: object) -> object:
+    """`0.002` means the same price in both directions."""
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        return {"input": value, "output": value}
+    return value
+
+
+class ModelEntry(Described):
+    """What is known of a model whoever serves it."""
+
+    REFUSED: ClassVar[Mapping[str, str]] = {
+        "provider": "a model belongs to the provider it stands under; move it there",
+        "fallback": "chains are routing: write them in ai_backend_routing.fallback_chains",
+        "fallback_chain": "chains are routing: write them in ai_backend_routing.fallback_chains",
+        "capabilities": "write them in ai_backend_routing.capability_routing",
+        "max_budget": "budgets need LiteLLM's database, which this collection does not run; write `rate_limits`",
+    }
+    # Bits a weight where neither `quantization` nor the name says it.
+    USUAL_BITS: ClassVar[float] = SIXTEEN_BITS
+
+    name: ModelName
+    """The name a client asks for, and the provider's own name for the model."""
+    size: Text | None = None
+    """Parameters, such as 8B; for people and GET /model/info."""
+    quantization: Text | None = None
+    """Such as Q4_K_M; for people and GET /model/info."""
+    specialty: Text | None = None
+    """What it is good at; for people and GET /model/info."""
+    context_length: Annotated[int, Field(ge=1)] | None = None
+    """Tokens of context; a managed llama.cpp is started with it."""
+    tags: Words = ()
+    """Words for people and GET /model/info."""
+    cost_per_1k_tokens: Annotated[Cost, BeforeValidator(_one_price), AlsoSpelled({"type": "number"})] | None = None
+    """One price, or `input` and `output`; LiteLLM counts with it."""
+    rate_limits: RateLimits | None = None
+    """Limits of this model at this provider."""
+
+    @property
+    def billions(self) -> float | None:
+        """Parameters in billions: what `size` says, else what stands in the name; None when neither says it."""
+        declared = declared_size(self.size) if self.size is not None else None
+        return declared if declared is not None else named_size(self.name)
+
+    @property
+    def context(self) -> int:
+        """Tokens of context that the engine keeps memory for; 0 where it is not known."""
+        return self.context_length or 0
+
+    @property
+    def cache_share(self) -> float:
+        """Size of the KV cache beside one in 16 bits."""
+        return 1.0
+
+    @property
+    def need(self) -> Need | None:
+        """GPU memory it takes, or None when its size is not known."""
+        if self.billions is None:
+            return None
+        return need(self.billions, self.quantization or self.name, self.USUAL_BITS, self.context, self.cache_share)
+
+    @property
+    def request_parameters(self) -> dict[str, Any]:
+        """What the gateway adds to each request."""
+        return {}
+
+
+class RemoteModel(ModelEntry):
+    """A model of vLLM, a cloud or any OpenAI-compatible server."""
+
+    options: RequestOptions = RequestOptions()
+    """Defaults for requests that do not set them."""
+
+    @property
+    def request_parameters(self) -> dict[str, Any]:
+        """What the gateway adds to each request."""
+        return self.options.model_dump(exclude_none=True)
+
+
+def by_name(value: object) -> object:
+    """A model may be written as its bare name."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+OneRemote = Annotated[RemoteModel, BeforeValidator(by_name), AlsoSpelled({"type": "string"})]

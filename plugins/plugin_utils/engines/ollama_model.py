@@ -1,0 +1,65 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A model of Ollama, on one's own hosts or in its cloud."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from ..schema.base import AlsoSpelled
+from .memory import GGUF_BITS
+from .model import ModelEntry, RequestOptions, by_name
+
+# Ollama's own default; the others take the model's whole context, which is not known here.
+_CONTEXT = 4096
+# It reads a missing tag as this one.
+TAG = "latest"
+
+
+class OllamaOptions(RequestOptions):
+    """Ollama's own request options (https://docs.ollama.com/modelfile), sent with each request."""
+
+    num_ctx: Annotated[int, Field(ge=1)] | None = None
+    """Context, in tokens."""
+    num_gpu: Annotated[int, Field(ge=0)] | None = None
+    """Layers on the GPU."""
+    num_thread: Annotated[int, Field(ge=1)] | None = None
+    """Threads."""
+    top_k: Annotated[int, Field(ge=1)] | None = None
+    """Candidates to sample from."""
+    repeat_penalty: Annotated[float, Field(ge=0)] | None = None
+    """Penalty for repeating."""
+    keep_alive: str | int | None = None
+    """How long the model stays loaded (`5m`, -1 for ever)."""
+
+    @field_validator("keep_alive", mode="before")
+    @classmethod
+    def _duration(cls, value: object) -> object:
+        """One message in place of one for each form."""
+        if value is not None and (isinstance(value, bool) or not isinstance(value, str | int)):
+            raise ValueError("is no duration → write one such as 5m, or -1 for ever")
+        return value
+
+
+class OllamaModel(ModelEntry):
+    """A model of an Ollama server; `name` is its tag, such as `llama3.1:8b`."""
+
+    USUAL_BITS: ClassVar[float] = GGUF_BITS
+
+    options: OllamaOptions = OllamaOptions()
+    """Defaults for requests that do not set them."""
+
+    @property
+    def context(self) -> int:
+        """Tokens of context that the engine keeps memory for."""
+        return self.options.num_ctx or self.context_length or _CONTEXT
+
+    @property
+    def request_parameters(self) -> dict[str, Any]:
+        """What the gateway adds to each request."""
+        return self.options.model_dump(exclude_none=True)
+
+
+OneOllama = Annotated[OllamaModel, BeforeValidator(by_name), AlsoSpelled({"type": "string"})]

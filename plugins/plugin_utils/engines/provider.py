@@ -1,0 +1,209 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""`ai_backend_providers`: who answers. What every provider has, and what its engine is asked about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar, Literal
+from urllib.parse import urlsplit
+
+from pydantic import model_validator
+
+from ..data.plain import Plain
+from ..data.row import Row
+from ..findings.findings import Finding
+from ..findings.paths import Place
+from ..schema.base import Described, ModelName, Seconds, SecretName, Url, UrlPath, is_loopback
+from ..schema.pydantic_findings import refused
+from ..schema.secrets import ENGINE_KEY, GENERATED
+from .clients import OLLAMA, OPENAI, api_base
+from .model import ModelEntry
+from .site import Site
+
+Status = Literal["active", "inactive", "disabled", "deprecated", "template"]
+
+
+class Provider(Described):
+    """What every provider has."""
+
+    REFUSED: ClassVar[Mapping[str, str]] = {
+        "port": "write it in `base_url`, or in ai_backend_ports.services under the provider's name with `hosts:`",
+        "priority": "order is routing: write a `fallback_chain` in ai_backend_routing",
+        "weight": "weights are routing: write them in ai_backend_routing.load_balancing",
+        "max_retries": "the gateway fails over instead of retrying: write a `fallback_chain` in ai_backend_routing",
+        "retries": "the gateway fails over instead of retrying: write a `fallback_chain` in ai_backend_routing",
+        "health_check_interval": "nothing polls engines; the breaker (ai_backend_gateway.breaker) sees each call",
+        "timeout": "write `timeout_seconds`",
+        "enabled": "write `status: active` or `status: inactive`",
+        "cost_limit": "budgets need LiteLLM's database, which this collection does not run; write `rate_limits`",
+        "rate_limits": "limits stand at a model: write them in the `models:` entry",
+    }
+    # Whether the engine answers to any of its models by name, or serves the one it was started with.
+    MANY_MODELS: ClassVar[bool] = True
+    # Whether it runs on our own hosts.
+    LOCAL: ClassVar[bool] = False
+    # Whether each answer costs money.
+    PAID: ClassVar[bool] = False
+    # The prefix that chooses LiteLLM's client for it (clients.py).
+    CLIENT: ClassVar[str] = OPENAI
+    # The secret that a managed one asks its clients for; empty where the engine knows no keys.
+    MANAGED_KEY: ClassVar[str] = ENGINE_KEY
+    # Path that shows that it is well where the registry names no other; without one its list of models does.
+    HEALTH: ClassVar[str] = ""
+    # How a key is sent.
+    HEADERS: ClassVar[Mapping[str, str]] = {"Authorization": "Bearer {key}"}
+    # How a model's name is brought to one spelling: these endings go, then a name without a tag gets this one.
+    ENDINGS: ClassVar[Sequence[str]] = ()
+    TAG: ClassVar[str] = ""
+    # Whether it takes names that it does not list.
+    ALIASES: ClassVar[bool] = False
+    # Whether it answers to any name with the one model it was started with.
+    ANY_NAME: ClassVar[bool] = False
+    # How a model that it lacks gets there.
+    REMEDY: ClassVar[str] = "write a name it has"
+    # Variables of its role that are checked before a host is touched, with the role's defaults, and words that people
+    # write for a value.
+    ROLE_VARIABLES: ClassVar[Mapping[str, Plain]] = {}
+    MEANT: ClassVar[Mapping[str, Mapping[str, str]]] = {}
+
+    type: str
+    """The kind of provider."""
+    status: Status = "active"
+    """`active` and `deprecated` answer; `inactive`, `disabled` and `template` are left out with a warning."""
+    base_url: Url | None = None
+    """Where it answers: `http://host:port`. Clouds have a default."""
+    hosts: str | None = None
+    """Inventory group it runs on, one deployment for each host; its port stands in ai_backend_ports under its name."""
+    managed: bool | None = None
+    """Whether we install and run it. Default: yes with `hosts` or a loopback base_url, no for clouds."""
+    default_model: ModelName | None = None
+    """The model that stands for names it does not have."""
+    health_endpoint: UrlPath | None = None
+    """Path that shows whether it is well; for status tables."""
+    requires_api_key: bool | None = None
+    """Whether it answers nobody without a key."""
+    env_var: SecretName | None = None
+    """Name of its key in ai_backend_secrets."""
+    timeout_seconds: Seconds | None = None
+    """Longest time for one answer. Default: ai_backend_gateway.timeouts.request_seconds."""
+
+    @property
+    def entries(self) -> tuple[ModelEntry, ...]:
+        """The models, whatever class they have."""
+        entries: tuple[ModelEntry, ...] = getattr(self, "models", ())
+        return entries
+
+    @property
+    def active(self) -> bool:
+        """Whether requests may go there. A deprecated provider still answers."""
+        return self.status in ("active", "deprecated")
+
+    @property
+    def is_managed(self) -> bool:
+        """Whether this collection installs and runs it."""
+        if not self.LOCAL:
+            return False
+        if self.managed is not None:
+            return self.managed
+        return self.hosts is not None or is_loopback(urlsplit(self.base_url or "").hostname or "")
+
+    def entry(self, name: str) -> ModelEntry | None:
+        """The model of that name."""
+        return next((entry for entry in self.entries if entry.name == name), None)
+
+    @property
+    def key(self) -> str:
+        """Name of the secret that it wants to see, or empty."""
+        return self.MANAGED_KEY if self.is_managed and self.MANAGED_KEY else self.env_var or ""
+
+    def instance(self, name: str) -> str:
+        """The instance that a managed one of this name is: `llama-cpp@fast`."""
+        return f"{self.type.replace('_', '-')}@{name}"
+
+    @property
+    def installable(self) -> bool:
+        """Whether this version installs it on our own hosts."""
+        return False
+
+    @property
+    def kind(self) -> str:
+        """What it is, in a sentence."""
+        return self.type
+
+    def health_url(self, base: str) -> str:
+        """The URL that shows whether it is well, where the registry names no path for that."""
+        return api_base(OLLAMA, base) + self.HEALTH if self.HEALTH else self.models_url(base)
+
+    def models_url(self, base: str) -> str:
+        """The URL of its list of models."""
+        return f"{api_base(OPENAI, base)}/models"
+
+    def service(self, site: Site) -> Row:
+        """The row of a managed one on a host."""
+        raise NotImplementedError(f"{self.kind} is not installable")
+
+    @property
+    def files(self) -> Mapping[str, Plain]:
+        """{path on the host: where it comes from} of the files that a managed one brings; two may not differ in one."""
+        return {}
+
+    @property
+    def opened(self) -> Mapping[Place, str]:
+        """{place in the registry below the provider: path on the host} of what its unit has to open."""
+        return {}
+
+    def for_managed_only(self, entry: ModelEntry) -> Sequence[str]:
+        """Words of a model that count only where this collection runs the engine, and that are given."""
+        return ()
+
+    @classmethod
+    def check_host(cls, host: str, values: Mapping[str, Plain]) -> Iterator[Finding]:
+        """Findings of a host that runs the engine; `values` are those of ROLE_VARIABLES that are given there."""
+        yield from ()
+
+    @model_validator(mode="after")
+    def _check(self) -> Provider:
+        names = [entry.name for entry in self.entries]
+        for name in names:
+            if names.count(name) > 1:
+                raise refused("names", f"models has '{name}' twice → keep one of them")
+        if self.default_model is not None and self.default_model not in names:
+            raise refused(
+                "references", f"default_model '{self.default_model}' is not among its models → add it to `models:`"
+            )
+        if self.hosts is not None and not self.LOCAL:
+            raise ValueError("hosts is for engines on our own hosts → write `base_url: https://…`")
+        if (self.hosts is None) == (self.base_url is None):
+            both = "has both base_url and hosts" if self.hosts else "has neither base_url nor hosts"
+            raise ValueError(f"{both} → write one: `base_url: http://host:port`, or `hosts: <inventory group>`")
+        self._check_managed()
+        self._check_key()
+        return self
+
+    def _check_managed(self) -> None:
+        if self.managed and not self.LOCAL:
+            raise ValueError("managed is true, but nothing of it is ours to run → remove `managed`")
+        if not self.is_managed:
+            return
+        if self.base_url is not None:
+            parts = urlsplit(self.base_url)
+            if not is_loopback(parts.hostname or ""):
+                remedy = "write `hosts: <inventory group>` instead of base_url, or `managed: false`"
+                raise ValueError(f"managed is true, but base_url is not this machine → {remedy}")
+            if parts.port is None or parts.path or parts.scheme != "http":
+                raise ValueError("base_url of a managed engine is not http://127.0.0.1:port → write it so")
+        if self.env_var is not None or self.requires_api_key:
+            remedy = "remove env_var and requires_api_key, or write `managed: false`"
+            raise refused("secrets", f"a managed engine gets its key from the deployment → {remedy}")
+
+    def _check_key(self) -> None:
+        if self.env_var in GENERATED:
+            remedy = "name the provider's own key, such as OPENAI_API_KEY"
+            raise refused(
+                "secrets", f"env_var is a secret of the deployment itself, not to be sent to a provider → {remedy}"
+            )
+        if self.requires_api_key and self.env_var is None:
+            raise refused("secrets", "requires_api_key is true without env_var → write `env_var: SOME_API_KEY`")
+        if self.requires_api_key is False and self.env_var is not None:
+            raise refused("secrets", "requires_api_key is false, but env_var is given → remove one of them")

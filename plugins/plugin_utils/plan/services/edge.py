@@ -1,0 +1,75 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The edge: alone on a host it listens off loopback. It carries the gateway, and offers what others publish."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ...data.row import Row
+from ...schema.ports import GATEWAY
+from ..reach import EDGE_LOOPBACK
+
+if TYPE_CHECKING:
+    from ..fleet import Fleet
+
+STAGE = "edge"
+NAME = "edge"
+
+
+def rows(fleet: Fleet, host: str, there: Sequence[Row]) -> list[Row]:
+    """One row on every host that runs anything."""
+    if not there:
+        return []
+    slotted = [row for row in there if row["slots"]]
+    port = fleet.registry.port_of(GATEWAY) or 0
+    return [
+        {
+            "service": NAME,
+            "instance": NAME,
+            "provider": "",
+            "role": "lab.ai_backend.edge",
+            "stage": STAGE,
+            "ports": {NAME: port} if slotted else {},
+            "slots": [],
+            "secrets": {},
+            "publish": None,
+            "config": {
+                "gateway": _gateway(fleet, slotted[0], port) if slotted else None,
+                "published": list(_published(fleet, host, there)),
+            },
+        }
+    ]
+
+
+def _gateway(fleet: Fleet, row: Row, port: int) -> dict[str, Any]:
+    gateway = fleet.registry.gateway
+    return {
+        "bind": gateway.bind,
+        "port": port,
+        "host_header": gateway.host_header,
+        "slots": {slot: row["ports"][f"{row['instance']}@{slot}"] for slot in row["slots"]},
+        "max_body_bytes": gateway.max_body_bytes,
+        "requests_per_minute": gateway.requests_per_minute,
+        "stream_timeout_seconds": gateway.stream_timeout_seconds,
+        "tls_certificate": gateway.tls_certificate,
+    }
+
+
+def _published(fleet: Fleet, host: str, rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
+    """A section for each service that gateways ask: {name, mode, addresses, port, allow, retries}, sorted by name."""
+    found = [(row["publish"], port) for row in rows if row["publish"] is not None for port in row["ports"].values()]
+    for publish, port in sorted(found, key=lambda pair: pair[0]["name"]):
+        others = fleet.place.gateways_beside(host) if publish["abroad"] else []
+        addresses = [EDGE_LOOPBACK] if publish["here"] else []
+        addresses += [fleet.place.address(host)] if others else []
+        if addresses:
+            yield {
+                "name": publish["name"],
+                "mode": publish["mode"],
+                "addresses": addresses,
+                "port": port,
+                "allow": [*sorted(map(fleet.place.address, others)), *(["127.0.0.0/8"] if publish["here"] else [])],
+                "retries": publish["retries"],
+            }

@@ -1,0 +1,66 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The gateway: LiteLLM in two slots, of which one serves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ...data.row import Row
+from ...litellm import config as litellm_config
+from ...schema.secrets import CACHE_KEY, MASTER_KEY
+from ..upstreams import upstreams
+
+if TYPE_CHECKING:
+    from ..fleet import Fleet
+
+STAGE = "gateway"
+NAME = "litellm"
+SLOTS = ("blue", "green")
+
+
+def rows(fleet: Fleet, host: str, there: Sequence[Row]) -> list[Row]:
+    """One row on each gateway."""
+    if host not in fleet.place.gateways:
+        return []
+    return [
+        {
+            "service": NAME,
+            "instance": NAME,
+            "provider": "",
+            "role": "lab.ai_backend.litellm",
+            "stage": STAGE,
+            "ports": {f"{NAME}@{slot}": fleet.registry.port_of(f"{NAME}_{slot}") or 0 for slot in SLOTS},
+            "slots": list(SLOTS),
+            "secrets": {f"{NAME}.env": {name: name for name in _secrets(fleet)}},
+            "publish": None,
+            "config": _config(fleet, host) if fleet.sound else {},
+        }
+    ]
+
+
+def _config(fleet: Fleet, host: str) -> dict[str, Any]:
+    """What the role needs: LiteLLM's config, its processes, the names it lists and those that must really answer."""
+    registry, endpoints = fleet.registry, fleet.reach.endpoints[host]
+    routes = registry.routes
+    managed = [
+        name
+        for name in routes.names
+        if all(target.provider in fleet.place.engines for target in routes.groups[name].levels[0])
+    ]
+    return {
+        "config": litellm_config.render(registry, endpoints, fleet.reach.cache.get(host)),
+        "workers": registry.gateway.workers,
+        "models": routes.names,
+        "answers": managed,
+        "upstreams": upstreams(registry, endpoints),
+    }
+
+
+def _secrets(fleet: Fleet) -> list[str]:
+    registry = fleet.registry
+    names = {MASTER_KEY, *litellm_config.references(registry.gateway.litellm.extra)}
+    names |= {provider.key for provider in registry.providers.values() if provider.active and provider.key}
+    names |= {CACHE_KEY} if fleet.place.cache is not None else set()
+    return sorted(names)

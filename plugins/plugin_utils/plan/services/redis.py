@@ -1,0 +1,39 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The cache: one Redis, on the host of its group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ...data.row import Row
+from ...schema.cache import DATABASES
+from ...schema.secrets import CACHE_KEY
+
+if TYPE_CHECKING:
+    from ..fleet import Fleet
+
+STAGE = "backend"
+NAME = "redis"
+
+
+def rows(fleet: Fleet, host: str, there: Sequence[Row]) -> list[Row]:
+    """One row on the host of the cache."""
+    if host != fleet.place.cache:
+        return []
+    return [
+        {
+            "service": NAME,
+            "instance": NAME,
+            "provider": "",
+            "role": "lab.ai_backend.redis",
+            "stage": STAGE,
+            "ports": {NAME: fleet.registry.port_of(NAME) or 0},
+            "slots": [],
+            "secrets": {f"{NAME}.conf": {"requirepass": CACHE_KEY}},
+            # The gateway of this host asks it directly.
+            "publish": {"name": NAME, "mode": "tcp", "here": False, "abroad": True, "retries": 0},
+            "config": {"maxmemory": fleet.registry.cache.maxmemory, "databases": DATABASES},
+        }
+    ]

@@ -1,0 +1,86 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What two parts of a registry say of one thing: a provider and its port, its key, its words."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from urllib.parse import urlsplit
+
+from ..engines.provider import Provider
+from ..findings.findings import Finding, warning
+from ..findings.paths import Place, join
+from ..schema.base import is_loopback
+from ..schema.ports import Ports, in_doubt
+from ..schema.secrets import missing
+from .providers import Entry
+
+
+def unused(providers: Mapping[str, Provider]) -> Iterator[Finding]:
+    """Words that count only where this collection runs the engine."""
+    for name, provider in providers.items():
+        if not provider.active or provider.is_managed:
+            continue
+        for index, model in enumerate(provider.entries):
+            words = provider.for_managed_only(model)
+            if words:
+                path = join("ai_backend_providers", name, "models", index)
+                problem = f"{', '.join(sorted(words))} count only where `managed` is true"
+                yield warning(path, problem, "remove them, or let this collection run the engine", "schema")
+
+
+def check_provider_ports(
+    entries: Mapping[str, Entry], ports: Ports, defaults: Mapping[str, int], doubts: Collection[Place]
+) -> list[Finding]:
+    """A provider's port stands in one place, or in two that agree; a managed engine takes no other's port."""
+    findings: list[Finding] = []
+    known = ports.with_defaults(defaults)
+    known_ports = {name: port for name, port in known.items() if not in_doubt(doubts, "services", name)}
+    for name, readable in entries.items():
+        path, entry = join("ai_backend_providers", name), ports.services.get(name)
+        provider = readable.known("base_url", "hosts", "managed", "status")
+        if provider is None or in_doubt(doubts, "services", name):
+            continue
+        if provider.hosts is not None:
+            if entry is None:
+                remedy = f"add it: `ai_backend_ports: {{services: {{{name}: {{port: …}}}}}}`"
+                findings.append(
+                    Finding(path, "has `hosts:` but no entry in ai_backend_ports.services", remedy, check="ports")
+                )
+            continue
+        parts = urlsplit(provider.base_url or "")
+        if parts.port is None or not is_loopback(parts.hostname or ""):
+            continue
+        if entry is not None and entry.port != parts.port:
+            problem = f"says port {parts.port}, ai_backend_ports.services.{name} says {entry.port}"
+            findings.append(Finding(f"{path}.base_url", problem, "make them agree", check="ports"))
+        owner = next((other for other, port in known_ports.items() if port == parts.port and other != name), None)
+        reserved = next((other for other, held in sorted(ports.reserved.items()) if held.port == parts.port), None)
+        if provider.is_managed and provider.active and reserved is not None:
+            problem = f"port {parts.port} is reserved for '{reserved}' in ai_backend_ports"
+            findings.append(Finding(f"{path}.base_url", problem, "take another port", check="ports"))
+        if provider.is_managed and provider.active and entry is None and owner is not None:
+            problem = f"port {parts.port} belongs to '{owner}' in ai_backend_ports"
+            findings.append(
+                Finding(f"{path}.base_url", problem, "take another port, or give the entry its name", check="ports")
+            )
+    return findings
+
+
+def check_secrets(entries: Mapping[str, Entry], present: Mapping[str, bool]) -> list[Finding]:
+    """An active provider without its key would send every call to its fallback, unseen."""
+    findings = []
+    for name, entry in entries.items():
+        provider, path = entry.known("status", "env_var", "requires_api_key"), join("ai_backend_providers", name)
+        variable = provider.env_var if provider is not None else None
+        if provider is not None and provider.active and variable is not None and missing(variable, present):
+            remedy = (
+                f"write `{variable}: \"{{{{ lookup('ansible.builtin.env', '{variable}') }}}}\"` below "
+                f"ai_backend_secrets and give it a value, or set {path}.status to inactive"
+            )
+            findings.append(
+                Finding(
+                    join("ai_backend_secrets", variable), f"has no value, '{name}' needs it", remedy, check="secrets"
+                )
+            )
+    return findings
