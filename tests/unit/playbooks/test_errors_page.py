@@ -17,9 +17,9 @@ def test_each_check_has_its_section_in_the_order_of_the_reports() -> None:
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == list(CHECKS)
 
 
-def test_each_section_says_what_why_and_how_to_mend_it() -> None:
+def test_each_section_explains_what_why_and_the_fix() -> None:
     _head, *sections = (ROOT / "docs" / "errors.md").read_text().split("\n## ")
-    assert all(re.findall(r"^\*\*(\w+)\*\*:", section, re.MULTILINE) == ["What", "Why", "Mend"] for section in sections)
+    assert all(re.findall(r"^\*\*(\w+)\*\*:", section, re.MULTILINE) == ["What", "Why", "Fix"] for section in sections)
 
 
 def test_an_anchor_leads_there() -> None:
