@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Write docs/registry.md (the tables between its markers) and docs/registry.schema.json from the registry's models.
 
-With --check nothing is written; the exit code is 1 when a file is not what would be written.
+With --check it writes nothing; the exit code is 1 if a file is not up to date.
 """
 
 from __future__ import annotations
@@ -39,47 +39,13 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema.secrets impo
 PAGE = ROOT / "docs" / "registry.md"
 SCHEMA = ROOT / "docs" / "registry.schema.json"
 BEGIN, END = "<!-- generated: begin -->", "<!-- generated: end -->"
-INTRODUCTION = """\
-# The registry
-
-Seven variables, one file each in `group_vars/all/`; `playbooks/init.yml` copies an example. Everything a deployment
-does follows from them, and `playbooks/validate.yml` checks them without contacting a host: each line it prints is
-`path: what is wrong → what to write (file:line)`.
-
-What two spellings mean is read into one form, so files of today load as they stand: a model is a name or a mapping;
-`fallback`, `fallbacks`, `fallback_chain` and `chain` are one thing, and so are `capabilities` and
-`capability_routing`; patterns are a mapping of globs or a list with regexes; everything of the routing may stand below
-one `routing:` or `routes:`.
-
-## How a name finds its provider
-
-1. **Exact**: `exact_matches`, a pool of `load_balancing`, or a model that an active provider declares. A pool wins over
-   the exact match of its name, and must contain its provider.
-2. **Capability**: a client asks for its name as for a model.
-3. **Pattern**: LiteLLM takes the longest and does not anchor the end, so `*-mini` also takes `x-mini-large`. Patterns
-   that this decides otherwise than written are refused.
-4. **Default**: `default_provider`. Without it unknown names are refused.
-
-Then the balancing inside, then the chain. A provider in a chain is its model of that name, else its `default_model`,
-else its only model. A pattern gives Ollama and clouds the name as asked, an engine with one model its model. A model in
-a chain brings its own chain along. Where `fallback_chains` names a rule that has a chain of its own, it adds what that
-lacks.
-
-`status: inactive` is the night switch: the provider leaves chains and pools with a warning, and where it was the first
-choice the next active one takes its place. It is an error only where nobody active is left.
-
-## Secrets
-
-Secrets are given by name: `env_var: OPENAI_API_KEY` at the provider, and the value in `ai_backend_secrets`, from the
-environment or a vault. A value that looks like a key anywhere else is refused, and no error shows it.
-"""
 Mode = typing.Literal["validation", "serialization"]
-# heading, model, what stands above its table
+# heading, model, the text above its table
 LLAMA_CPP = catalog.provider_types()["llama_cpp"]
 SECTIONS: list[tuple[str, type[BaseModel], str]] = [
-    ("ai_backend_providers", provider.Provider, "A mapping of names to providers; this every provider has."),
+    ("ai_backend_providers", provider.Provider, "A mapping of names to providers. Every provider has these keys."),
     ("Types of providers", LLAMA_CPP, ""),
-    ("models", model.ModelEntry, "An entry of `models:` is a name or this."),
+    ("models", model.ModelEntry, "An entry of `models:` is a name or a mapping with these keys."),
     ("models of llama_cpp", llama_cpp_model.LlamaCppModel, ""),
     ("options of llama_cpp", llama_cpp_options.LlamaCppOptions, ""),
     (
@@ -91,14 +57,14 @@ SECTIONS: list[tuple[str, type[BaseModel], str]] = [
     ("rate_limits", model.RateLimits, ""),
     ("cost_per_1k_tokens", model.Cost, ""),
     ("ai_backend_routing", routing.Routing, ""),
-    ("exact_matches", routing.Exact, "An entry is a provider, or this."),
+    ("exact_matches", routing.Exact, "An entry is the name of a provider, or a mapping with these keys."),
     ("patterns", routing.Pattern, ""),
     ("load_balancing", routing.Pool, ""),
     ("members of a pool or capability", routing.PoolTarget, ""),
     ("capability_routing", routing.Capability, ""),
-    ("fallback_chains", routing.Chain, "An entry is a list of names, or this."),
+    ("fallback_chains", routing.Chain, "An entry is a list of names, or a mapping with these keys."),
     ("ai_backend_ports", ports.Ports, ""),
-    ("services and reserved", ports.Service, "An entry is a port, or this."),
+    ("services and reserved", ports.Service, "An entry is a port, or a mapping with these keys."),
     ("ai_backend_gateway", gateway.Gateway, ""),
     ("breaker", gateway.Breaker, ""),
     ("timeouts", gateway.Timeouts, ""),
@@ -118,7 +84,7 @@ def main() -> int:
             continue
         drifted = True
         if check:
-            print(f"{path.relative_to(ROOT)} is not what the models say: run tests/tools/generate_docs.py")
+            print(f"{path.relative_to(ROOT)} is not up to date: run tests/tools/generate_docs.py")
         else:
             path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
@@ -127,13 +93,10 @@ def main() -> int:
 
 
 def page() -> str:
-    """docs/registry.md with new tables; what stands outside the markers is kept."""
-    generated = f"{BEGIN}\n\n{tables()}\n{END}\n"
-    if not PAGE.exists():
-        return f"{INTRODUCTION}\n{generated}"
+    """docs/registry.md with new tables; the text outside the markers is written by hand and stays."""
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
-    return before + generated.rstrip("\n") + (after or "\n")
+    return f"{before}{BEGIN}\n\n{tables()}\n{END}{after}"
 
 
 def tables() -> str:
@@ -144,7 +107,7 @@ def tables() -> str:
         described = above or first_line(shape)
         if shape is LLAMA_CPP:
             parts.append(f"{level} {title}\n\n{types_table()}")
-            described = "Beside what every provider has, `llama_cpp` has:"
+            described = "In addition to the keys of every provider, `llama_cpp` has:"
             parts.append(f"{described}\n\n{table(shape, skip=set(provider.Provider.model_fields))}")
             continue
         skip = set(model.ModelEntry.model_fields) if shape is llama_cpp_model.LlamaCppModel else set()
@@ -152,7 +115,7 @@ def tables() -> str:
     names = ", ".join(f"`{name}`" for name in GENERATED)
     parts.append(
         "## `ai_backend_secrets`\n\nA mapping of names to values, from the environment or a vault. "
-        f"Made once on the controller unless given: {names}.\n"
+        f"The controller generates these once if they are missing: {names}.\n"
     )
     return "\n".join(parts)
 
@@ -162,15 +125,15 @@ def first_line(shape: type[BaseModel]) -> str:
 
 
 def types_table() -> str:
-    rows = ["| `type` | What | Models it answers to |", "| --- | --- | --- |"]
+    rows = ["| `type` | Server | Models it answers with |", "| --- | --- | --- |"]
     for name, kind_of in catalog.provider_types().items():
-        many = "any of its own by name" if kind_of.MANY_MODELS else "the one it was started with"
+        many = "every model that it has, by name" if kind_of.MANY_MODELS else "the model that it was started with"
         rows.append(f"| `{name}` | {first_line(kind_of)} | {many} |")
     return "\n".join(rows) + "\n"
 
 
 def table(shape: type[BaseModel], skip: set[str] | None = None) -> str:
-    """Fields of a model; the keys for people, which every description has, are one row at the end."""
+    """Fields of a model; the keys that only people read are one row at the end."""
     people = set(Described.model_fields) if issubclass(shape, Described) else set()
     rows = ["| Key | Value | Default | Meaning |", "| --- | --- | --- | --- |"]
     if shape is provider.Provider:
@@ -182,16 +145,16 @@ def table(shape: type[BaseModel], skip: set[str] | None = None) -> str:
         default = "required" if field.is_required() else shown(field.default)
         rows.append(f"| `{name}` | {kind(field.annotation)} | {default} | {field.description or ''} |")
     if people and not people <= (skip or set()):
-        rows.append("| `description`, `docs`, `features`, `notes`, `location` | text | | For people. |")
+        rows.append("| `description`, `docs`, `features`, `notes`, `location` | text | | For people only. |")
     return "\n".join(rows) + "\n"
 
 
 def refused(shape: type[BaseModel]) -> str:
-    """The words a model refuses beyond those of the model it extends."""
+    """The keys that a model refuses in addition to those of the model it extends."""
     words: dict[str, str] = getattr(shape, "REFUSED", {})
     known: dict[str, str] = getattr(shape.__mro__[1], "REFUSED", {})
     lines = [f"- `{word}`: {remedy}" for word, remedy in sorted(words.items()) if known.get(word) != remedy]
-    return "Refused, with what to write instead:\n\n" + "\n".join(lines) + "\n" if lines else ""
+    return "These keys are refused; write this instead:\n\n" + "\n".join(lines) + "\n" if lines else ""
 
 
 def shown(default: Any) -> str:
@@ -236,7 +199,7 @@ def schema() -> str:
     ]
     parts, common = TypeAdapter.json_schemas(inputs, ref_template="#/$defs/{model}")
     properties: dict[str, Any] = {name: parts[(name, "validation")] for name in variables}
-    # Files of today have all rules below one key.
+    # Existing files may have all rules below one key.
     rules = properties["ai_backend_routing"]
     wrapped = [
         {"type": "object", "properties": {key: rules}, "required": [key], "additionalProperties": False}
@@ -260,7 +223,7 @@ def schema() -> str:
 
 
 def spelled(value: Any) -> Any:
-    """Add the other spellings that are read before a model: they are keys its schema does not know."""
+    """Add the other spellings: they are read before the model, so its schema does not contain them."""
     if isinstance(value, list):
         return [spelled(item) for item in value]
     if not isinstance(value, dict):
