@@ -25,12 +25,14 @@ _EXTRA = "ai_backend_gateway.litellm.extra"
 def plan_of(fleet: Fleet) -> dict[str, Any]:
     """Return the plan as plain data.
 
-    {schema, registry_hash, warnings: [str], models: [str], tags: [role of a service], members: [host], providers: [row],
-     ports: [row], hosts: {host: {address, services: [data/row.py], instances: [str], ports: {instance: port}, secrets: {file: {key:
-     secret name}}, published: [section of its edge], upstreams: [upstreams.py], cache: {host, address, port} or None,
-     gateway: bool, tls_certificate: path or "", gpu_needs: [gpu_memory.py], gpu_engines: [{provider, gpu_layers,
-     gpu_variable}]}}}. `instances`, `ports`, `secrets` and `published` are those of all services together.
-     All lists but `services` are sorted, all ports are ints.
+    {schema, registry_hash, warnings: [str], models: [str], tags: [role of a service], members: [host],
+     providers: [row], ports: [row], hosts: {host: {address, services: [data/row.py], instances: [str],
+     ports: {instance: port}, secrets: {file: {key: secret name}}, published: [section of its edge],
+     upstreams: [upstreams.py], cache: {host, address, port} or None, gateway: bool, tls_certificate: path or "",
+     gpu_needs: [gpu_memory.py], gpu_engines: [{provider, gpu_layers, gpu_variable}]}}}
+
+    `instances`, `ports`, `secrets` and `published` are those of all services together. All lists but `services` are
+    sorted, all ports are ints.
 
     Raises RegistryError when the inventory does not carry the registry.
     """
