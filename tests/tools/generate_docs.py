@@ -32,7 +32,7 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines import (  #
     ollama_model,
     provider,
 )
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema import cache, gateway, ports, routing  # noqa: E402
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema import cache, gateway, pools, ports, routing, rules  # noqa: E402
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema.base import SECRET_NAME, Described  # noqa: E402
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema.secrets import GENERATED  # noqa: E402
 
@@ -57,12 +57,12 @@ SECTIONS: list[tuple[str, type[BaseModel], str]] = [
     ("rate_limits", model.RateLimits, ""),
     ("cost_per_1k_tokens", model.Cost, ""),
     ("ai_backend_routing", routing.Routing, ""),
-    ("exact_matches", routing.Exact, "An entry is the name of a provider, or a mapping with these keys."),
-    ("patterns", routing.Pattern, ""),
-    ("load_balancing", routing.Pool, ""),
-    ("members of a pool or capability", routing.PoolTarget, ""),
-    ("capability_routing", routing.Capability, ""),
-    ("fallback_chains", routing.Chain, "An entry is a list of names, or a mapping with these keys."),
+    ("exact_matches", rules.Exact, "An entry is the name of a provider, or a mapping with these keys."),
+    ("patterns", rules.Pattern, ""),
+    ("load_balancing", pools.Pool, ""),
+    ("members of a pool or capability", pools.PoolTarget, ""),
+    ("capability_routing", pools.Capability, ""),
+    ("fallback_chains", rules.Chain, "An entry is a list of names, or a mapping with these keys."),
     ("ai_backend_ports", ports.Ports, ""),
     ("services and reserved", ports.Service, "An entry is a port, or a mapping with these keys."),
     ("ai_backend_gateway", gateway.Gateway, ""),

@@ -19,6 +19,7 @@ from ..findings.findings import Finding
 from ..findings.paths import Place
 from ..schema.base import Described
 from ..schema.pydantic_findings import from_pydantic, meant_fields, owner_of
+from ..schema.routing import OTHER_WORDS
 from ..schema.secrets import REDACTED
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -147,8 +148,9 @@ def _key(holder: Any, part: str | int) -> Any:
     if isinstance(holder, dict):
         if part in holder:
             return part
-        if part == "capability_routing" and "capabilities" in holder:
-            return "capabilities"
+        for word in OTHER_WORDS.get(str(part), ()):
+            if word in holder:
+                return word
         # The mapping form of patterns: models count what is written as keys.
         return list(holder)[part] if isinstance(part, int) and part < len(holder) else None
     if isinstance(holder, list) and isinstance(part, int) and part < len(holder):

@@ -10,20 +10,10 @@ from typing import Any
 
 from ..findings.paths import join
 from ..schema.globs import glob_of
-from ..schema.routing import ROOT, TIERS, unwrap
+from ..schema.routing import OTHER_WORDS, ROOT, unwrap
+from ..schema.rules import TIERS
 
 _PART = re.compile(r'\.([A-Za-z0-9_-]+)|\["(.*?)"\]|\[(\d+)\]')
-# The inner word -> other words for it, in the places where the inner one is missing.
-_ALSO = {
-    "capability_routing": ("capabilities",),
-    "chain": ("fallback", "fallback_chain", "fallbacks"),
-    "model": ("preferred_model",),
-    "pattern": ("glob",),
-    "preferred_models": ("models",),
-    "provider": ("name",),
-    "providers": ("provider",),
-    "strategy": ("routing_strategy",),
-}
 Part = str | int
 
 
@@ -85,7 +75,7 @@ def _find(current: Any, part: Part, before: list[Part], after: list[Part]) -> li
     if isinstance(part, int):
         # The mapping form of patterns, or of a pool's members.
         return [list(current)[part]] if part < len(current) else None
-    for word in _ALSO.get(part, ()):
+    for word in OTHER_WORDS.get(part, ()):
         if word in current:
             return [word]
     if part == "chain" and after and isinstance(after[0], int):

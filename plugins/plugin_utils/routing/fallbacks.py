@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from ..findings.findings import suggest
 from ..findings.paths import join
-from ..schema.routing import ROOT, Chain, Rule
+from ..schema.routing import ROOT
+from ..schema.rules import Chain, Rule
 from .names import Item, Names
 from .routes import Group, Step, Target
 from .targets import open_target, target_of

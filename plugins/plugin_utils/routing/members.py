@@ -11,7 +11,7 @@ from typing import TypeAlias
 from ..engines.model import ModelEntry
 from ..findings.findings import warning
 from ..findings.paths import join
-from ..schema.routing import Capability, Pool, PoolTarget
+from ..schema.pools import Capability, Pool, PoolTarget
 from ..schema.strategies import Strategy
 from .names import Names
 from .routes import Level, Target

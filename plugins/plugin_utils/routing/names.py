@@ -12,7 +12,8 @@ from typing import TypeAlias
 from ..engines.provider import Provider
 from ..findings.checks import Check
 from ..findings.findings import Finding, suggest
-from ..schema.routing import ROOT, Pattern, Routing
+from ..schema.routing import ROOT, Routing
+from ..schema.rules import Pattern
 from .doubts import Unknown
 from .routes import Group, Target
 

@@ -14,7 +14,8 @@ from ..engines.provider import Provider
 from ..findings.findings import Finding, suggest, warning
 from ..findings.paths import join
 from ..schema import globs
-from ..schema.routing import ROOT, Pattern, Routing
+from ..schema.routing import ROOT, Routing
+from ..schema.rules import Pattern
 from .cycles import depth_first
 from .doubts import Unknown
 from .fallbacks import COMMON, check_common, common_chain, edges, prepare, rules_of

@@ -5,12 +5,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, ClassVar
 from urllib.parse import urlsplit
 
 import netaddr
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    model_validator,
+)
 from pydantic_core import CoreSchema
 
 from .pydantic_findings import refused
@@ -29,6 +37,42 @@ class Strict(BaseModel):
     REFUSED: ClassVar[Mapping[str, str]] = {}
     # Other words for a field: word -> field.
     ALSO: ClassVar[Mapping[str, str]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_form(cls, data: Any) -> Any:
+        data = cls.mapping_of(data)
+        return one_word_each(data, cls.ALSO, cls.differ) if isinstance(data, dict) else data
+
+    @classmethod
+    def mapping_of(cls, data: Any) -> Any:
+        """What a model reads where a user may write it shorter, or in another form."""
+        return data
+
+    @classmethod
+    def differ(cls, field: str, words: Sequence[str]) -> Exception:
+        """What is raised where several words for a field say different things."""
+        return ValueError(f"{' and '.join(words)} differ → keep one of them")
+
+
+def one_word_each(
+    data: Mapping[str, Any], also: Mapping[str, str], differ: Callable[[str, Sequence[str]], Exception]
+) -> dict[str, Any]:
+    """`data` with each field under its own word. Several words for one field must agree; a text is a list of one.
+
+    A word without a value says nothing. Raises what `differ` makes of a field and the words for it that do not agree.
+    """
+    result = dict(data)
+    for field in dict.fromkeys(also.values()):
+        words = [word for word, known in also.items() if known == field and word in result]
+        words += [field] if field in result else []
+        given = {word: value for word in words if (value := result.pop(word)) is not None}
+        first, *others = [[value] if isinstance(value, str) else value for value in given.values()] or [None]
+        if any(other != first for other in others):
+            raise differ(field, list(given))
+        if given:
+            result[field] = next(iter(given.values()))
+    return result
 
 
 class AlsoSpelled:
