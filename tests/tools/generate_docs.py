@@ -222,6 +222,10 @@ def schema() -> str:
     return json.dumps(spelled(result), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+SPELLED = {model.__name__: model for model in (routing.Routing, rules.Exact, rules.Pattern, rules.Chain)}
+SPELLED |= {model.__name__: model for model in (pools.Pool, pools.PoolTarget, pools.Capability)}
+
+
 def spelled(value: Any) -> Any:
     """Add the other spellings: they are read before the model, so its schema does not contain them."""
     if isinstance(value, list):
@@ -229,26 +233,18 @@ def spelled(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     value = {key: spelled(item) for key, item in value.items()}
-    fields = value.get("properties")
-    if isinstance(fields, dict):
-        if "chain" in fields:
-            fields |= dict.fromkeys(("fallback", "fallbacks", "fallback_chain"), fields["chain"])
-        if "capability_routing" in fields:
-            fields["capabilities"] = fields["capability_routing"]
-        if "strategy" in fields:
-            fields["routing_strategy"] = fields["strategy"]
-        if "primary" in fields:
-            fields |= {tier: {"type": "string"} for tier in routing.TIERS[1:]}
-        if value.get("title") == "PoolTarget":
-            fields |= {"name": fields["provider"], "preferred_model": fields["model"]}
-        if "preferred_models" in fields:
-            fields |= {"models": fields["preferred_models"], "provider": {"type": "string"}}
-            value.pop("required", None)
-        if value.get("title") == "Pattern":
-            fields["glob"] = fields["pattern"]
-            value["required"] = ["provider"]
-        if value.get("title") == "LlamaCppOptions":
-            fields |= {word: fields[name] for word, name in llama_cpp_options.SYNONYMS.items()}
+    fields, title = value.get("properties"), value.get("title")
+    if isinstance(fields, dict) and title in SPELLED:
+        also = SPELLED[title].ALSO
+        # A tier is one name of a chain, and one provider is a text.
+        texts = {word for word, field in also.items() if word in rules.TIERS or field == "providers"}
+        fields |= {word: {"type": "string"} if word in texts else fields[field] for word, field in also.items()}
+    if title == "LlamaCppOptions":
+        value["properties"] |= {word: value["properties"][name] for word, name in llama_cpp_options.SYNONYMS.items()}
+    if title == "Capability":
+        value.pop("required", None)
+    if title == "Pattern":
+        value["required"] = ["provider"]
     return value
 
 

@@ -38,6 +38,13 @@ _BOUNDS = {
 }
 _MAPPING = ("is not a mapping", "write `key: value` lines below it")
 _LIST = ("is not a list", "write one `- item` line each below it")
+_EMPTY = ("is empty", "give it at least one item, or remove it")
+# What has one text whatever is given.
+_FIXED = {
+    **dict.fromkeys(("model_type", "dict_type", "model_attributes_type"), _MAPPING),
+    **dict.fromkeys(("list_type", "tuple_type"), _LIST),
+    **dict.fromkeys(("too_short", "string_too_short"), _EMPTY),
+}
 
 
 def worded(kind: str, context: Mapping[str, Any], given: object, name: str, field: FieldInfo | None) -> tuple[str, str]:
@@ -46,10 +53,8 @@ def worded(kind: str, context: Mapping[str, Any], given: object, name: str, fiel
     if kind in _BOUNDS:
         problem, bound, key = _BOUNDS[kind]
         return problem, f"write {bound.format(**{key: _number(context[key])})}"
-    if kind in ("model_type", "dict_type", "model_attributes_type"):
-        return _MAPPING
-    if kind in ("list_type", "tuple_type"):
-        return _LIST
+    if kind in _FIXED:
+        return _FIXED[kind]
     if kind == "string_type":
         return _no_text(given)
     if kind == "literal_error":
@@ -62,8 +67,6 @@ def worded(kind: str, context: Mapping[str, Any], given: object, name: str, fiel
         return "is not a number", f"write one, such as {example or 0.5}"
     if kind == "string_pattern_mismatch":
         return "is not in the form that is wanted", f"write it like {example}" if example else "see docs/registry.md"
-    if kind in ("too_short", "string_too_short"):
-        return "is empty", "give it at least one item, or remove it"
     return "is not accepted", f"write one such as {example}" if example else "see docs/registry.md for what it takes"
 
 
