@@ -21,8 +21,8 @@ import json
 import os
 import socket
 
-from .layout import Layout, read_json, read_text, write_atomic
-from .sockets import started
+from .layout import Layout, read_json, write_atomic
+from .processes import boot_of, space_of, started
 from .waiting import wait_until
 
 # Seconds. A candidate is proven within it on most hosts; a drain may take longer, and then its process is named.
@@ -47,12 +47,7 @@ def name_of_user():
 
 def place(layout):
     """What the numbers of processes here mean: {machine, boot, space}; a part that can't be read is empty."""
-    try:
-        space = os.readlink(layout.path("proc/self/ns/pid"))
-    except OSError:
-        space = ""
-    boot = (read_text(layout.path("proc/sys/kernel/random/boot_id")) or "").strip()
-    return {"machine": socket.gethostname(), "boot": boot, "space": space}
+    return {"machine": socket.gethostname(), "boot": boot_of(layout), "space": space_of(layout)}
 
 
 def this_run(pid, layout=None):

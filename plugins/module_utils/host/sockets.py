@@ -12,24 +12,15 @@ may hold a secret, so it is never shown.
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
-import os
 import re
 import struct
 
-from .layout import read_text
+from . import processes
 
 OURS = re.compile(r"ai-backend-[\w@.\\-]+\.service")
 CONTAINER = re.compile(r"(?:docker|libpod|cri-containerd|crio)(?:-payload)?[-/]([0-9a-f]{12})")
 LISTENING = "0A"
-
-
-def read(layout, *parts):
-    """A file's text, empty when it or its process is gone."""
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        return read_text(layout.path(*parts)) or ""
-    return ""
 
 
 def address_of(digits):
@@ -46,57 +37,19 @@ def is_loopback(address):
 def listening(layout):
     """{port: {inode: address}} of every TCP listener, IPv4 and IPv6."""
     found = {}
-    for name in ("tcp", "tcp6"):
-        for line in read(layout, "proc/net", name).splitlines()[1:]:
-            words = line.split()
-            if len(words) > 9 and words[3] == LISTENING:
-                address, _colon, port = words[1].rpartition(":")
-                found.setdefault(int(port, 16), {})[words[9]] = address_of(address)
+    for fields in processes.tcp_sockets(layout, "tcp", "tcp6"):
+        if fields[3] == LISTENING:
+            address, _colon, port = fields[1].rpartition(":")
+            found.setdefault(int(port, 16), {})[fields[9]] = address_of(address)
     return found
 
 
 def peer(layout, port, own):
     """The process that took a connection on IPv4 to `port` from port `own` of this host; 0 where none can be seen."""
-    for line in read(layout, "proc/net/tcp").splitlines()[1:]:
-        words = line.split()
-        ends = [int(word.rpartition(":")[2], 16) for word in words[1:3]]
-        if len(words) > 9 and ends == [port, own]:
-            return min(holders(layout, {words[9]}).get(words[9], [0]))
+    for fields in processes.tcp_sockets(layout, "tcp"):
+        if [int(end.rpartition(":")[2], 16) for end in fields[1:3]] == [port, own]:
+            return min(processes.holders(layout, {fields[9]}).get(fields[9], [0]))
     return 0
-
-
-def open_sockets(folder):
-    """Inodes of the sockets a process holds; what closes or ends while we look is not among them."""
-    found = set()
-    with contextlib.suppress(OSError):
-        for name in os.listdir(folder):
-            with contextlib.suppress(OSError):
-                target = os.readlink(os.path.join(folder, name))
-                if target.startswith("socket:["):
-                    found.add(target[8:-1])
-    return found
-
-
-def holders(layout, inodes):
-    """{inode: pids that hold it}, of the given inodes."""
-    found = {}
-    for pid in sorted(int(name) for name in os.listdir(layout.path("proc")) if name.isdigit()):
-        for inode in inodes & open_sockets(layout.path("proc", str(pid), "fd")):
-            found.setdefault(inode, []).append(pid)
-    return found
-
-
-def started(layout, pid):
-    """Clock ticks after boot at which a process began; 0 where it is gone."""
-    # The command may hold blanks and brackets; the fields begin after its last bracket (proc(5)).
-    fields = read(layout, "proc", str(pid), "stat").rpartition(")")[2].split()
-    return int(fields[19]) if len(fields) > 19 else 0
-
-
-def groups_of(layout, pid):
-    """{hierarchy: path} of a process's control groups; the unified hierarchy is the empty name."""
-    lines = (line.split(":", 2) for line in read(layout, "proc", str(pid), "cgroup").splitlines())
-    return {words[1]: words[2] for words in lines if len(words) == 3}
 
 
 def systemd_root(layout):
@@ -104,7 +57,7 @@ def systemd_root(layout):
 
     In a container that shares its host's view, every path begins with the container's own.
     """
-    paths = groups_of(layout, 1)
+    paths = processes.control_groups(layout, 1)
     for name in ("name=systemd", ""):
         if paths.get(name, "").endswith("/init.scope"):
             return name, paths[name].removesuffix("/init.scope")
@@ -113,7 +66,7 @@ def systemd_root(layout):
 
 def place_of(layout, pid, root):
     """(unit, user, container) of a process, from its control group below `root` = systemd_root()."""
-    path = groups_of(layout, pid).get(root[0], "").removeprefix(root[1])
+    path = processes.control_groups(layout, pid).get(root[0], "").removeprefix(root[1])
     services = [part for part in path.split("/") if part.endswith(".service")]
     managers = [found[1] for found in (re.fullmatch(r"user@(\d+)\.service", part) for part in services) if found]
     units = [part for part in services if not part.startswith("user@")]
@@ -123,17 +76,17 @@ def place_of(layout, pid, root):
 
 def owner(layout, root, pids, addresses):
     """What is known of processes that listen together; none are given where the kernel or another user hides them."""
-    oldest = min(pids, key=lambda pid: (started(layout, pid), pid), default=0)
+    oldest = min(pids, key=lambda pid: (processes.started(layout, pid), pid), default=0)
     unit, user, container = place_of(layout, oldest, root) if oldest else ("", "", "")
     return {
         "pid": oldest,
-        "command": read(layout, "proc", str(oldest), "comm").strip(),
+        "command": processes.command(layout, oldest),
         "unit": unit,
         "user": user if unit else "",
         "container": container,
         "addresses": sorted(addresses),
-        "processes": [[pid, started(layout, pid)] for pid in sorted(pids)],
-        "words": read(layout, "proc", str(oldest), "cmdline").replace("\0", " "),
+        "processes": [[pid, processes.started(layout, pid)] for pid in sorted(pids)],
+        "words": processes.words(layout, oldest),
     }
 
 
@@ -141,7 +94,7 @@ def listeners(layout, ports=None):
     """{port: owners} of all TCP listeners, or of those on `ports`."""
     root = systemd_root(layout)
     sockets = {port: found for port, found in listening(layout).items() if ports is None or port in ports}
-    pids = holders(layout, {inode for found in sockets.values() for inode in found})
+    pids = processes.holders(layout, {inode for found in sockets.values() for inode in found})
     result = {}
     for port, found in sorted(sockets.items()):
         families = {}
@@ -154,13 +107,3 @@ def listeners(layout, ports=None):
             addresses.add(address)
         result[port] = [owner(layout, root, *family) for family in families.values()]
     return result
-
-
-def ancestry(layout, pid):
-    """A process and all above it, up to the first."""
-    chain = []
-    while pid > 0 and pid not in chain:
-        chain.append(pid)
-        found = re.search(r"^PPid:\s+(\d+)$", read(layout, "proc", str(pid), "status"), re.MULTILINE)
-        pid = int(found[1]) if found else 0
-    return chain

@@ -10,6 +10,7 @@ import shutil
 
 from .cards import vendors
 from .layout import linked_release, list_instances, read_json, read_text, service_of, user_of, write_atomic
+from .processes import memory_bytes
 from .sockets import OURS, listeners
 from .systemd import run_command
 
@@ -24,15 +25,6 @@ def python_version(python, run=run_command):
     """`3.13` of an interpreter on this host, or an empty string where it can't run."""
     code, output = run([python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"])
     return output.strip() if code == 0 else ""
-
-
-def memory_bytes(layout, key="MemTotal"):
-    """A line of /proc/meminfo in bytes; 0 where it can't be read."""
-    for line in (read_text(layout.path("proc/meminfo")) or "").splitlines():
-        name, _colon, rest = line.partition(":")
-        if name == key:
-            return int(rest.split()[0]) * 1024
-    return 0
 
 
 def free_bytes(path):

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 
@@ -107,13 +106,3 @@ class Systemd:
             ["journalctl", "--unit", name, "--lines", str(lines), "--no-pager", "--output", "cat", "--quiet"]
         )
         return output.strip().splitlines() if code == 0 else []
-
-
-def process_environment(pid, proc="/proc"):
-    """A running process's own environment: what it was really started with."""
-    try:
-        with open(os.path.join(proc, str(pid), "environ"), "rb") as handle:
-            entries = handle.read().decode("utf-8", "replace").split("\0")
-    except (FileNotFoundError, ProcessLookupError):
-        return {}
-    return {key: value for key, separator, value in (entry.partition("=") for entry in entries) if separator}

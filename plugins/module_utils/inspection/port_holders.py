@@ -11,8 +11,9 @@ import contextlib
 import os
 import signal
 
-from ..host.sockets import OURS, ancestry, listeners, place_of, started, systemd_root
-from ..switching.slots import wait_until
+from ..host.processes import ancestry, started
+from ..host.sockets import OURS, listeners, place_of, systemd_root
+from ..host.waiting import wait_until
 
 # They listen for a container: ending them cuts it off, and it is not rid of. /proc shows 15 characters of a name.
 PROXIES = {

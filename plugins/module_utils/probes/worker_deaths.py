@@ -8,17 +8,7 @@ worker only when the patience for the one it waits for has run out (`--timeout_w
 
 from __future__ import annotations
 
-from ..host.sockets import read
-
-
-def children(layout, pid):
-    """{pid: whether it lives} of a process's children; one that ended and wasn't asked for yet does not live."""
-    found = {}
-    for child in read(layout, "proc", str(pid), "task", str(pid), "children").split():
-        # The command may hold blanks and brackets; the state follows its last bracket (proc(5)).
-        state = read(layout, "proc", child, "stat").rpartition(")")[2].split()
-        found[int(child)] = bool(state) and state[0] not in "ZX"
-    return found
+from ..host.processes import children
 
 
 class Deaths:

@@ -10,51 +10,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 
 from ..host.layout import read_text, unit_of, write_atomic
-from ..host.sockets import read
-from ..host.state import memory_bytes
+from ..host.processes import family, may_raise, memory_bytes, memory_of, threads
 
 NICE = 10
 WEIGHT = 20
-# capabilities(7): only with it a process may be made less nice again.
-CAP_SYS_NICE = 23
 
 
 def megabytes(count):
     return "%d MB" % round(count / 1e6)
-
-
-def may_raise(layout):
-    """Whether this process may lower nice values again, or gives them away for good, as in most containers."""
-    found = re.search(r"^CapEff:\s+([0-9a-f]+)$", read(layout, "proc/self/status"), re.MULTILINE)
-    return bool(found) and bool(int(found[1], 16) >> CAP_SYS_NICE & 1)
-
-
-def family(layout, pid):
-    """A process and all below it."""
-    below = {}
-    for name in os.listdir(layout.path("proc")):
-        if name.isdigit():
-            found = re.search(r"^PPid:\s+(\d+)$", read(layout, "proc", name, "status"), re.MULTILINE)
-            if found:
-                below.setdefault(int(found[1]), []).append(int(name))
-    members, todo = [], [pid] if pid else []
-    while todo:
-        members.append(todo.pop())
-        todo += below.get(members[-1], [])
-    return sorted(members)
-
-
-def memory_of(layout, pid):
-    """Bytes that a process and those below it hold; what they share with others is counted in parts."""
-    total = 0
-    for member in family(layout, pid):
-        rows = read(layout, "proc", str(member), "smaps_rollup") or read(layout, "proc", str(member), "status")
-        found = re.search(r"^(?:Pss|VmRSS):\s+(\d+) kB$", rows, re.MULTILINE)
-        total += int(found[1]) * 1024 if found else 0
-    return total
 
 
 def shortage(layout, pid, reserve):
@@ -102,6 +67,6 @@ def promote(layout, systemd, instance, renice=os.setpriority):
     # Twice: a thread begun while we look has its parent's value.
     for _round in range(2):
         for member in family(layout, systemd.unit(unit_of(instance)).pid):
-            with contextlib.suppress(OSError):
-                for thread in os.listdir(layout.path("proc", str(member), "task")):
-                    renice(os.PRIO_PROCESS, int(thread), 0)
+            for thread in threads(layout, member):
+                with contextlib.suppress(OSError):
+                    renice(os.PRIO_PROCESS, thread, 0)

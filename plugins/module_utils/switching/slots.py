@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ..host.haproxy import AdminError
 from ..host.layout import unit_of, write_atomic
+from ..host.processes import family
 from ..host.waiting import wait_until
 from ..releases.generations import active_slot, record
 from . import candidate
@@ -51,7 +52,7 @@ def commit(layout, admin, service, slot, patience=30):
 
 def reloading(layout, systemd):
     """Whether the edge still has a worker of before its last reload: it ends its requests by the map it began with."""
-    return len(candidate.family(layout, systemd.unit(unit_of("edge")).pid)) > MASTER_AND_WORKER
+    return len(family(layout, systemd.unit(unit_of("edge")).pid)) > MASTER_AND_WORKER
 
 
 def drain(layout, systemd, admin, service, slot, patience):

@@ -17,8 +17,8 @@ from ..host.layout import (
     unit_of,
     write_atomic,
 )
+from ..host.processes import environment
 from ..host.secret_files import started_with
-from ..host.systemd import process_environment
 from ..releases.generations import active_slot, record
 from . import candidate
 
@@ -44,7 +44,7 @@ def secrets_newer(layout, manifest, unit):
         path = os.path.join(layout.secrets, name)
         text = read_text(path)
         written = text is not None and os.stat(path).st_mtime > unit.started
-        if written and not started_with(name, text, process_environment(unit.pid)):
+        if written and not started_with(name, text, environment(layout, unit.pid)):
             newer.append(name)
     return newer
 
@@ -60,7 +60,7 @@ def running_release(layout, instance, manifest, unit):
     if manifest["reload"]:
         moved = os.lstat(layout.instance(instance)).st_mtime if os.path.islink(layout.instance(instance)) else 0
         return linked_release(layout, instance) if unit.state_changed >= moved else "before the last switch"
-    return process_environment(unit.pid).get("AI_BACKEND_RELEASE", "unknown")
+    return environment(layout, unit.pid).get("AI_BACKEND_RELEASE", "unknown")
 
 
 def differences(layout, systemd, instance, release_id):

@@ -47,7 +47,7 @@ def environments(monkeypatch: pytest.MonkeyPatch, layout: Layout, systemctl: Fak
 
     monkeypatch.setattr(FakeSystemctl, "__call__", lambda self, argv, timeout=0: note(argv))
     monkeypatch.setattr(
-        switching, "process_environment", lambda pid: {"AI_BACKEND_RELEASE": started.get(pid, "nobody's")}
+        switching, "environment", lambda layout, pid: {"AI_BACKEND_RELEASE": started.get(pid, "nobody's")}
     )
     # The stand-in's clock is monotonic since boot; processes started "now".
     systemctl.clock = 10**15

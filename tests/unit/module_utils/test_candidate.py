@@ -8,6 +8,7 @@ import pytest
 from host_stand_in import FakeSystemctl, made, manifest
 from proc_stand_in import Proc
 
+from ansible_collections.lab.ai_backend.plugins.module_utils.host import processes
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout, unit_of, write_atomic
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching import candidate
@@ -73,8 +74,8 @@ def host(layout: Layout, systemd: Systemd, tmp_path: pathlib.Path) -> Host:
 
 def test_the_memory_of_a_slot_is_that_of_its_process_and_of_all_below_it(host: Host) -> None:
     host.process(901, 900, 5)
-    assert candidate.memory_of(host.layout, host.pid) == 405 * 1000 * 1024
-    assert candidate.memory_of(host.layout, 0) == 0
+    assert processes.memory_of(host.layout, host.pid) == 405 * 1000 * 1024
+    assert processes.memory_of(host.layout, 0) == 0
 
 
 def test_a_second_slot_that_does_not_fit_is_refused_with_the_numbers_and_nothing_is_touched(

@@ -9,7 +9,7 @@ import socket
 import pytest
 from proc_stand_in import Proc
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.host import sockets
+from ansible_collections.lab.ai_backend.plugins.module_utils.host import processes, sockets
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout
 
 
@@ -23,7 +23,7 @@ def test_this_process_is_found_on_its_own_port() -> None:
         port = server.getsockname()[1]
         (owner,) = sockets.listeners(Layout())[port]
     assert (owner["pid"], owner["addresses"]) == (os.getpid(), ["127.0.0.1"])
-    assert owner["processes"] == [[os.getpid(), sockets.started(Layout(), os.getpid())]]
+    assert owner["processes"] == [[os.getpid(), processes.started(Layout(), os.getpid())]]
     assert owner["command"] == pathlib.Path("/proc/self/comm").read_text().strip()
 
 
@@ -132,11 +132,11 @@ def test_only_the_wanted_ports_are_looked_at(layout: Layout, proc: Proc) -> None
 def test_the_ancestry_ends_with_the_first_process(layout: Layout, proc: Proc) -> None:
     proc.process(7, "sshd", parent=1)
     proc.process(8, "python3", parent=7)
-    assert sockets.ancestry(layout, 8) == [8, 7, 1]
-    assert sockets.ancestry(layout, 99) == [99]
+    assert processes.ancestry(layout, 8) == [8, 7, 1]
+    assert processes.ancestry(layout, 99) == [99]
 
 
 def test_the_beginning_of_a_process_is_read_past_brackets_in_its_name(layout: Layout, proc: Proc) -> None:
     proc.process(7, "evil) 1 2 3", started=4711)
-    assert sockets.started(layout, 7) == 4711
-    assert sockets.started(layout, 8) == 0
+    assert processes.started(layout, 7) == 4711
+    assert processes.started(layout, 8) == 0

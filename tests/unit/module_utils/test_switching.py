@@ -88,7 +88,7 @@ def test_a_key_written_again_restarts_nobody_who_has_it(
     release_id = made(layout, manifest("llama-cpp", secrets=["llama-cpp.env"]))
     switching.switch(layout, systemd, "llama-cpp", release_id)
     environment = {"AI_BACKEND_RELEASE": release_id, **({"LLAMA_API_KEY": given} if given else {})}
-    monkeypatch.setattr(switching, "process_environment", lambda pid: environment)
+    monkeypatch.setattr(switching, "environment", lambda layout, pid: environment)
     systemctl.clock = 0
     text = 'LLAMA_API_KEY="right"\n'  # pragma: allowlist secret
     write_atomic(os.path.join(layout.secrets, "llama-cpp.env"), text, 0o600)
