@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 # Not the typed library: the way back must work where that one or its requirements are missing.
-from ..module_utils.rollback.restore import previous_of
+from ..module_utils.rollback.choice import previous_of
 
 
 def previous_generation(hosts: Iterable[Iterable[Mapping[str, Any]]]) -> int:

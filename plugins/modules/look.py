@@ -81,7 +81,7 @@ from ..module_utils.host.sockets import is_loopback
 from ..module_utils.host.systemd import Systemd
 from ..module_utils.inspection.port_findings import STRANGERS, port_findings
 from ..module_utils.inspection.port_table import ARGUMENTS, compare, exposed, plan_of
-from ..module_utils.probes.prove import ProbeError, run_once
+from ..module_utils.probes.checks import ProbeError, run_once
 from ..module_utils.probes.upstreams import KEYS, ask_all
 from ..module_utils.releases.integrity import generation_findings
 

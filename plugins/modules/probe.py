@@ -77,7 +77,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.host.haproxy import AdminError, AdminSocket
 from ..module_utils.host.layout import Layout, unit_of
 from ..module_utils.host.systemd import Systemd
-from ..module_utils.probes.prove import ProbeError, prove
+from ..module_utils.probes.checks import ProbeError
+from ..module_utils.probes.prove import prove
 from ..module_utils.releases.releases import manifest_of
 from ..module_utils.switching.rotation import Rotation
 

@@ -146,7 +146,7 @@ from ..module_utils.host.state import free_bytes
 from ..module_utils.host.systemd import Systemd
 from ..module_utils.releases.generations import active_slot
 from ..module_utils.releases.releases import ARGUMENTS, current_texts, identifier, manifest_from, rendered, write
-from ..module_utils.switching.slots import settled
+from ..module_utils.switching.settled import settled
 
 
 def text_diff(before, after, old, new):

@@ -131,8 +131,9 @@ from ..module_utils.host.haproxy import AdminSocket
 from ..module_utils.host.layout import Layout, unit_of
 from ..module_utils.host.run_lock import holder_of
 from ..module_utils.host.systemd import Systemd
-from ..module_utils.rollback.restore import Restore, RestoreError, list_generations
-from ..module_utils.switching.switch import Manner
+from ..module_utils.rollback.choice import RestoreError, list_generations
+from ..module_utils.rollback.restore import Restore
+from ..module_utils.switching.slot_switch import Manner
 
 ARGUMENTS = {
     "state": {"type": "str", "choices": ["listed", "restored"], "default": "restored"},

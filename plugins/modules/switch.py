@@ -135,8 +135,9 @@ from ..module_utils.host.run_lock import BusyError, at_work
 from ..module_utils.host.systemd import Systemd, SystemdError
 from ..module_utils.releases.generations import active_slot, read, record
 from ..module_utils.switching.rotation import Rotation
+from ..module_utils.switching.slot_switch import Manner, committed, switch_slot, take_back
 from ..module_utils.switching.slots import follow
-from ..module_utils.switching.switch import Manner, SwitchError, committed, switch, switch_slot, take_back
+from ..module_utils.switching.switch import SwitchError, switch
 
 ARGUMENTS = {
     "instance": {"type": "str", "required": True},

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from ..host.layout import linked_release, list_instances, service_of, unit_of
-from ..probes.prove import ProbeError, run_once
+from ..probes.checks import ProbeError, run_once
 from ..releases.generations import active_slot, numbers, path_of, read_all
 from ..releases.releases import manifest_of
 

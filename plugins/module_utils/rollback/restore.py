@@ -9,165 +9,31 @@ and with a registry that cannot be parsed. The result is a generation of its own
 from __future__ import annotations
 
 import difflib
-import os
 
 from ..host.haproxy import AdminError
-from ..host.layout import linked_release, list_instances, read_json, read_text, service_of
+from ..host.layout import list_instances
 from ..host.run_lock import BusyError, at_work, give_back, refusal, take
 from ..host.systemd import SystemdError
-from ..probes.prove import ProbeError, prove
-from ..releases.generations import active_slot, numbers, read, read_all, record, snapshot
-from ..releases.integrity import damage
+from ..probes.checks import ProbeError
+from ..probes.prove import prove
+from ..releases.generations import active_slot, numbers, read, record, snapshot
 from ..releases.releases import current_texts
+from ..switching.differences import differences
 from ..switching.rotation import Rotation
+from ..switching.slot_switch import switch_slot, take_back
 from ..switching.slots import SlotError, cut_words, promote
-from ..switching.switch import SwitchError, differences, retire, switch, switch_slot, take_back
+from ..switching.switch import SwitchError, retire, switch
+from .choice import (
+    RestoreError,
+    current_release,
+    lacking,
+    only_takes_away,
+    target_of,
+    unproven,
+    wanted_of,
+)
 
-# As in a deploy: what others need first, what clients meet last.
-ORDER = ("redis", "llama-cpp", "edge", "litellm")
 FAILURES = (SwitchError, SystemdError, ProbeError, SlotError, AdminError, OSError)
-
-
-class RestoreError(Exception):
-    """Why a generation can't be restored, or what stands after one that could not be finished.
-
-    `instance` is the one that failed, or empty when nothing was changed.
-    """
-
-    def __init__(self, message, instance=""):
-        super().__init__(message)
-        self.instance = instance
-
-
-class Wanted:
-    """One service of a generation: an instance, or for a slotted service its name, and the release it ran."""
-
-    def __init__(self, layout, name, release_id, slotted):
-        self.name = name
-        self.service = service_of(name)
-        self.release = release_id
-        self.manifest = read_json(os.path.join(layout.release(self.service, release_id), "manifest.json")) or {}
-        ports = sorted(self.manifest.get("ports", {}))
-        self.slots = [port.partition("@")[2] for port in ports] if slotted else []
-        # The instance that was touched last; for a slotted service the slot.
-        self.tried = name
-
-    @property
-    def instances(self):
-        """The names its link may have on the host."""
-        return ["%s@%s" % (self.name, slot) for slot in self.slots] or [self.name]
-
-
-def previous_of(rows):
-    """The generation before the one that stands, or 0. `rows` are {number, complete, restores}, of one host or many.
-
-    A generation that restored another one stands where that one stood, so a second way back goes further back; one that
-    was not finished is tried again. A number counts as complete when it is on every host that has it.
-    """
-    if not rows:
-        return 0
-    incomplete = {row["number"] for row in rows if not row["complete"]}
-    newest = max(row["number"] for row in rows)
-    restored = max(row.get("restores") or 0 for row in rows if row["number"] == newest)
-    below = restored + (newest in incomplete) if restored else newest
-    return max((row["number"] for row in rows if row["number"] < below and row["number"] not in incomplete), default=0)
-
-
-def list_generations(layout):
-    """[{number, complete, created, registry, restores, summary, changed, services, restorable}] here, newest first."""
-    good, bad = read_all(layout)
-    rows = []
-    for number in sorted([*good, *bad], reverse=True):
-        if number in bad:
-            rows.append({"number": number, "complete": False, "restorable": "its file is damaged"})
-            continue
-        content = good[number]
-        hurt = unproven(content) + lacking(layout, wanted_of(layout, content))
-        row = {key: content.get(key) for key in ("number", "complete", "created", "registry", "restores", "summary")}
-        row["changed"] = changed_since(content, good.get(max((n for n in good if n < number), default=0)))
-        row["services"] = sorted({service_of(name) for name in content["instances"]})
-        row["refused"] = content.get("refused", {})
-        row["restorable"] = hurt[0] if hurt else without(row["refused"])
-        rows.append(row)
-    return rows
-
-
-def unproven(content):
-    """Why a generation is no aim: a run was cut off before what it had switched last proved that it answers."""
-    return [
-        "release %s of %s never proved that it answers: the run was cut off" % (release, name)
-        for name, release in sorted(content.get("unproven", {}).items())
-    ]
-
-
-def without(refused):
-    """`yes`, and what was tried in this generation and is not brought back with it."""
-    return ", ".join(["yes"] + ["without %s %s (refused)" % pair for pair in sorted(refused.items())])
-
-
-def changed_since(content, before):
-    """What runs on another release than in the generation before, was started anew, came or went; or all."""
-    now, earlier = served(content), served(before) if before else {}
-    changed = {name for name in {*now, *earlier} if now.get(name) != earlier.get(name)}
-    slots = content.get("slots", {})
-    touched = {service_of(name) if service_of(name) in slots else name for name in content.get("touched", [])}
-    return sorted(changed | (touched & now.keys()))
-
-
-def served(content):
-    """{name: release} of what a generation ran; a slotted service by its name, with its active slot's release."""
-    slots, found = content.get("slots", {}), {}
-    for name, entry in content["instances"].items():
-        service = service_of(name)
-        if service not in slots:
-            found[name] = entry["release"]
-        elif name == "%s@%s" % (service, slots[service]):
-            found[service] = entry["release"]
-    return found
-
-
-def target_of(layout, number):
-    """The content of this host's newest generation not above `number`. Raises RestoreError."""
-    good, bad = read_all(layout)
-    known = [n for n in good if n <= number]
-    if not known:
-        have = ", ".join(map(str, sorted(good))) or "none"
-        raise RestoreError("this host has no generation %d or older (it has: %s)" % (number, have))
-    newest = max(known)
-    unreadable = [n for n in bad if newest < n <= number]
-    if unreadable:
-        raise RestoreError("generation %d can't be read; choose another one" % unreadable[-1])
-    return good[newest]
-
-
-def wanted_of(layout, content, services=()):
-    """What a generation ran, in the order it is brought back; only some services when they are named."""
-    slotted = content.get("slots", {})
-    wanted = [Wanted(layout, name, release, name in slotted) for name, release in served(content).items()]
-    wanted = [one for one in wanted if not services or one.service in services]
-    return sorted(wanted, key=lambda one: (ORDER.index(one.service) if one.service in ORDER else len(ORDER), one.name))
-
-
-def binds(layout, release_id):
-    """The lines of an edge's configuration that say what it offers and where."""
-    folder = layout.release("edge", release_id or "none")
-    text = read_text(os.path.join(folder, "files", "haproxy.cfg")) or ""
-    return {line.strip() for line in text.splitlines() if line.strip().startswith(("listen ", "bind "))}
-
-
-def only_takes_away(layout, one):
-    """Whether this is an edge that offers less than the one that runs: it waits until no gateway asks for the rest."""
-    return one.service == "edge" and binds(layout, one.release) < binds(layout, linked_release(layout, one.name))
-
-
-def lacking(layout, wanted):
-    """Why it can't be brought back, all reasons."""
-    return [reason for one in wanted for reason in damage(layout, one.service, one.release)]
-
-
-def current_release(layout, one, active):
-    """The release that serves now."""
-    return linked_release(layout, "%s@%s" % (one.name, active) if one.slots and active else one.name)
 
 
 def config_diff(layout, service, before, after):
@@ -184,12 +50,6 @@ def config_diff(layout, service, before, after):
         label = "%s/%s" % (service, name[len("files/") :])
         lines += difflib.unified_diff(was, now, "%s (now)" % label, "%s (restored)" % label)
     return "".join(lines)
-
-
-def unknown_services(rows, services):
-    """The names that no generation of `rows` has: a typing error, which must not read as "nothing had to change"."""
-    known = {name for row in rows for name in row.get("services", ())}
-    return sorted(name for name in services if name not in known)
 
 
 def begin(layout, number, registry, summary, restores, run):

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 
 from ..host.layout import linked_release, list_instances, service_of, unit_of
-from .switch import release_files
+from .differences import release_files
 
 # What a llama-server says of --api-key that takes several. An older one would take two for one key, and refuse both.
 SEVERAL = re.compile(r"--api-key KEY\b(?:(?!--api-key-file).)*comma-separated", re.DOTALL)

@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 from ..host.haproxy import AdminError
-from ..host.layout import linked_release, list_instances, service_of
+from ..host.layout import linked_release, list_instances, service_of, unit_of
 from ..releases.generations import active_slot
 from ..releases.integrity import damage
 from ..releases.releases import manifest_of
-from .slots import settled
+from .differences import differences
+from .rotation import Rotation
+from .slots import follow
 
 
 def standing(layout, systemd, admin):
@@ -34,3 +36,17 @@ def standing(layout, systemd, admin):
         except AdminError:
             continue
     return found
+
+
+def settled(layout, systemd, admin, instance, release_id, slots=(), listener=""):
+    """Whether an instance, or the active slot of a slotted service, runs a release in every respect and is reached."""
+    if not slots:
+        return not differences(layout, systemd, instance, release_id)[0] and not Rotation(admin, listener).closed
+    active = active_slot(layout, instance)
+    idle = [unit_of("%s@%s" % (instance, slot)) for slot in slots if slot != active]
+    return bool(
+        active
+        and not differences(layout, systemd, "%s@%s" % (instance, active), release_id)[0]
+        and all(systemd.unit(unit).stopped for unit in idle)
+        and not follow(layout, admin, instance)
+    )

@@ -10,9 +10,7 @@ from ..host.processes import family
 from ..host.waiting import wait_until
 from ..releases.generations import active_slot, record
 from . import candidate
-from .rotation import Rotation
 from .soak import ratio, watch
-from .switch import differences
 
 # Processes of an edge that is not reloading.
 MASTER_AND_WORKER = 2
@@ -90,20 +88,6 @@ def follow(layout, admin, service):
     if not slot or not admin.present or admin.map_value(layout.active_slot(service), "active") == slot:
         return ""
     return "the edge does not route to slot %s" % slot
-
-
-def settled(layout, systemd, admin, instance, release_id, slots=(), listener=""):
-    """Whether an instance, or the active slot of a slotted service, runs a release in every respect and is reached."""
-    if not slots:
-        return not differences(layout, systemd, instance, release_id)[0] and not Rotation(admin, listener).closed
-    active = active_slot(layout, instance)
-    idle = [unit_of("%s@%s" % (instance, slot)) for slot in slots if slot != active]
-    return bool(
-        active
-        and not differences(layout, systemd, "%s@%s" % (instance, active), release_id)[0]
-        and all(systemd.unit(unit).stopped for unit in idle)
-        and not follow(layout, admin, instance)
-    )
 
 
 def soak(layout, admin, service, slot, previous, seconds):

@@ -10,87 +10,19 @@ import shutil
 from ..host.layout import (
     linked_release,
     list_instances,
-    read_json,
     read_text,
     service_of,
     sync_folder,
     unit_of,
     write_atomic,
 )
-from ..host.processes import environment
-from ..host.secret_files import started_with
-from ..releases.generations import active_slot, record
+from ..releases.generations import record
 from . import candidate
+from .differences import differences, release_files
 
 
 class SwitchError(Exception):
     pass
-
-
-def release_files(layout, service, release_id):
-    """(manifest, drop-in text, {unit file: text}) of a release on disk; (None, "", {}) where it is not there yet."""
-    folder = layout.release(service, release_id)
-    manifest = read_json(os.path.join(folder, "manifest.json"))
-    if manifest is None:
-        return None, "", {}
-    units = {name: read_text(os.path.join(folder, "units", name)) or "" for name in manifest["units"]}
-    return manifest, read_text(os.path.join(folder, "release.conf")) or "", units
-
-
-def secrets_newer(layout, manifest, unit):
-    """Names of the secret files written after the unit's process was started, unless it has just these values."""
-    newer = []
-    for name in manifest["secrets"]:
-        path = os.path.join(layout.secrets, name)
-        text = read_text(path)
-        written = text is not None and os.stat(path).st_mtime > unit.started
-        if written and not started_with(name, text, environment(layout, unit.pid)):
-            newer.append(name)
-    return newer
-
-
-def running_release(layout, instance, manifest, unit):
-    """The release that the running process was started on, by its own environment.
-
-    A service that reloads keeps its first environment: for it the link counts once systemd saw a change of state
-    (start or reload) after the link was moved.
-    """
-    if not unit.active:
-        return ""
-    if manifest["reload"]:
-        moved = os.lstat(layout.instance(instance)).st_mtime if os.path.islink(layout.instance(instance)) else 0
-        return linked_release(layout, instance) if unit.state_changed >= moved else "before the last switch"
-    return environment(layout, unit.pid).get("AI_BACKEND_RELEASE", "unknown")
-
-
-def differences(layout, systemd, instance, release_id):
-    """Why `instance` isn't yet what it should be, in words (none when it is), and the unit as systemd sees it."""
-    manifest, dropin, units = release_files(layout, service_of(instance), release_id)
-    unit = systemd.unit(unit_of(instance))
-    if manifest is None:
-        return ["release %s is new" % release_id], unit
-    reasons = []
-    current = linked_release(layout, instance)
-    if current != release_id:
-        reasons.append("release %s -> %s" % (current or "none", release_id))
-    for name, text in units.items():
-        if read_text(layout.unit(name)) != text:
-            reasons.append("unit file %s" % name)
-    if read_text(layout.dropin(instance)) != dropin:
-        reasons.append("drop-in")
-    if not unit.active:
-        reasons.append("unit is %s" % unit.describe())
-    else:
-        runs = running_release(layout, instance, manifest, unit)
-        if current == release_id and runs != release_id:
-            reasons.append("the process runs release %s" % runs)
-        reasons.extend(
-            "secret file %s is newer than the process" % name for name in secrets_newer(layout, manifest, unit)
-        )
-    for name in manifest["enable"]:
-        if not systemd.unit(name).enabled:
-            reasons.append("%s is not enabled" % name)
-    return reasons, unit
 
 
 def install(layout, systemd, instance, release_id):
@@ -200,96 +132,6 @@ def action_for(layout, manifest, instance, previous, release_id, reasons, unit):
     secret = any(reason.startswith("secret file") for reason in reasons)
     gentle = not secret and may_reload(layout, manifest, service_of(instance), previous, release_id)
     return "reload" if gentle else "restart"
-
-
-class Manner:
-    """How a candidate comes up. `beside` the slot that serves, or after a `restart` that stops that one first.
-
-    `reserve` are the bytes of memory that must stay free when both run. `force` boots a candidate even where nothing
-    changed, and also where memory looks too small.
-    """
-
-    def __init__(self, strategy="beside", reserve=0, force=False):
-        self.strategy, self.reserve, self.force = strategy, reserve, force
-
-
-def switch_slot(layout, systemd, service, slots, release_id, generation=0, registry="", check=False, manner=None):
-    """Boot the idle slot of a slotted service on a release, unless the active slot already serves it.
-
-    The active slot is never touched while it runs, but for the manner `restart`; nothing is committed here. A slot that
-    runs without being active is the rest of a run that died: it is stopped. Raises SwitchError where two do not fit.
-    """
-    manner = manner or Manner()
-    active = active_slot(layout, service)
-    serving = "%s@%s" % (service, active)
-    reasons, unit = differences(layout, systemd, serving, release_id) if active else (["no slot is active yet"], None)
-    if active:
-        same = linked_release(layout, serving) == release_id
-        if (not reasons and not manner.force) or (same and not unit.active):
-            result = switch(layout, systemd, serving, release_id, generation, registry, check)
-            result.update(candidate=False, slot=active, active=active)
-            return stop_leftovers(layout, systemd, result, service, slots, check)
-        reasons = reasons or ["asked for by force"]
-    beside = bool(unit and unit.active) and manner.strategy == "beside"
-    lacking = candidate.shortage(layout, unit.pid, manner.reserve) if beside else ""
-    if lacking and not manner.force:
-        raise SwitchError(lacking)
-    idle = next(slot for slot in slots if slot != active)
-    instance = "%s@%s" % (service, idle)
-    result = {
-        "changed": True,
-        "instance": instance,
-        "unit": unit_of(instance),
-        "release": release_id,
-        "previous": linked_release(layout, serving) if active else "",
-        "reasons": reasons + ([lacking] if lacking else []),
-        "candidate": True,
-        "slot": idle,
-        "active": active,
-        "action": "",
-    }
-    if check:
-        return result
-    systemd.run(["systemctl", "stop", unit_of(instance)])
-    if beside:
-        candidate.lower(layout, instance)
-    else:
-        candidate.forget(layout, instance)
-    install(layout, systemd, instance, release_id)
-    if manner.strategy == "restart" and active:
-        systemd.run(["systemctl", "stop", unit_of(serving)])
-    result["action"] = "start"
-    apply(systemd, instance, result["action"])
-    return result
-
-
-def stop_leftovers(layout, systemd, result, service, slots, check):
-    """Stop what runs beside the active slot: the rest of a run that died. Returns the module's result."""
-    for slot in slots:
-        unit = unit_of("%s@%s" % (service, slot))
-        if slot == result["active"] or systemd.unit(unit).stopped:
-            continue
-        result["changed"] = True
-        result["reasons"] = result["reasons"] + ["slot %s ran although %s is active" % (slot, result["active"])]
-        if not check:
-            systemd.call("stop", unit)
-    return result
-
-
-def take_back(layout, systemd, instance):
-    """Withdraw a candidate that was refused; the slot that serves is started again where it was stopped for it."""
-    withdraw(layout, systemd, instance)
-    service = service_of(instance)
-    slot = active_slot(layout, service)
-    serving = "%s@%s" % (service, slot)
-    if slot and systemd.unit(unit_of(serving)).stopped:
-        apply(systemd, serving, "start")
-
-
-def committed(layout, instance):
-    """Whether the instance is the slot that serves: the way back leaves it alone, whatever failed after its commit."""
-    slot = active_slot(layout, service_of(instance))
-    return bool(slot) and instance == "%s@%s" % (service_of(instance), slot)
 
 
 def withdraw(layout, systemd, instance):

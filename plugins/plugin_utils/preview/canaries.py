@@ -20,7 +20,7 @@ _KEY = {"file": "litellm.env", "name": "LITELLM_MASTER_KEY"}
 def canaries(
     served: str, planned: str, answers: Collection[str], upstreams: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Probes (`module_utils/probes/prove.py`) for the routes that a gateway's new config changes, sorted.
+    """Probes (`module_utils/probes/checks.py`) for the routes that a gateway's new config changes, sorted.
 
     `served` and `planned` are LiteLLM's configs as text, `answers` the names that the release itself proves,
     `upstreams` those of the plan. A pattern has no name that could be asked for.

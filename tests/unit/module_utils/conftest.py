@@ -9,7 +9,7 @@ from host_stand_in import FakeSystemctl
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout, linked_release
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
-from ansible_collections.lab.ai_backend.plugins.module_utils.switching import switch as switching
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching import differences
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def environments(monkeypatch: pytest.MonkeyPatch, layout: Layout, systemctl: Fak
 
     monkeypatch.setattr(FakeSystemctl, "__call__", lambda self, argv, timeout=0: note(argv))
     monkeypatch.setattr(
-        switching, "environment", lambda layout, pid: {"AI_BACKEND_RELEASE": started.get(pid, "nobody's")}
+        differences, "environment", lambda layout, pid: {"AI_BACKEND_RELEASE": started.get(pid, "nobody's")}
     )
     # The stand-in's clock is monotonic since boot; processes started "now".
     systemctl.clock = 10**15

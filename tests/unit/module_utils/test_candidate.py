@@ -11,7 +11,7 @@ from proc_stand_in import Proc
 from ansible_collections.lab.ai_backend.plugins.module_utils.host import processes
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout, unit_of, write_atomic
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
-from ansible_collections.lab.ai_backend.plugins.module_utils.switching import candidate
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching import candidate, slot_switch
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching import switch as switching
 
 SLOTS = ["blue", "green"]
@@ -27,7 +27,7 @@ class Host:
         self.layout, self.systemd, self.root = layout, systemd, root
         self.proc = Proc(root)
         self.release = made(layout, slotted("one"))
-        switching.switch_slot(layout, systemd, "litellm", SLOTS, self.release)
+        slot_switch.switch_slot(layout, systemd, "litellm", SLOTS, self.release)
         write_atomic(layout.active_slot("litellm"), "active blue\n")
         self.pid = systemd.unit(unit_of("litellm@blue")).pid
         self.process(self.pid, 1, 100)
@@ -57,8 +57,8 @@ class Host:
     def change(self, **manner: object) -> dict[str, object]:
         """Boot another release."""
         release = made(self.layout, slotted("two"))
-        result: dict[str, object] = switching.switch_slot(
-            self.layout, self.systemd, "litellm", SLOTS, release, manner=switching.Manner(**manner)
+        result: dict[str, object] = slot_switch.switch_slot(
+            self.layout, self.systemd, "litellm", SLOTS, release, manner=slot_switch.Manner(**manner)
         )
         return result
 
@@ -114,8 +114,8 @@ def test_force_boots_where_memory_looks_too_small_and_says_so(host: Host) -> Non
 
 
 def test_force_boots_a_slot_anew_where_nothing_changed(host: Host) -> None:
-    made_anew = switching.switch_slot(
-        host.layout, host.systemd, "litellm", SLOTS, host.release, manner=switching.Manner(force=True)
+    made_anew = slot_switch.switch_slot(
+        host.layout, host.systemd, "litellm", SLOTS, host.release, manner=slot_switch.Manner(force=True)
     )
     assert (made_anew["candidate"], made_anew["slot"], made_anew["reasons"]) == (True, "green", ["asked for by force"])
 
@@ -130,7 +130,7 @@ def test_a_candidate_refused_after_a_restart_leaves_the_slot_before_running(
     host: Host, systemctl: FakeSystemctl
 ) -> None:
     host.change(strategy="restart")
-    switching.take_back(host.layout, host.systemd, "litellm@green")
+    slot_switch.take_back(host.layout, host.systemd, "litellm@green")
     assert list(systemctl.active) == ["ai-backend-litellm@blue.service"]
 
 
@@ -166,5 +166,5 @@ def test_a_slot_without_a_low_priority_is_left_alone(host: Host, systemctl: Fake
 
 def test_a_refused_candidate_leaves_no_priority_behind(host: Host) -> None:
     host.change()
-    switching.take_back(host.layout, host.systemd, "litellm@green")
+    slot_switch.take_back(host.layout, host.systemd, "litellm@green")
     assert not pathlib.Path(candidate.conf_of(host.layout, "litellm@green")).exists()

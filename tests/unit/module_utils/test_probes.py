@@ -17,7 +17,8 @@ from host_stand_in import FakeSystemctl
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout, unit_of, write_atomic
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.secret_files import SecretError, secret
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
-from ansible_collections.lab.ai_backend.plugins.module_utils.probes import prove as probes
+from ansible_collections.lab.ai_backend.plugins.module_utils.probes import checks
+from ansible_collections.lab.ai_backend.plugins.module_utils.probes import prove as proving
 
 KEY = {"file": "engine.env", "name": "ENGINE_KEY"}
 SECRET = "the-key-of-the-engine"  # pragma: allowlist secret
@@ -69,10 +70,10 @@ CHAT = {"kind": "chat", "path": "/v1/chat/completions", "models": ["a"], "times"
 def test_an_answer_counts_whoever_gives_it(layout: Layout, port: int) -> None:
     route = {"kind": "answer", "path": "/v1/chat/completions", "models": ["a"], "key": KEY}
     Engine.answers["/v1/chat/completions"] = chat("its-fallback")
-    probes.run_once(layout, route, port)
+    checks.run_once(layout, route, port)
     Engine.answers["/v1/chat/completions"] = (503, "nobody is there")
-    with pytest.raises(probes.ProbeError, match="model a answered 503: nobody is there"):
-        probes.run_once(layout, route, port)
+    with pytest.raises(checks.ProbeError, match="model a answered 503: nobody is there"):
+        checks.run_once(layout, route, port)
 
 
 def test_a_provider_that_is_paid_for_is_looked_at_and_not_asked(layout: Layout, port: int) -> None:
@@ -81,16 +82,16 @@ def test_a_provider_that_is_paid_for_is_looked_at_and_not_asked(layout: Layout, 
     cloud = {"provider": "cloud", "host": "x", "type": "openai", "managed": False, "key": "CLOUD_KEY"}
     cloud |= {"health": url, "models_url": url, "models": [{"name": "gpt", "path": "p"}]}
     Engine.answers["/v1/models"] = models("gpt")
-    probes.run_once(layout, {"kind": "upstream", "upstream": cloud}, 0)
+    checks.run_once(layout, {"kind": "upstream", "upstream": cloud}, 0)
     assert {path for path, _key, _body in Engine.asked} == {"/v1/models"}
     Engine.answers["/v1/models"] = (401, "no")
-    with pytest.raises(probes.ProbeError, match="refuses the key CLOUD_KEY"):
-        probes.run_once(layout, {"kind": "upstream", "upstream": cloud}, 0)
+    with pytest.raises(checks.ProbeError, match="refuses the key CLOUD_KEY"):
+        checks.run_once(layout, {"kind": "upstream", "upstream": cloud}, 0)
 
 
 def test_a_list_of_exactly_the_planned_models_passes_with_the_key(layout: Layout, port: int) -> None:
     Engine.answers["/v1/models"] = models("b", "a")
-    probes.run_once(layout, LIST, port)
+    checks.run_once(layout, LIST, port)
     assert Engine.asked[0][1] == f"Bearer {SECRET}"
 
 
@@ -100,7 +101,7 @@ def test_an_engine_has_to_take_every_key_that_counts(layout: Layout, port: int) 
     both = 'LLAMA_API_KEY="new,old"\n'  # pragma: allowlist secret
     write_atomic(os.path.join(layout.secrets, "llama-cpp.env"), both, 0o600)
     probe = {**LIST, "key": {"file": "llama-cpp.env", "name": "LLAMA_API_KEY"}}
-    probes.run_once(layout, probe, port)
+    checks.run_once(layout, probe, port)
     assert [key for _path, key, _body in Engine.asked] == ["Bearer old", "Bearer new"]
 
 
@@ -118,20 +119,20 @@ def test_any_other_list_is_refused_with_the_reason(
     layout: Layout, port: int, listed: tuple[int, str], words: str
 ) -> None:
     Engine.answers["/v1/models"] = listed
-    with pytest.raises(probes.ProbeError, match=words) as refused:
-        probes.run_once(layout, LIST, port)
+    with pytest.raises(checks.ProbeError, match=words) as refused:
+        checks.run_once(layout, LIST, port)
     assert SECRET not in str(refused.value)
 
 
 def test_an_answer_of_the_wrong_model_is_no_answer(layout: Layout, port: int) -> None:
     Engine.answers["/v1/chat/completions"] = chat("z")
-    with pytest.raises(probes.ProbeError, match="asked for model a, z answered"):
-        probes.run_once(layout, CHAT, port)
+    with pytest.raises(checks.ProbeError, match="asked for model a, z answered"):
+        checks.run_once(layout, CHAT, port)
 
 
 def test_every_question_is_new_so_that_no_cache_can_answer(layout: Layout, port: int) -> None:
     Engine.answers["/v1/chat/completions"] = chat("a")
-    probes.run_once(layout, CHAT, port)
+    checks.run_once(layout, CHAT, port)
     questions = [body["messages"][0]["content"] for _path, _key, body in Engine.asked]
     assert len(set(questions)) == len(questions) == 2
 
@@ -139,48 +140,48 @@ def test_every_question_is_new_so_that_no_cache_can_answer(layout: Layout, port:
 def test_a_stream_must_end_well(layout: Layout, port: int) -> None:
     stream = {**CHAT, "kind": "stream"}
     Engine.answers["/v1/chat/completions"] = (200, "data: {}\n\ndata: [DONE]\n\n")
-    probes.run_once(layout, stream, port)
+    checks.run_once(layout, stream, port)
     Engine.answers["/v1/chat/completions"] = (200, "data: {}\n\n")
-    with pytest.raises(probes.ProbeError, match="did not end"):
-        probes.run_once(layout, stream, port)
+    with pytest.raises(checks.ProbeError, match="did not end"):
+        checks.run_once(layout, stream, port)
 
 
 def test_every_worker_must_have_answered(layout: Layout, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     Engine.answers["/v1/chat/completions"] = (200, "data: {}\n\ndata: [DONE]\n\n")
     workers = {**CHAT, "kind": "workers", "workers": 2, "times": 0}
     seen = iter([7, 7, 7, 8])
-    monkeypatch.setattr(probes, "peer", lambda layout, port, own: next(seen))
-    probes.run_once(layout, workers, port)
+    monkeypatch.setattr(checks, "peer", lambda layout, port, own: next(seen))
+    checks.run_once(layout, workers, port)
     assert len(Engine.asked) == 4
-    monkeypatch.setattr(probes, "peer", lambda layout, port, own: 7)
-    with pytest.raises(probes.ProbeError, match="only 1 of 2 worker processes answer"):
-        probes.run_once(layout, workers, port)
+    monkeypatch.setattr(checks, "peer", lambda layout, port, own: 7)
+    with pytest.raises(checks.ProbeError, match="only 1 of 2 worker processes answer"):
+        checks.run_once(layout, workers, port)
 
 
 def test_a_worker_answers_chats_and_a_stream(layout: Layout, port: int) -> None:
     Engine.answers["/v1/chat/completions"] = chat("a")
-    with pytest.raises(probes.ProbeError, match="did not end"):
-        probes.run_once(layout, {**CHAT, "kind": "workers", "workers": 1, "times": 3}, port)
+    with pytest.raises(checks.ProbeError, match="did not end"):
+        checks.run_once(layout, {**CHAT, "kind": "workers", "workers": 1, "times": 3}, port)
     assert [body["stream"] for _path, _key, body in Engine.asked] == [False, False, False, True]
 
 
 def test_where_no_model_may_be_asked_no_worker_is(layout: Layout, port: int) -> None:
-    probes.run_once(layout, {**CHAT, "kind": "workers", "workers": 2, "models": []}, port)
+    checks.run_once(layout, {**CHAT, "kind": "workers", "workers": 2, "models": []}, port)
     assert Engine.asked == []
 
 
 def test_a_status_other_than_the_expected_one_is_told(layout: Layout, port: int) -> None:
     Engine.answers["/health"] = (503, '{"error": "Loading   model"}')
-    with pytest.raises(probes.ProbeError, match=r'GET /health answered 503, not 200: \{"error": "Loading model"\}'):
-        probes.run_once(layout, {"kind": "http", "path": "/health", "status": 200}, port)
+    with pytest.raises(checks.ProbeError, match=r'GET /health answered 503, not 200: \{"error": "Loading model"\}'):
+        checks.run_once(layout, {"kind": "http", "path": "/health", "status": 200}, port)
 
 
 def test_nobody_listening_is_told(layout: Layout) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         closed = free.getsockname()[1]
-    with pytest.raises(probes.ProbeError, match="refused"):
-        probes.run_once(layout, {"kind": "http", "path": "/", "status": 200}, closed)
+    with pytest.raises(checks.ProbeError, match="refused"):
+        checks.run_once(layout, {"kind": "http", "path": "/", "status": 200}, closed)
 
 
 def test_a_secret_that_is_not_there_is_named(layout: Layout) -> None:
@@ -218,11 +219,11 @@ def test_redis_must_take_the_password_and_answer_ping(layout: Layout, answer: by
     probe = {"kind": "redis", "key": {"file": "redis.conf", "name": "requirepass"}}
     try:
         if words:
-            with pytest.raises(probes.ProbeError, match=words) as refused:
-                probes.run_once(layout, probe, server.getsockname()[1])
+            with pytest.raises(checks.ProbeError, match=words) as refused:
+                checks.run_once(layout, probe, server.getsockname()[1])
             assert SECRET not in str(refused.value)
         else:
-            probes.run_once(layout, probe, server.getsockname()[1])
+            checks.run_once(layout, probe, server.getsockname()[1])
     finally:
         thread.join(5)
         server.close()
@@ -235,8 +236,8 @@ def test_a_unit_that_keeps_dying_ends_the_wait_at_once(layout: Layout, port: int
 
     dying.restarts = 0  # type: ignore[attr-defined]
     manifest = {"ports": {"a": port}, "probes": [LIST]}
-    with pytest.raises(probes.ProbeError, match="does not stay up"):
-        probes.prove(layout, Systemd(run=dying), "a", manifest, timeout=60, sleep=lambda seconds: None)
+    with pytest.raises(checks.ProbeError, match="does not stay up"):
+        proving.prove(layout, Systemd(run=dying), "a", manifest, timeout=60, sleep=lambda seconds: None)
 
 
 def process(layout: Layout, pid: int, state: str, *children: int) -> None:
@@ -271,8 +272,8 @@ def test_workers_that_die_below_a_parent_that_lives_end_the_wait(
     asked = {"kind": "workers", "path": "/v1/chat/completions", "models": ["a"], "workers": workers}
     Engine.answers["/v1/models"] = (503, "")
     manifest = {"ports": {"a": port}, "probes": [LIST, asked]}
-    with pytest.raises(probes.ProbeError, match=refusal):
-        probes.prove(layout, systemd, "a", manifest, timeout=0.2, sleep=time_goes_by)
+    with pytest.raises(checks.ProbeError, match=refusal):
+        proving.prove(layout, systemd, "a", manifest, timeout=0.2, sleep=time_goes_by)
 
 
 def test_the_deadline_ends_the_wait_with_the_last_reason(
@@ -281,10 +282,10 @@ def test_the_deadline_ends_the_wait_with_the_last_reason(
     systemctl.active[unit_of("a")] = 1
     Engine.answers["/v1/models"] = models("a")
     manifest = {"ports": {"a": port}, "probes": [LIST]}
-    with pytest.raises(probes.ProbeError, match=r"within 0 s: .* does not list b"):
-        probes.prove(layout, systemd, "a", manifest, timeout=0, sleep=lambda seconds: None)
+    with pytest.raises(checks.ProbeError, match=r"within 0 s: .* does not list b"):
+        proving.prove(layout, systemd, "a", manifest, timeout=0, sleep=lambda seconds: None)
     Engine.answers["/v1/models"] = models("a", "b")
-    assert probes.prove(layout, systemd, "a", manifest, timeout=5) < 5
+    assert proving.prove(layout, systemd, "a", manifest, timeout=5) < 5
 
 
 def test_the_reason_is_the_fault_and_not_the_breaker_it_opens(
@@ -297,8 +298,8 @@ def test_the_reason_is_the_fault_and_not_the_breaker_it_opens(
         Engine.answers["/v1/chat/completions"] = (429, "No deployments available for selected model")
 
     release = {"ports": {"litellm@blue": port}, "probes": [{**CHAT, "times": 1}]}
-    with pytest.raises(probes.ProbeError, match="answered 500: the engine is on fire"):
-        probes.prove(layout, systemd, "litellm@blue", release, timeout=0.2, sleep=then_the_breaker_opens)
+    with pytest.raises(checks.ProbeError, match="answered 500: the engine is on fire"):
+        proving.prove(layout, systemd, "litellm@blue", release, timeout=0.2, sleep=then_the_breaker_opens)
 
 
 def test_an_attempt_that_hangs_does_not_outlast_the_deadline(
@@ -306,12 +307,12 @@ def test_an_attempt_that_hangs_does_not_outlast_the_deadline(
 ) -> None:
     """A refusal took 3:45 where it says 60 s, on a host that could not resolve names."""
     never = threading.Event()
-    monkeypatch.setitem(probes.CHECKS, "http", lambda *_arguments: never.wait(20))
-    monkeypatch.setattr(probes, "LEAST_SECONDS", 0.2)
+    monkeypatch.setitem(checks.CHECKS, "http", lambda *_arguments: never.wait(20))
+    monkeypatch.setattr(proving, "LEAST_SECONDS", 0.2)
     systemctl.active["ai-backend-a.service"] = 5
     release = {"ports": {"a": 1}, "probes": [{"kind": "http", "path": "/", "status": 200}]}
     begin = time.monotonic()
-    with pytest.raises(probes.ProbeError, match=r"no good answer within 0 s: http /: no answer in 0 s"):
-        probes.prove(layout, systemd, "a", release, timeout=0.1)
+    with pytest.raises(checks.ProbeError, match=r"no good answer within 0 s: http /: no answer in 0 s"):
+        proving.prove(layout, systemd, "a", release, timeout=0.1)
     assert time.monotonic() - begin < 5
     never.set()

@@ -14,17 +14,20 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.host import run_loc
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.haproxy import AdminSocket
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout, linked_release, write_atomic
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
-from ansible_collections.lab.ai_backend.plugins.module_utils.probes.prove import ProbeError
+from ansible_collections.lab.ai_backend.plugins.module_utils.probes.checks import ProbeError
 from ansible_collections.lab.ai_backend.plugins.module_utils.releases.generations import (
     active_slot,
     path_of,
     read,
     record,
 )
+from ansible_collections.lab.ai_backend.plugins.module_utils.rollback import choice
 from ansible_collections.lab.ai_backend.plugins.module_utils.rollback import restore as restoring
-from ansible_collections.lab.ai_backend.plugins.module_utils.rollback.restore import Restore, RestoreError, previous_of
+from ansible_collections.lab.ai_backend.plugins.module_utils.rollback.choice import RestoreError, previous_of
+from ansible_collections.lab.ai_backend.plugins.module_utils.rollback.restore import Restore
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching import slots
-from ansible_collections.lab.ai_backend.plugins.module_utils.switching.switch import Manner, switch, switch_slot
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching.slot_switch import Manner, switch_slot
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching.switch import switch
 
 pytestmark = pytest.mark.usefixtures("environments")
 SLOTS = ["blue", "green"]
@@ -66,7 +69,7 @@ def host(layout: Layout, systemd: Systemd) -> Host:
 
 
 def rows(host: Host) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = restoring.list_generations(host.layout)
+    found: list[dict[str, Any]] = choice.list_generations(host.layout)
     return found
 
 
@@ -183,7 +186,7 @@ def test_a_host_without_the_named_service_stays_as_it_is(host: Host) -> None:
     second = host.deploy(2, "c", "d")
     assert not host.restore(1, services=["llama-cpp"])["changed"]
     assert host.serving() == second
-    assert restoring.unknown_services(rows(host), ["llama-cpp", "redis", "litellm"]) == ["llama-cpp"]
+    assert choice.unknown_services(rows(host), ["llama-cpp", "redis", "litellm"]) == ["llama-cpp"]
 
 
 def test_the_calls_of_one_way_back_make_one_generation_with_the_number_of_the_fleet(host: Host) -> None:

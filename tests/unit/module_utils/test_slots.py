@@ -15,8 +15,8 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.host.haproxy import
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
 from ansible_collections.lab.ai_backend.plugins.module_utils.releases.generations import active_slot
-from ansible_collections.lab.ai_backend.plugins.module_utils.switching import slots
-from ansible_collections.lab.ai_backend.plugins.module_utils.switching.switch import switch_slot
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching import settled, slots
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching.slot_switch import switch_slot
 
 SLOTS = ["blue", "green"]
 
@@ -121,7 +121,7 @@ def serving(layout: Layout, admin: AdminSocket, systemd: Systemd, environments: 
     release = made(layout, manifest("litellm", slotted=True, enable=[]))
     switch_slot(layout, systemd, "litellm", SLOTS, release)
     slots.commit(layout, admin, "litellm", "blue")
-    return lambda: slots.settled(layout, systemd, admin, "litellm", release, SLOTS)
+    return lambda: settled.settled(layout, systemd, admin, "litellm", release, SLOTS)
 
 
 def test_a_slot_that_serves_its_release_is_settled(serving: Callable[[], bool]) -> None:
@@ -141,7 +141,7 @@ def test_nor_where_the_other_slot_runs_as_well(serving: Callable[[], bool], syst
 def test_nor_where_no_slot_was_committed_or_another_release_runs(
     serving: Callable[[], bool], layout: Layout, systemd: Systemd, admin: AdminSocket
 ) -> None:
-    assert not slots.settled(layout, systemd, admin, "litellm", "another", SLOTS)
+    assert not settled.settled(layout, systemd, admin, "litellm", "another", SLOTS)
     pathlib.Path(layout.active_slot("litellm")).unlink()
     assert not serving()
 

@@ -13,7 +13,8 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import 
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching import slots
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching.settled import standing
-from ansible_collections.lab.ai_backend.plugins.module_utils.switching.switch import switch, switch_slot
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching.slot_switch import switch_slot
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching.switch import switch
 
 pytestmark = pytest.mark.usefixtures("environments")
 SLOTS = ["blue", "green"]

@@ -17,6 +17,7 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import 
 )
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
 from ansible_collections.lab.ai_backend.plugins.module_utils.releases import generations
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching import differences, slot_switch
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching import switch as switching
 
 SLOTS = ["blue", "green"]
@@ -88,7 +89,7 @@ def test_a_key_written_again_restarts_nobody_who_has_it(
     release_id = made(layout, manifest("llama-cpp", secrets=["llama-cpp.env"]))
     switching.switch(layout, systemd, "llama-cpp", release_id)
     environment = {"AI_BACKEND_RELEASE": release_id, **({"LLAMA_API_KEY": given} if given else {})}
-    monkeypatch.setattr(switching, "environment", lambda layout, pid: environment)
+    monkeypatch.setattr(differences, "environment", lambda layout, pid: environment)
     systemctl.clock = 0
     text = 'LLAMA_API_KEY="right"\n'  # pragma: allowlist secret
     write_atomic(os.path.join(layout.secrets, "llama-cpp.env"), text, 0o600)
@@ -149,7 +150,7 @@ def commit(layout: Layout, slot: str) -> None:
 def test_the_first_candidate_boots_in_a_slot_and_nothing_is_committed(
     layout: Layout, systemd: Systemd, systemctl: FakeSystemctl
 ) -> None:
-    result = switching.switch_slot(layout, systemd, "litellm", SLOTS, made(layout, slotted()))
+    result = slot_switch.switch_slot(layout, systemd, "litellm", SLOTS, made(layout, slotted()))
     assert (result["candidate"], result["slot"], result["active"]) == (True, "blue", "")
     assert generations.active_slot(layout, "litellm") == ""
     assert list(systemctl.active) == ["ai-backend-litellm@blue.service"]
@@ -159,11 +160,11 @@ def test_a_change_boots_the_idle_slot_and_leaves_the_active_one_alone(
     layout: Layout, systemd: Systemd, systemctl: FakeSystemctl
 ) -> None:
     first = made(layout, slotted())
-    switching.switch_slot(layout, systemd, "litellm", SLOTS, first)
+    slot_switch.switch_slot(layout, systemd, "litellm", SLOTS, first)
     commit(layout, "blue")
     pid = systemctl.active["ai-backend-litellm@blue.service"]
     second = made(layout, slotted("ExecStart=/bin/two\n"))
-    result = switching.switch_slot(layout, systemd, "litellm", SLOTS, second)
+    result = slot_switch.switch_slot(layout, systemd, "litellm", SLOTS, second)
     assert (result["slot"], result["previous"]) == ("green", first)
     assert systemctl.active["ai-backend-litellm@blue.service"] == pid
     assert linked_release(layout, "litellm@blue") == first
@@ -173,11 +174,11 @@ def test_an_active_slot_that_serves_the_release_is_left_alone_and_a_leftover_can
     layout: Layout, systemd: Systemd, systemctl: FakeSystemctl
 ) -> None:
     release_id = made(layout, slotted())
-    switching.switch_slot(layout, systemd, "litellm", SLOTS, release_id)
+    slot_switch.switch_slot(layout, systemd, "litellm", SLOTS, release_id)
     commit(layout, "blue")
-    assert not switching.switch_slot(layout, systemd, "litellm", SLOTS, release_id)["changed"]
+    assert not slot_switch.switch_slot(layout, systemd, "litellm", SLOTS, release_id)["changed"]
     systemctl(["systemctl", "start", "ai-backend-litellm@green.service"])
-    result = switching.switch_slot(layout, systemd, "litellm", SLOTS, release_id)
+    result = slot_switch.switch_slot(layout, systemd, "litellm", SLOTS, release_id)
     assert (result["changed"], result["candidate"]) == (True, False)
     assert list(systemctl.active) == ["ai-backend-litellm@blue.service"]
 
@@ -186,10 +187,10 @@ def test_an_active_slot_that_died_is_started_where_it_is(
     layout: Layout, systemd: Systemd, systemctl: FakeSystemctl
 ) -> None:
     release_id = made(layout, slotted())
-    switching.switch_slot(layout, systemd, "litellm", SLOTS, release_id)
+    slot_switch.switch_slot(layout, systemd, "litellm", SLOTS, release_id)
     commit(layout, "blue")
     systemctl.active.clear()
-    result = switching.switch_slot(layout, systemd, "litellm", SLOTS, release_id)
+    result = slot_switch.switch_slot(layout, systemd, "litellm", SLOTS, release_id)
     assert (result["candidate"], result["action"]) == (False, "start")
     assert list(systemctl.active) == ["ai-backend-litellm@blue.service"]
 
@@ -221,8 +222,8 @@ def test_the_unit_file_of_a_template_goes_with_its_last_instance(layout: Layout,
 
 
 def test_the_slot_that_serves_is_known_as_committed_and_no_other(layout: Layout) -> None:
-    assert not switching.committed(layout, "litellm@blue")
+    assert not slot_switch.committed(layout, "litellm@blue")
     commit(layout, "blue")
-    assert switching.committed(layout, "litellm@blue")
-    assert not switching.committed(layout, "litellm@green")
-    assert not switching.committed(layout, "redis")
+    assert slot_switch.committed(layout, "litellm@blue")
+    assert not slot_switch.committed(layout, "litellm@green")
+    assert not slot_switch.committed(layout, "redis")

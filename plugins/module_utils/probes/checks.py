@@ -1,0 +1,219 @@
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Prove that a service does its work: real requests against a deadline, never "the port is open".
+
+A probe is a dict of a release's manifest:
+  {kind: http, path, status}                 a GET answers with this status
+  {kind: models, path, models, key}          GET /v1/models lists exactly these names
+  {kind: chat | stream, path, models, times, key}  so many real answers from each model, never from a cache
+  {kind: workers, path, models, workers, times, key}  so many answers, and a stream, from so many processes
+  {kind: answer, path, models, key}          an answer to a request for each model, whoever gives it
+  {kind: upstream, upstream}                 a provider is there, takes its key and has its models; costs nothing
+  {kind: redis, key, address}                PING, authenticated; on loopback unless an address is given
+  {kind: haproxy, socket, release}           the running worker answers on its admin socket
+`key` names a secret: {file, name} below /etc/ai-backend/secrets; its value never appears in a message.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import socket
+import time
+
+from ..host.haproxy import AdminError, AdminSocket
+from ..host.secret_files import SecretError, accepted, secret
+from ..host.sockets import peer
+from .upstreams import Engine
+
+# The kernel chooses who takes a connection; with so many for each worker, one that is not met is not up yet.
+CONNECTIONS = 8
+
+
+class ProbeError(Exception):
+    pass
+
+
+def exchange(layout, probe, connection, body=None, key=""):
+    """(status, text) of one HTTP request on a connection, which stays open. Raises ProbeError where nobody answers."""
+    headers = {"Content-Type": "application/json"}
+    if probe.get("key"):
+        headers["Authorization"] = "Bearer %s" % (key or secret(layout, probe["key"]))
+    data = None if body is None else json.dumps(body).encode("utf-8")
+    try:
+        connection.request("GET" if data is None else "POST", probe["path"], data, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode("utf-8", "replace")
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise ProbeError(
+            "http://127.0.0.1:%d%s: %s" % (connection.port, probe["path"], error or type(error).__name__)
+        ) from error
+
+
+def connect(port, timeout=30):
+    """A connection to loopback, for a `with`; it is made by its first request."""
+    return contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=timeout))
+
+
+def request(layout, probe, port):
+    """(status, text) of one GET."""
+    with connect(port) as connection:
+        return exchange(layout, probe, connection)
+
+
+def expect(condition, message):
+    if not condition:
+        raise ProbeError(message)
+
+
+def shorten(text, limit=300):
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[:limit] + " …"
+
+
+def check_http(layout, probe, port):
+    status, text = request(layout, probe, port)
+    expect(
+        status == probe["status"],
+        "GET %s answered %d, not %d: %s" % (probe["path"], status, probe["status"], shorten(text)),
+    )
+
+
+def check_models(layout, probe, port):
+    # The value before that still counts comes first: what is refused with it is refused to those who ask now.
+    for key in reversed(accepted(layout, probe["key"])) if probe.get("key") else [""]:
+        with connect(port) as connection:
+            check_list(probe, *exchange(layout, probe, connection, key=key))
+
+
+def check_list(probe, status, text):
+    expect(status == 200, "GET %s answered %d: %s" % (probe["path"], status, shorten(text)))
+    listed = sorted({entry["id"] for entry in json.loads(text)["data"]})
+    wanted = sorted(set(probe["models"]))
+    lacking = [name for name in wanted if name not in listed]
+    foreign = [name for name in listed if name not in wanted]
+    expect(not lacking, "GET %s does not list %s" % (probe["path"], ", ".join(lacking)))
+    expect(not foreign, "GET %s lists %s, which the plan does not name" % (probe["path"], ", ".join(foreign)))
+
+
+def ask(layout, probe, connection, model, stream=False):
+    """The text of one answer with status 200."""
+    # The nonce makes every probe a question nobody asked before: a cached answer proves nothing.
+    nonce = "%d-%d" % (os.getpid(), time.monotonic_ns())
+    body = {
+        "model": model,
+        "messages": [{"role": "user", "content": "probe %s" % nonce}],
+        "max_tokens": 4,
+        "stream": stream,
+    }
+    status, text = exchange(layout, probe, connection, body)
+    expect(status == 200, "model %s answered %d: %s" % (model, status, shorten(text)))
+    return text
+
+
+def answer(layout, probe, connection, model):
+    found = json.loads(ask(layout, probe, connection, model))
+    expect(found.get("choices"), "model %s answered without a choice" % model)
+    return found
+
+
+def chat(layout, probe, connection, model):
+    name = answer(layout, probe, connection, model).get("model", "")
+    expect(name == model, "asked for model %s, %s answered" % (model, name or "nobody"))
+
+
+def stream(layout, probe, connection, model):
+    text = ask(layout, probe, connection, model, stream=True)
+    expect(text.rstrip().endswith("data: [DONE]"), "the stream of model %s did not end with [DONE]" % model)
+
+
+def check_each(one):
+    """The check that asks each model on a connection of its own."""
+
+    def check(layout, probe, port):
+        for model in probe["models"] * probe.get("times", 1):
+            with connect(port, probe.get("timeout", 120)) as connection:
+                one(layout, probe, connection, model)
+
+    return check
+
+
+def check_upstream(layout, probe, _port):
+    found = Engine(layout, probe["upstream"], timeout=10).look()
+    wrong = [finding["message"] for finding in found if finding["severity"] == "critical"]
+    expect(not wrong, "; ".join(wrong))
+
+
+def check_workers(layout, probe, port):
+    """Every worker process has answered: the first requests of each take seconds, and no client should meet them."""
+    met = set()
+    for model in probe["models"] * CONNECTIONS * probe["workers"]:
+        with connect(port, probe.get("timeout", 120)) as connection:
+            connection.connect()
+            own = connection.sock.getsockname()[1]
+            for _time in range(probe.get("times", 1)):
+                chat(layout, probe, connection, model)
+            stream(layout, probe, connection, model)
+            met.add(peer(layout, port, own))
+        if len(met) == probe["workers"]:
+            return
+    expect(not probe["models"], "only %d of %d worker processes answer" % (len(met), probe["workers"]))
+
+
+def check_redis(layout, probe, port):
+    password = secret(layout, probe["key"])
+    try:
+        with socket.create_connection((probe.get("address", "127.0.0.1"), port), timeout=5) as connection:
+            words = ["AUTH", password]
+            parts = ["*%d\r\n" % len(words)] + ["$%d\r\n%s\r\n" % (len(word.encode("utf-8")), word) for word in words]
+            connection.sendall("".join(parts).encode("utf-8") + b"PING\r\n")
+            answer = b""
+            while answer.count(b"\r\n") < 2:
+                part = connection.recv(4096)
+                if not part:
+                    break
+                answer += part
+    except OSError as error:
+        raise ProbeError("redis on port %d: %s" % (port, error)) from error
+    expect(answer, "redis on port %d ends the connection without an answer" % port)
+    expect(answer.startswith(b"+OK"), "redis on port %d refuses the password" % port)
+    expect(
+        b"+PONG" in answer,
+        "redis on port %d answered PING with %s" % (port, shorten(answer.decode("utf-8", "replace"))),
+    )
+
+
+def check_haproxy(_layout, probe, _port):
+    try:
+        answer = AdminSocket(probe["socket"]).ask("show env AI_BACKEND_CONFIG")
+    except AdminError as error:
+        raise ProbeError("haproxy's admin socket %s" % error) from error
+    runs = answer.partition("=")[2]
+    expect(runs == probe["release"], "haproxy runs configuration %s, not %s" % (runs or "unknown", probe["release"]))
+
+
+CHECKS = {
+    "http": check_http,
+    "models": check_models,
+    "chat": check_each(chat),
+    "answer": check_each(answer),
+    "upstream": check_upstream,
+    "stream": check_each(stream),
+    "workers": check_workers,
+    "redis": check_redis,
+    "haproxy": check_haproxy,
+}
+
+
+def run_once(layout, probe, port):
+    """One attempt. Raises ProbeError with what is wrong, never with a secret."""
+    try:
+        CHECKS[probe["kind"]](layout, probe, port)
+    except SecretError as error:
+        raise ProbeError(str(error)) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ProbeError(
+            "%s %s: unreadable answer (%s)" % (probe["kind"], probe.get("path", ""), type(error).__name__)
+        ) from error
