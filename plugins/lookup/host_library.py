@@ -51,7 +51,7 @@ def imported(text, package):
             continue
         above = package[: len(package) - node.level + 1] if node.level else []
         name = ".".join([*above, *([node.module] if node.module else [])])
-        for found in [name] if node.module else ["%s.%s" % (name, alias.name) for alias in node.names]:
+        for found in [name] if node.module else [f"{name}.{alias.name}" for alias in node.names]:
             if found.startswith(PACKAGE + "."):
                 yield found[len(PACKAGE) + 1 :].replace(".", "/")
 
@@ -77,4 +77,4 @@ class LookupModule(LookupBase):
 
     def run(self, terms, variables=None, **kwargs):
         folder = PACKAGE.replace(".", "/")
-        return [{"%s/%s" % (folder, path): text for path, text in sorted(needed().items())}]
+        return [{f"{folder}/{path}": text for path, text in sorted(needed().items())}]

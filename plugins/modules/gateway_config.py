@@ -58,7 +58,7 @@ def main():
     module = AnsibleModule(argument_spec={}, supports_check_mode=True)
     layout = Layout()
     slot = active_slot(layout, SERVICE)
-    release = linked_release(layout, "%s@%s" % (SERVICE, slot)) if slot else ""
+    release = linked_release(layout, f"{SERVICE}@{slot}") if slot else ""
     path = os.path.join(layout.release(SERVICE, release), "files", "config.yaml")
     module.exit_json(changed=False, slot=slot, release=release, config=(read_text(path) or "") if release else "")
 

@@ -83,15 +83,15 @@ def tidy(layout, keep):
     protected, unreadable = protected_releases(layout, keep)
     if unreadable:
         return [], [
-            "generation %d can't be read (%s): put the file back from a backup or remove it; until then no old"
-            " release is deleted" % (number, path_of(layout, number))
+            f"generation {number} can't be read ({path_of(layout, number)}): put the file back from a backup or remove "
+            "it; until then no old release is deleted"
             for number in unreadable
         ]
     pruned = []
     for service in folders_in(layout.releases):
         gone = prune(layout, service, keep, protected.get(service, set()))
-        pruned.extend("release %s/%s" % (service, name) for name in gone)
-    return pruned + ["artifact %s" % name for name in prune_artifacts(layout)], []
+        pruned.extend(f"release {service}/{name}" for name in gone)
+    return pruned + [f"artifact {name}" for name in prune_artifacts(layout)], []
 
 
 def unfinished(layout, number, finish):

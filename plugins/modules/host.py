@@ -157,12 +157,12 @@ def main():
                 os.unlink(path)
         except OSError as error:
             where = "something else is where a folder or file of ours has to be"
-            module.fail_json(msg="%s: %s. Move it away: %s" % (error.filename, error.strerror, where))
+            module.fail_json(msg=f"{error.filename}: {error.strerror}. Move it away: {where}")
         failures = make_users(users)
         if failures:
             module.fail_json(msg="; ".join(failures))
-    lines = ["folder %s\n" % path for path in folders] + ["user %s\n" % name for name in users]
-    lines += ["file %s\n" % path for path in sorted(tools)] + ["file %s removed\n" % path for path in left]
+    lines = [f"folder {path}\n" for path in folders] + [f"user {name}\n" for name in users]
+    lines += [f"file {path}\n" for path in sorted(tools)] + [f"file {path} removed\n" for path in left]
     module.exit_json(
         changed=usable and bool(folders or users or tools or left),
         facts=facts,

@@ -89,14 +89,14 @@ from ..module_utils.releases.integrity import generation_findings
 def cache_findings(layout, cache, held):
     """Findings of the cache, asked as the gateway asks it, unless a stranger would get the password."""
     if is_loopback(cache["address"]) and int(cache["port"]) in held:
-        message = "Redis can't be asked: somebody else listens on its port %s" % cache["port"]
+        message = f"Redis can't be asked: somebody else listens on its port {cache['port']}"
         return [critical("cache", "ai_backend_cache", message, "free the port, and deploy")]
     probe = {"kind": "redis", "address": cache["address"], "key": {"file": KEYS, "name": "REDIS_PASSWORD"}}
     try:
         run_once(layout, probe, int(cache["port"]))
     except ProbeError as error:
-        hint = "look at `journalctl -u ai-backend-redis.service -n 50` on %s, then deploy" % cache["host"]
-        return [critical("cache", "ai_backend_cache", "the cache on %s: %s" % (cache["host"], error), hint)]
+        hint = f"look at `journalctl -u ai-backend-redis.service -n 50` on {cache['host']}, then deploy"
+        return [critical("cache", "ai_backend_cache", f"the cache on {cache['host']}: {error}", hint)]
     return []
 
 
@@ -108,11 +108,11 @@ def certificate_findings(layout, path):
     except (OSError, ValueError):
         text = ""
     if text is None:
-        return [critical("references", where, "%s isn't there" % path, hint)]
+        return [critical("references", where, f"{path} isn't there", hint)]
     wanted = ("CERTIFICATE", "PRIVATE KEY")
-    lacking = [word for word in wanted if not re.search("^-----BEGIN [A-Z ]*%s" % word, text, re.M)]
+    lacking = [word for word in wanted if not re.search(f"^-----BEGIN [A-Z ]*{word}", text, re.M)]
     if lacking:
-        return [critical("references", where, "%s has no %s" % (path, " and no ".join(lacking).lower()), hint)]
+        return [critical("references", where, f"{path} has no {' and no '.join(lacking).lower()}", hint)]
     return []
 
 

@@ -93,7 +93,7 @@ def free(layout, systemd, wanted, timeout):
         try:
             words, problem = stop(layout, systemd, row, timeout)
         except SystemdError as error:
-            words, problem = "", "port %d: %s" % (row["port"], error)
+            words, problem = "", f"port {row['port']}: {error}"
         done += [words] if words else []
         wrong += [problem] if problem else []
     return done, wrong
@@ -123,14 +123,14 @@ def main():
     )
     layout, systemd, params = Layout(), Systemd(), module.params
     if module.check_mode:
-        done = ["port %d: would %s" % (row["port"], row["action"]) for row in params["stop"] if not row["refusal"]]
-        wrong = ["port %d: not stopped: %s" % (row["port"], row["refusal"]) for row in params["stop"] if row["refusal"]]
+        done = [f"port {row['port']}: would {row['action']}" for row in params["stop"] if not row["refusal"]]
+        wrong = [f"port {row['port']}: not stopped: {row['refusal']}" for row in params["stop"] if row["refusal"]]
     else:
         done, wrong = free(layout, systemd, params["stop"], params["timeout"])
     every = compare(layout, systemd, plan_of(params))
     if params["port"] and not select(every, params["port"]):
         known = ", ".join(str(number) for number in sorted({row["port"] for row in every}))
-        module.fail_json(msg="port %d stands nowhere in the registry, which has %s" % (params["port"], known))
+        module.fail_json(msg=f"port {params['port']} stands nowhere in the registry, which has {known}")
     rows = select(every, params["port"], params["required"])
     result = {
         "changed": bool(done),

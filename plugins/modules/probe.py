@@ -100,7 +100,7 @@ def main():
         module.exit_json(changed=False, seconds=0.0)
     manifest = manifest_of(layout, instance)
     if manifest is None:
-        module.fail_json(msg="%s has no release on this host" % instance, journal=[])
+        module.fail_json(msg=f"{instance} has no release on this host", journal=[])
     try:
         seconds = prove(layout, systemd, instance, manifest, module.params["timeout"])
     except ProbeError as error:
@@ -112,12 +112,12 @@ def main():
         except ProbeError as error:
             if not module.params["force"]:
                 hint = "mend it, or go on all the same with -e ai_backend_force=true"
-                module.fail_json(msg="a route that changes: %s: %s" % (error, hint), journal=[])
-            module.warn("a route that changes does not work yet: %s" % error)
+                module.fail_json(msg=f"a route that changes: {error}: {hint}", journal=[])
+            module.warn(f"a route that changes does not work yet: {error}")
     try:
         Rotation(AdminSocket(module.params["admin_socket"]), module.params["listener"]).open()
     except AdminError as error:
-        module.fail_json(msg="%s is proven, but not back in rotation: %s" % (instance, error), journal=[])
+        module.fail_json(msg=f"{instance} is proven, but not back in rotation: {error}", journal=[])
     module.exit_json(changed=False, seconds=round(seconds, 1))
 
 

@@ -154,8 +154,8 @@ def text_diff(before, after, old, new):
     names = sorted((set(before) | set(after)) - {"manifest.json"})
     return [
         {
-            "before_header": "%s (release %s)" % (name, old or "none"),
-            "after_header": "%s (release %s)" % (name, new),
+            "before_header": f"{name} (release {old or 'none'})",
+            "after_header": f"{name} (release {new})",
             "before": before.get(name, "").replace(old, new) if old else "",
             "after": after.get(name, ""),
         }
@@ -173,7 +173,7 @@ def main():
     texts = rendered(layout, manifest, release_id)
     changed = current_texts(layout, service, release_id) != texts
     slot = active_slot(layout, service)
-    old = linked_release(layout, "%s@%s" % (service, slot) if slot else module.params["instance"])
+    old = linked_release(layout, f"{service}@{slot}" if slot else module.params["instance"])
     if changed and not module.check_mode:
         try:
             write(layout, service, release_id, texts)

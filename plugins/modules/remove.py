@@ -57,14 +57,14 @@ def main():
     layout, data = Layout(), module.params["data"]
     wrong = [name for name in data if "/" in name or name in ("", ".", "..")]
     if wrong:
-        module.fail_json(msg="data names folders below /var/lib/ai-backend, not paths: %s" % ", ".join(wrong))
+        module.fail_json(msg=f"data names folders below /var/lib/ai-backend, not paths: {', '.join(wrong)}")
     before = inventory(layout, data)
     if before and not module.check_mode:
         try:
             remove(layout, Systemd(), data)
         except SystemdError as error:
             module.fail_json(msg=str(error))
-    listing = "".join("%s\n" % line for line in before)
+    listing = "".join(f"{line}\n" for line in before)
     module.exit_json(changed=bool(before), removed=before, diff={"before": listing, "after": ""})
 
 

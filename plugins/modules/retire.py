@@ -58,7 +58,7 @@ ARGUMENTS = {
 
 
 def listing(names):
-    return "".join("%s\n" % name for name in names)
+    return "".join(f"{name}\n" for name in names)
 
 
 def main():

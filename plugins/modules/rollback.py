@@ -174,7 +174,7 @@ def main():
         journal = systemd.journal(unit_of(error.instance)) if error.instance else []
         module.fail_json(msg=str(error), journal=journal)
     text = result.pop("diff_text")
-    lines = "".join("%s\n" % reason for reason in result["reasons"])
+    lines = "".join(f"{reason}\n" for reason in result["reasons"])
     # `changed` is what a task's changed_when makes of it; `changes` stays.
     module.exit_json(changes=result["changed"], diff={"prepared": lines + text}, diff_lines=text.splitlines(), **result)
 

@@ -107,8 +107,8 @@ def main():
         write(layout, wrong)
         for name, at in params["rotated"].items():
             note_rotation(layout, name, int(at))
-    lines = ["secret file %s written\n" % name for name in wrong]
-    lines += ["secret file %s removed: its key's time is over\n" % name for name in over]
+    lines = [f"secret file {name} written\n" for name in wrong]
+    lines += [f"secret file {name} removed: its key's time is over\n" for name in over]
     module.exit_json(
         changed=bool(wrong or over),
         written=sorted(wrong),

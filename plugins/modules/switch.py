@@ -216,14 +216,12 @@ def main():
                 if params["refused"] and not module.check_mode:
                     note_refused(layout, params, params["refused"])
                 if params["pauses"] and result["previous"] and paused(result):
-                    module.warn(
-                        "%s pause while %s restarts: nobody else answers to them"
-                        % (", ".join(params["pauses"]), result["unit"])
-                    )
+                    names = ", ".join(params["pauses"])
+                    module.warn(f"{names} pause while {result['unit']} restarts: nobody else answers to them")
     except (BusyError, SwitchError, SystemdError, AdminError, OSError) as error:
         module.fail_json(msg=str(error))
     if result["changed"] and result.get("reasons"):
-        result["diff"] = {"prepared": "%s: %s\n" % (result["unit"], "; ".join(result["reasons"]))}
+        result["diff"] = {"prepared": f"{result['unit']}: {'; '.join(result['reasons'])}\n"}
     module.exit_json(**result)
 
 

@@ -56,23 +56,23 @@ def card_findings(layout, host, engines, gpu):
     if gpu == "none":
         for engine in engines:
             if wants(engine):
-                message = "gpu_layers is %s, but the engines of '%s' are for the processor (llama_cpp_gpu: none)" % (
-                    wants(engine),
-                    host,
+                message = (
+                    f"gpu_layers is {wants(engine)}, but the engines of '{host}' are for the processor "
+                    "(llama_cpp_gpu: none)"
                 )
                 hint = (
                     "write `llama_cpp_gpu: cuda` or `vulkan` for the host and choose such a build, or drop gpu_layers"
                 )
-                path = "ai_backend_providers.%s" % engine["provider"]
+                path = f"ai_backend_providers.{engine['provider']}"
                 found.append(critical("capacity", path, message, hint))
         if "NVIDIA" in cards and not found:
             message = "it has an NVIDIA card, and its engines compute on the processor (llama_cpp_gpu: none)"
             hint = "write `llama_cpp_gpu: cuda` for the host, or `vulkan` where there is no CUDA toolkit"
-            found.append(warning("capacity", "host.%s" % host, message, hint))
+            found.append(warning("capacity", f"host.{host}", message, hint))
         return found
     if not usable(layout, gpu):
-        seen = "a card of %s without a driver" % ", ".join(cards) if cards else "no graphics card"
-        message = "llama_cpp_gpu is %s, and the host shows %s" % (gpu, seen)
+        seen = f"a card of {', '.join(cards)} without a driver" if cards else "no graphics card"
+        message = f"llama_cpp_gpu is {gpu}, and the host shows {seen}"
         hint = NODES[gpu][2] if cards else "write `llama_cpp_gpu: none` for the host, or put the engine on another"
-        found.append(critical("capacity", "host.%s" % host, message, hint))
+        found.append(critical("capacity", f"host.{host}", message, hint))
     return found

@@ -27,5 +27,5 @@ def suggest(word, known):
     names = sorted(set(known))
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
     if close:
-        return "did you mean '%s'?" % close[0]
-    return "it has %s%s" % (", ".join(names[:6]), ", …" if len(names) > 6 else "") if names else ""
+        return f"did you mean '{close[0]}'?"
+    return f"it has {', '.join(names[:6])}{', …' if len(names) > 6 else ''}" if names else ""

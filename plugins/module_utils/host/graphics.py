@@ -17,6 +17,6 @@ def gpu_memory(host, run=run_command, timeout=10):
         return [], []
     if code != 0:
         hint = "`nvidia-smi` on the host says why; often the driver was updated and the host not restarted"
-        return [], [warning("capacity", "host.%s" % host, "nvidia-smi does not answer (exit code %d)" % code, hint)]
+        return [], [warning("capacity", f"host.{host}", f"nvidia-smi does not answer (exit code {code})", hint)]
     # A card that shares the machine's memory has none of its own to tell: "[N/A]".
     return [int(line) for line in map(str.strip, output.splitlines()) if line.isdigit()], []

@@ -36,14 +36,14 @@ class AdminSocket:
                         break
                     parts.append(part)
         except OSError as error:
-            raise AdminError("%s: %s" % (self.path, error)) from error
+            raise AdminError(f"{self.path}: {error}") from error
         return b"".join(parts).decode("utf-8", "replace").strip()
 
     def order(self, command):
         """A command that is answered by silence. Raises AdminError with what HAProxy says instead."""
         answer = self.ask(command)
         if answer:
-            raise AdminError("%s: %s" % (command, answer))
+            raise AdminError(f"{command}: {answer}")
 
     def server(self, backend, server):
         """One server's row of `show stat` as a dict (`status`, `scur` = open sessions …), empty where it is unknown."""
@@ -52,7 +52,7 @@ class AdminSocket:
 
     def map_value(self, path, key):
         """The value HAProxy holds now for a key of a map file, or an empty string."""
-        for line in self.ask("show map %s" % path).splitlines():
+        for line in self.ask(f"show map {path}").splitlines():
             words = line.split()
             if len(words) == 3 and words[1] == key:
                 return words[2]
@@ -61,6 +61,6 @@ class AdminSocket:
     def set_map(self, path, key, value):
         """Set a key of a map at run time and read it back. The file is the caller's: a restart reads only that."""
         verb = "set" if self.map_value(path, key) else "add"
-        answer = self.ask("%s map %s %s %s" % (verb, path, key, value))
+        answer = self.ask(f"{verb} map {path} {key} {value}")
         if self.map_value(path, key) != value:
-            raise AdminError("%s map %s %s %s: %s" % (verb, path, key, value, answer or "not taken"))
+            raise AdminError(f"{verb} map {path} {key} {value}: {answer or 'not taken'}")

@@ -17,11 +17,11 @@ def service_of(instance):
 
 
 def unit_of(instance):
-    return "ai-backend-%s.service" % instance
+    return f"ai-backend-{instance}.service"
 
 
 def user_of(service):
-    return "ai-backend-%s" % service
+    return f"ai-backend-{service}"
 
 
 class Layout:

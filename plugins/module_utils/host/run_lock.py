@@ -42,7 +42,7 @@ def name_of_user():
     try:
         return getpass.getuser()
     except (KeyError, OSError):
-        return "user %d" % os.getuid()
+        return f"user {os.getuid()}"
 
 
 def place(layout):
@@ -54,8 +54,8 @@ def this_run(pid, layout=None):
     """The run whose process is `pid` on this machine."""
     layout = layout or Layout()
     here = place(layout)
-    run = {"who": "%s@%s" % (name_of_user(), here["machine"]), "pid": pid, "started": started(layout, pid), **here}
-    return {"id": "%(machine)s %(boot)s %(pid)d %(started)d" % run, **run}
+    run = {"who": f"{name_of_user()}@{here['machine']}", "pid": pid, "started": started(layout, pid), **here}
+    return {"id": f"{run['machine']} {run['boot']} {run['pid']} {run['started']}", **run}
 
 
 def is_over(run, layout=None):
@@ -103,7 +103,7 @@ def give_back(layout, run):
 
 def refusal(host, holder):
     """Why a second run does not go on, and what to do."""
-    return "%s is being changed by %s (process %d): wait for that run to end" % (host, holder["who"], holder["pid"])
+    return f"{host} is being changed by {holder['who']} (process {holder['pid']}): wait for that run to end"
 
 
 def locked(handle):
@@ -123,9 +123,10 @@ def at_work(layout, patience=PATIENCE):
     with open(path, "a+", encoding="utf-8") as handle:
         if not wait_until(lambda: locked(handle), patience):
             handle.seek(0)
+            pid = handle.read().strip() or "unknown"
             raise BusyError(
-                "process %s of an earlier run is still at work on this host: wait for it, or end it by `kill %s`, "
-                "then run this again. This step changed nothing" % ((handle.read().strip() or "unknown",) * 2)
+                f"process {pid} of an earlier run is still at work on this host: wait for it, or end it by "
+                f"`kill {pid}`, then run this again. This step changed nothing"
             )
         handle.truncate(0)
         handle.write(str(os.getpid()))

@@ -37,18 +37,19 @@ def render(file_name, names, values, before=None):
     for key, name in sorted(names.items()):
         value = values.get(name, "")
         if not value:
-            raise SecretError("secret %s has no value" % name)
+            raise SecretError(f"secret {name} has no value")
         if any(character in value for character in "\n\r\0"):
-            raise SecretError("secret %s holds a line break" % name)
+            raise SecretError(f"secret {name} holds a line break")
         if key in IN_ONE_LINE:
             value = ",".join([value, *(old for old in [(before or {}).get(key)] if old and old != value)])
-        lines.append("%s%s%s\n" % (key, " " if file_name.endswith(".conf") else "=", quoted(value)))
+        lines.append(f"{key}{' ' if file_name.endswith('.conf') else '='}{quoted(value)}\n")
     return "".join(lines)
 
 
 def quoted(value):
     """A value in double quotes, as systemd's environment files and Redis read them alike."""
-    return '"%s"' % re.sub(r'(["\\])', r"\\\1", value)
+    escaped = re.sub(r'(["\\])', r"\\\1", value)
+    return f'"{escaped}"'
 
 
 def unquoted(text):
@@ -142,7 +143,7 @@ def keep_before(layout, files, new, name, until):
         path = os.path.join(layout.secrets, before_of(file_name))
         for key in (key for key, of_it in keys.items() if of_it == name and key in WITH_BEFORE):
             if until and now and now != new:
-                text = '%s_BEFORE=%s\n%s_BEFORE_UNTIL="%d"\n' % (key, quoted(now), key, until)
+                text = f'{key}_BEFORE={quoted(now)}\n{key}_BEFORE_UNTIL="{until}"\n'
                 write_atomic(path, text, mode=0o600)
             elif not until and os.path.exists(path):
                 os.unlink(path)
@@ -156,7 +157,7 @@ def rotations(layout):
 def note_rotation(layout, name, at):
     """Remember when a secret was rotated, so that a controller with the value of before is told."""
     noted = {**rotations(layout), name: at}
-    text = "".join('%s="%d"\n' % pair for pair in sorted(noted.items()))
+    text = "".join(f'{name}="{at}"\n' for name, at in sorted(noted.items()))
     write_atomic(os.path.join(layout.secrets, ROTATED), text, mode=0o600)
 
 
@@ -189,9 +190,9 @@ def accepted(layout, key):
     """The values of a secret file that its service takes, newest first. Raises SecretError as above."""
     text = read_text(os.path.join(layout.secrets, key["file"]))
     if text is None:
-        raise SecretError("secret file %s isn't there" % key["file"])
+        raise SecretError(f"secret file {key['file']} isn't there")
     found = values(text)
     if key["name"] not in found:
-        raise SecretError("secret file %s has no %s" % (key["file"], key["name"]))
+        raise SecretError(f"secret file {key['file']} has no {key['name']}")
     value = found[key["name"]]
     return value.split(",") if key["name"] in IN_ONE_LINE else [value]

@@ -31,7 +31,7 @@ def read_kept(folder, name):
     try:
         with open(path, encoding="utf-8") as handle:
             if stat.S_IMODE(os.fstat(handle.fileno()).st_mode) & 0o077:
-                raise FolderError("%s can be read by others than its owner: chmod 600 %s" % (path, path))
+                raise FolderError(f"{path} can be read by others than its owner: chmod 600 {path}")
             return handle.read().strip()
     except FileNotFoundError:
         return ""

@@ -26,7 +26,7 @@ LISTENING = "0A"
 def address_of(digits):
     """The address that /proc/net/tcp writes as words of 32 bits, each in the machine's own byte order."""
     words = [int(digits[start : start + 8], 16) for start in range(0, len(digits), 8)]
-    address = ipaddress.ip_address(struct.pack("=%dI" % len(words), *words))
+    address = ipaddress.ip_address(struct.pack(f"={len(words)}I", *words))
     return str(getattr(address, "ipv4_mapped", None) or address)
 
 

@@ -23,7 +23,7 @@ def read_os_release(layout):
 
 def python_version(python, run=run_command):
     """`3.13` of an interpreter on this host, or an empty string where it can't run."""
-    code, output = run([python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"])
+    code, output = run([python, "-c", "import sys; print(*sys.version_info[:2], sep='.')"])
     return output.strip() if code == 0 else ""
 
 
@@ -131,7 +131,7 @@ def make_users(names, run=run_command):
             ]
         )
         if code != 0:
-            failures.append("useradd %s: %s" % (name, output.strip()))
+            failures.append(f"useradd {name}: {output.strip()}")
     return failures
 
 

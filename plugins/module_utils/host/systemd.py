@@ -31,10 +31,10 @@ def run_command(argv, timeout=900):
             argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout, check=False
         )
     except FileNotFoundError:
-        return 127, "%s: not found" % argv[0]
+        return 127, f"{argv[0]}: not found"
     except subprocess.TimeoutExpired:
         look = "`systemctl list-jobs` and `journalctl -n 50` on the host say what it waits for"
-        return 124, "`%s` did not end within %g s and was stopped: %s" % (" ".join(argv), timeout, look)
+        return 124, f"`{' '.join(argv)}` did not end within {timeout:g} s and was stopped: {look}"
     return done.returncode, done.stdout.decode("utf-8", "replace")
 
 
@@ -83,7 +83,7 @@ class Unit:
         return wall_clock(self.properties.get("StateChangeTimestampMonotonic"))
 
     def describe(self):
-        return "%s (%s)" % (self.properties.get("ActiveState", "inactive"), self.properties.get("SubState", "dead"))
+        return f"{self.properties.get('ActiveState', 'inactive')} ({self.properties.get('SubState', 'dead')})"
 
 
 class Systemd:
@@ -93,7 +93,7 @@ class Systemd:
     def call(self, *arguments):
         code, output = self.run(["systemctl", *arguments])
         if code != 0:
-            raise SystemdError("systemctl %s failed (%d): %s" % (" ".join(arguments), code, output.strip()))
+            raise SystemdError(f"systemctl {' '.join(arguments)} failed ({code}): {output.strip()}")
         return output
 
     def unit(self, name):

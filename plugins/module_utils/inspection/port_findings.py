@@ -24,49 +24,42 @@ def who(row):
     if not row["pid"]:
         return "a process that can't be seen"
     if row["container"]:
-        place = "container %s" % row["container"]
+        place = f"container {row['container']}"
     elif row["user"]:
-        place = "%s of user %s" % (row["unit"], row["user"])
+        place = f"{row['unit']} of user {row['user']}"
     else:
         place = row["unit"] or "no unit"
-    return "%s (pid %d, %s)" % (row["command"] or "a process", row["pid"], place)
+    return f"{row['command'] or 'a process'} (pid {row['pid']}, {place})"
 
 
 def conflict(row):
     port, path = row["port"], row["path"]
     if row["verdict"] == "taken":
-        hint = "stop it, or give it another port: see `%s -e port=%d`" % (SHOW, port)
-        return warning("ports", path, "port %d is reserved, and %s listens on it" % (port, who(row)), hint)
-    stop = "stop it with `%s -e port=%d -e ai_backend_ports_fix=true`" % (SHOW, port)
+        hint = f"stop it, or give it another port: see `{SHOW} -e port={port}`"
+        return warning("ports", path, f"port {port} is reserved, and {who(row)} listens on it", hint)
+    stop = f"stop it with `{SHOW} -e port={port} -e ai_backend_ports_fix=true`"
     if row["needed"]:
-        message = "port %d belongs to %s, but %s listens on it" % (port, row["expected"], who(row))
-        return critical("ports", path, message, "%s and deploy, or give the service another port" % stop)
-    message = "port %d is kept for '%s', but %s listens on it" % (port, row["service"], who(row))
-    return warning("ports", path, message, "%s, or give it an entry of its own" % stop)
+        message = f"port {port} belongs to {row['expected']}, but {who(row)} listens on it"
+        return critical("ports", path, message, f"{stop} and deploy, or give the service another port")
+    message = f"port {port} is kept for '{row['service']}', but {who(row)} listens on it"
+    return warning("ports", path, message, f"{stop}, or give it an entry of its own")
 
 
 def silence(systemd, row):
     """A unit of ours that should listen and does not."""
     unit = row["expected"]
     if row["verdict"] == "absent":
-        message = "%s is not deployed on this host yet" % service_of(name_of(unit))
-        return warning("ports", row["path"], message, "run `%s`" % DEPLOY)
-    message = "nobody listens on port %d, though %s should: it is %s" % (
-        row["port"],
-        unit,
-        systemd.unit(unit).describe(),
-    )
-    hint = "look at `journalctl -u %s -n 50`, then run `%s`" % (unit, DEPLOY)
+        message = f"{service_of(name_of(unit))} is not deployed on this host yet"
+        return warning("ports", row["path"], message, f"run `{DEPLOY}`")
+    message = f"nobody listens on port {row['port']}, though {unit} should: it is {systemd.unit(unit).describe()}"
+    hint = f"look at `journalctl -u {unit} -n 50`, then run `{DEPLOY}`"
     return critical("ports", row["path"], message, hint)
 
 
 def misplaced(row):
-    message = "port %d belongs to %s, but our %s listens on it" % (
-        row["port"],
-        row["expected"] or "'%s'" % row["service"],
-        row["unit"],
-    )
-    return critical("ports", row["path"], message, "run `%s`, which moves each to its own port" % DEPLOY)
+    owner = row["expected"] or f"'{row['service']}'"
+    message = f"port {row['port']} belongs to {owner}, but our {row['unit']} listens on it"
+    return critical("ports", row["path"], message, f"run `{DEPLOY}`, which moves each to its own port")
 
 
 def port_findings(systemd, rows, exposed, host):
@@ -86,10 +79,8 @@ def port_findings(systemd, rows, exposed, host):
                 found.append(new)
     paths = {row["port"]: row["path"] for row in rows}
     for port, owner in exposed:
-        message = "%s listens on %s, which other hosts can reach past the edge" % (
-            owner["unit"],
-            ", ".join("%s port %d" % (address, port) for address in owner["addresses"]),
-        )
-        hint = "take the address out of what configures it, then run `%s`" % DEPLOY
-        found.append(critical("ports", paths.get(port, "host.%s" % host), message, hint))
+        places = ", ".join(f"{address} port {port}" for address in owner["addresses"])
+        message = f"{owner['unit']} listens on {places}, which other hosts can reach past the edge"
+        hint = f"take the address out of what configures it, then run `{DEPLOY}`"
+        found.append(critical("ports", paths.get(port, f"host.{host}"), message, hint))
     return found

@@ -40,27 +40,27 @@ def socket_unit(systemd, port):
     """The socket unit through which systemd itself listens on a port, or `a socket unit`."""
     _code, output = systemd.run(["systemctl", "list-sockets", "--no-legend", "--plain", "--full"])
     rows = [line.split() for line in output.splitlines()]
-    return next((row[1] for row in rows if len(row) > 1 and row[0].endswith(":%d" % port)), "a socket unit")
+    return next((row[1] for row in rows if len(row) > 1 and row[0].endswith(f":{port}")), "a socket unit")
 
 
 def refusal(layout, systemd, row):
     """Why this collection does not stop who listens, and what its operator can do; empty where it may."""
     pid, unit, port = row["pid"], row["unit"], row["port"]
     if OURS.fullmatch(unit):
-        return "%s is one of ours: `systemctl stop %s` stops it, the next deploy starts it" % (unit, unit)
+        return f"{unit} is one of ours: `systemctl stop {unit}` stops it, the next deploy starts it"
     if pid == 0:
         return "its process can't be seen from here, so it can't be told what would be stopped"
     if pid == 1:
         name = socket_unit(systemd, port)
-        return "systemd itself listens for %s: `systemctl disable --now %s`" % (name, name)
+        return f"systemd itself listens for {name}: `systemctl disable --now {name}`"
     if row["command"] in PROXIES:
-        find = "`docker ps --filter publish=%d` (or podman) names it, `docker stop` stops it" % port
-        return "%s (pid %d) listens for a container: %s" % (row["command"], pid, find)
+        find = f"`docker ps --filter publish={port}` (or podman) names it, `docker stop` stops it"
+        return f"{row['command']} (pid {pid}) listens for a container: {find}"
     if row["container"] and not unit:
-        return "it runs in container %s: `docker stop %s` (or podman)" % (row["container"], row["container"])
+        return f"it runs in container {row['container']}: `docker stop {row['container']}` (or podman)"
     if row["user"]:
-        there = "`systemctl --user --machine=%s@ stop %s`" % (row["user"], unit)
-        return "%s belongs to user %s: %s" % (unit, row["user"], there)
+        there = f"`systemctl --user --machine={row['user']}@ stop {unit}`"
+        return f"{unit} belongs to user {row['user']}: {there}"
     above = ancestry(layout, os.getpid())
     root = systemd_root(layout)
     units = {place_of(layout, other, root)[0] for other in above} - {""}
@@ -72,8 +72,8 @@ def refusal(layout, systemd, row):
 def action(row):
     """What stopping would do, in words."""
     if row["unit"]:
-        return "stop unit %s (%s, pid %d)" % (row["unit"], row["command"], row["pid"])
-    return "end %s (pid %d)" % (row["command"], row["pid"])
+        return f"stop unit {row['unit']} ({row['command']}, pid {row['pid']})"
+    return f"end {row['command']} (pid {row['pid']})"
 
 
 def conflicts(layout, systemd, rows, named):
@@ -116,11 +116,11 @@ def stop(layout, systemd, row, timeout, kill=os.kill):
     """
     owner = still_there(layout, row)
     if owner is None:
-        return "port %d: %s has gone by itself" % (row["port"], row["command"]), ""
+        return f"port {row['port']}: {row['command']} has gone by itself", ""
     row = {**row, **owner}
     reason = refusal(layout, systemd, row)
     if reason:
-        return "", "port %d: not stopped: %s" % (row["port"], reason)
+        return "", f"port {row['port']}: not stopped: {reason}"
     enabled = bool(row["unit"]) and systemd.unit(row["unit"]).enabled
     if row["unit"]:
         # Without waiting: how long is this module's to say, not the unit's.
@@ -128,28 +128,18 @@ def stop(layout, systemd, row, timeout, kill=os.kill):
     else:
         terminate(layout, row, kill)
     if not wait_until(lambda: still_there(layout, row) is None, timeout):
-        rest = "`kill -KILL %d` would end it without a word to its clients" % row["pid"]
-        return "", "port %d: %s (pid %d) still listens after %d s: %s" % (
-            row["port"],
-            row["command"],
-            row["pid"],
-            timeout,
-            rest,
-        )
+        rest = f"`kill -KILL {row['pid']}` would end it without a word to its clients"
+        return "", f"port {row['port']}: {row['command']} (pid {row['pid']}) still listens after {timeout} s: {rest}"
     other = successor(layout, row)
     if other is not None:
-        return "", "port %d: %s was stopped, and %s (pid %d) listens there now: something starts it again" % (
-            row["port"],
-            row["command"],
-            other["command"],
-            other["pid"],
+        heir = f"{other['command']} (pid {other['pid']})"
+        return "", (
+            f"port {row['port']}: {row['command']} was stopped, and {heir} listens there now: something starts it again"
         )
-    what = (
-        "unit %s was stopped" % row["unit"] if row["unit"] else "%s (pid %d) was ended" % (row["command"], row["pid"])
-    )
-    done = "port %d is free: %s" % (row["port"], what)
+    what = f"unit {row['unit']} was stopped" if row["unit"] else f"{row['command']} (pid {row['pid']}) was ended"
+    done = f"port {row['port']} is free: {what}"
     if enabled:
-        done += "; it is enabled and starts at the next boot: `systemctl disable %s` keeps it off" % row["unit"]
+        done += f"; it is enabled and starts at the next boot: `systemctl disable {row['unit']}` keeps it off"
     if row["expected"]:
         done += "; `ansible-playbook lab.ai_backend.deploy` starts what belongs there"
     return done, ""

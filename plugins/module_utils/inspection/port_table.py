@@ -53,7 +53,7 @@ def expectations(plan):
         section = "reserved" if row["reserved"] else "services"
         entries[row["port"]] = {
             "service": row["name"],
-            "path": "ai_backend_ports.%s.%s" % (section, row["name"]),
+            "path": f"ai_backend_ports.{section}.{row['name']}",
             "reserved": row["reserved"],
         }
     instances = {port: {unit_of(name): name} for name, port in plan["instances"].items()}
@@ -64,7 +64,7 @@ def expectations(plan):
         # An engine whose port stands in its base_url alone.
         name = providers.get(port) or next(name for name in instances[port].values() if name != "edge")
         provider = name.partition("@")[2] or name
-        path = "ai_backend_providers.%s.base_url" % provider
+        path = f"ai_backend_providers.{provider}.base_url"
         entries[port] = {"service": provider, "path": path, "reserved": False}
     return [
         {

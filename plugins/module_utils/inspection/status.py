@@ -33,13 +33,13 @@ NOTHING = {"service": "(nothing of ours)", "unit": "-", "release": "-", "health"
 
 def device_of(systemd, unit):
     """What an engine itself said when it loaded its model: the cards it uses and the layers that went there."""
-    words = ["journalctl", "_PID=%d" % unit.pid, "--boot", "--output", "cat", "--no-pager"]
+    words = ["journalctl", f"_PID={unit.pid}", "--boot", "--output", "cat", "--no-pager"]
     code, text = systemd.run([*words, "--grep", "using device|offloaded .* layers"])
     cards = re.findall(r"using device (\S+) \(([^)]*)\)", text)
     layers = re.findall(r"offloaded (\d+/\d+) layers to GPU", text)
     if code or not (cards or layers):
         return "cpu"
-    return ", ".join(["%s %s" % card for card in cards] + ["%s layers" % count for count in layers[-1:]])
+    return ", ".join([f"{name} {model}" for name, model in cards] + [f"{count} layers" for count in layers[-1:]])
 
 
 def row(layout, systemd, instance):
@@ -47,7 +47,7 @@ def row(layout, systemd, instance):
     manifest = manifest_of(layout, instance) or {"probes": [], "ports": {}}
     unit = systemd.unit(unit_of(instance))
     slot = active_slot(layout, service_of(instance))
-    idle = bool(slot) and instance != "%s@%s" % (service_of(instance), slot)
+    idle = bool(slot) and instance != f"{service_of(instance)}@{slot}"
     device = device_of(systemd, unit) if service_of(instance) == "llama-cpp" and unit.active else "-"
     models = sorted({name for probe in manifest["probes"] for name in probe.get("models", [])})
     return {
@@ -71,6 +71,6 @@ def report(layout, systemd, host):
     return {
         "generation": number,
         "complete": bool(good.get(number, {}).get("complete", False)),
-        "warnings": ["generation %d can't be read: %s" % (each, path_of(layout, each)) for each in bad],
+        "warnings": [f"generation {each} can't be read: {path_of(layout, each)}" for each in bad],
         "rows": [dict(entry, host=host, generation=number) for entry in rows],
     }

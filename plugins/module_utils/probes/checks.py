@@ -40,7 +40,7 @@ def exchange(layout, probe, connection, body=None, key=""):
     """(status, text) of one HTTP request on a connection, which stays open. Raises ProbeError where nobody answers."""
     headers = {"Content-Type": "application/json"}
     if probe.get("key"):
-        headers["Authorization"] = "Bearer %s" % (key or secret(layout, probe["key"]))
+        headers["Authorization"] = f"Bearer {key or secret(layout, probe['key'])}"
     data = None if body is None else json.dumps(body).encode("utf-8")
     try:
         connection.request("GET" if data is None else "POST", probe["path"], data, headers)
@@ -48,7 +48,7 @@ def exchange(layout, probe, connection, body=None, key=""):
         return answer.status, answer.read().decode("utf-8", "replace")
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise ProbeError(
-            "http://127.0.0.1:%d%s: %s" % (connection.port, probe["path"], error or type(error).__name__)
+            f"http://127.0.0.1:{connection.port}{probe['path']}: {error or type(error).__name__}"
         ) from error
 
 
@@ -77,7 +77,7 @@ def check_http(layout, probe, port):
     status, text = request(layout, probe, port)
     expect(
         status == probe["status"],
-        "GET %s answered %d, not %d: %s" % (probe["path"], status, probe["status"], shorten(text)),
+        f"GET {probe['path']} answered {status}, not {probe['status']}: {shorten(text)}",
     )
 
 
@@ -89,44 +89,44 @@ def check_models(layout, probe, port):
 
 
 def check_list(probe, status, text):
-    expect(status == 200, "GET %s answered %d: %s" % (probe["path"], status, shorten(text)))
+    expect(status == 200, f"GET {probe['path']} answered {status}: {shorten(text)}")
     listed = sorted({entry["id"] for entry in json.loads(text)["data"]})
     wanted = sorted(set(probe["models"]))
     lacking = [name for name in wanted if name not in listed]
     foreign = [name for name in listed if name not in wanted]
-    expect(not lacking, "GET %s does not list %s" % (probe["path"], ", ".join(lacking)))
-    expect(not foreign, "GET %s lists %s, which the plan does not name" % (probe["path"], ", ".join(foreign)))
+    expect(not lacking, f"GET {probe['path']} does not list {', '.join(lacking)}")
+    expect(not foreign, f"GET {probe['path']} lists {', '.join(foreign)}, which the plan does not name")
 
 
 def ask(layout, probe, connection, model, stream=False):
     """The text of one answer with status 200."""
     # The nonce makes every probe a question nobody asked before: a cached answer proves nothing.
-    nonce = "%d-%d" % (os.getpid(), time.monotonic_ns())
+    nonce = f"{os.getpid()}-{time.monotonic_ns()}"
     body = {
         "model": model,
-        "messages": [{"role": "user", "content": "probe %s" % nonce}],
+        "messages": [{"role": "user", "content": f"probe {nonce}"}],
         "max_tokens": 4,
         "stream": stream,
     }
     status, text = exchange(layout, probe, connection, body)
-    expect(status == 200, "model %s answered %d: %s" % (model, status, shorten(text)))
+    expect(status == 200, f"model {model} answered {status}: {shorten(text)}")
     return text
 
 
 def answer(layout, probe, connection, model):
     found = json.loads(ask(layout, probe, connection, model))
-    expect(found.get("choices"), "model %s answered without a choice" % model)
+    expect(found.get("choices"), f"model {model} answered without a choice")
     return found
 
 
 def chat(layout, probe, connection, model):
     name = answer(layout, probe, connection, model).get("model", "")
-    expect(name == model, "asked for model %s, %s answered" % (model, name or "nobody"))
+    expect(name == model, f"asked for model {model}, {name or 'nobody'} answered")
 
 
 def stream(layout, probe, connection, model):
     text = ask(layout, probe, connection, model, stream=True)
-    expect(text.rstrip().endswith("data: [DONE]"), "the stream of model %s did not end with [DONE]" % model)
+    expect(text.rstrip().endswith("data: [DONE]"), f"the stream of model {model} did not end with [DONE]")
 
 
 def check_each(one):
@@ -159,7 +159,7 @@ def check_workers(layout, probe, port):
             met.add(peer(layout, port, own))
         if len(met) == probe["workers"]:
             return
-    expect(not probe["models"], "only %d of %d worker processes answer" % (len(met), probe["workers"]))
+    expect(not probe["models"], f"only {len(met)} of {probe['workers']} worker processes answer")
 
 
 def check_redis(layout, probe, port):
@@ -167,7 +167,7 @@ def check_redis(layout, probe, port):
     try:
         with socket.create_connection((probe.get("address", "127.0.0.1"), port), timeout=5) as connection:
             words = ["AUTH", password]
-            parts = ["*%d\r\n" % len(words)] + ["$%d\r\n%s\r\n" % (len(word.encode("utf-8")), word) for word in words]
+            parts = [f"*{len(words)}\r\n"] + [f"${len(word.encode('utf-8'))}\r\n{word}\r\n" for word in words]
             connection.sendall("".join(parts).encode("utf-8") + b"PING\r\n")
             answer = b""
             while answer.count(b"\r\n") < 2:
@@ -176,12 +176,12 @@ def check_redis(layout, probe, port):
                     break
                 answer += part
     except OSError as error:
-        raise ProbeError("redis on port %d: %s" % (port, error)) from error
-    expect(answer, "redis on port %d ends the connection without an answer" % port)
-    expect(answer.startswith(b"+OK"), "redis on port %d refuses the password" % port)
+        raise ProbeError(f"redis on port {port}: {error}") from error
+    expect(answer, f"redis on port {port} ends the connection without an answer")
+    expect(answer.startswith(b"+OK"), f"redis on port {port} refuses the password")
     expect(
         b"+PONG" in answer,
-        "redis on port %d answered PING with %s" % (port, shorten(answer.decode("utf-8", "replace"))),
+        f"redis on port {port} answered PING with {shorten(answer.decode('utf-8', 'replace'))}",
     )
 
 
@@ -189,9 +189,9 @@ def check_haproxy(_layout, probe, _port):
     try:
         answer = AdminSocket(probe["socket"]).ask("show env AI_BACKEND_CONFIG")
     except AdminError as error:
-        raise ProbeError("haproxy's admin socket %s" % error) from error
+        raise ProbeError(f"haproxy's admin socket {error}") from error
     runs = answer.partition("=")[2]
-    expect(runs == probe["release"], "haproxy runs configuration %s, not %s" % (runs or "unknown", probe["release"]))
+    expect(runs == probe["release"], f"haproxy runs configuration {runs or 'unknown'}, not {probe['release']}")
 
 
 CHECKS = {
@@ -215,5 +215,5 @@ def run_once(layout, probe, port):
         raise ProbeError(str(error)) from error
     except (ValueError, KeyError, TypeError) as error:
         raise ProbeError(
-            "%s %s: unreadable answer (%s)" % (probe["kind"], probe.get("path", ""), type(error).__name__)
+            f"{probe['kind']} {probe.get('path', '')}: unreadable answer ({type(error).__name__})"
         ) from error

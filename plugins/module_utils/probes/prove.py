@@ -42,7 +42,7 @@ def run_within(seconds, layout, probe, port):
     thread.start()
     thread.join(seconds)
     if not outcome:
-        raise ProbeError("%s %s: no answer in %d s" % (probe["kind"], probe.get("path", ""), seconds))
+        raise ProbeError(f"{probe['kind']} {probe.get('path', '')}: no answer in {seconds:.0f} s")
     if outcome[0] is not None:
         raise outcome[0]
 
@@ -63,21 +63,19 @@ def prove(layout, systemd, instance, manifest, timeout, interval=0.25, sleep=tim
         while True:
             unit = systemd.unit(unit_name)
             if unit.properties.get("ActiveState") == "failed" or unit.restarts - base >= RESTARTS_TO_GIVE_UP:
-                raise ProbeError(
-                    "%s does not stay up: %s, %d restarts" % (unit_name, unit.describe(), unit.restarts - base)
-                )
+                raise ProbeError(f"{unit_name} does not stay up: {unit.describe()}, {unit.restarts - base} restarts")
             ended = deaths.count(unit.pid) if several and unit.pid else 0
             if ended >= RESTARTS_TO_GIVE_UP:
-                raise ProbeError("%s does not stay up: %d of its worker processes ended" % (unit_name, ended))
+                raise ProbeError(f"{unit_name} does not stay up: {ended} of its worker processes ended")
             try:
                 if not unit.active:
-                    raise ProbeError("%s is %s" % (unit_name, unit.describe()))
+                    raise ProbeError(f"{unit_name} is {unit.describe()}")
                 run_within(max(LEAST_SECONDS, timeout - (time.monotonic() - begin)), layout, probe, port)
                 break
             except ProbeError as error:
                 if cause is None or BREAKER_OPEN not in str(error):
                     cause = error
                 if time.monotonic() - begin > timeout:
-                    raise ProbeError("no good answer within %d s: %s" % (timeout, cause)) from error
+                    raise ProbeError(f"no good answer within {timeout:.0f} s: {cause}") from error
                 sleep(interval)
     return round(time.monotonic() - begin, 1)

@@ -66,7 +66,7 @@ def headers_of(layout, upstream):
     value = secret(layout, {"file": KEYS, "name": upstream["key"]})
     if upstream["type"] == "anthropic":
         return {"x-api-key": value, "anthropic-version": "2023-06-01"}
-    return {"Authorization": "Bearer %s" % value}
+    return {"Authorization": f"Bearer {value}"}
 
 
 def plain_name(kind, name):
@@ -92,16 +92,16 @@ class Engine:
         self.layout = layout
         self.upstream = upstream
         self.timeout = timeout
-        self.path = "ai_backend_providers.%s" % upstream["provider"]
-        self.name = "'%s' at %s" % (upstream["provider"], upstream["health"])
+        self.path = f"ai_backend_providers.{upstream['provider']}"
+        self.name = f"'{upstream['provider']}' at {upstream['health']}"
 
     def look(self):
         """Findings."""
         try:
             headers = headers_of(self.layout, self.upstream)
         except SecretError as error:
-            hint = "give ai_backend_secrets.%s a value, and deploy" % self.upstream["key"]
-            return [critical("secrets", self.path, "%s can't be asked: %s" % (self.name, error), hint)]
+            hint = f"give ai_backend_secrets.{self.upstream['key']} a value, and deploy"
+            return [critical("secrets", self.path, f"{self.name} can't be asked: {error}", hint)]
         try:
             status, text = get(self.upstream["health"], headers, self.timeout)
             unwell = self.unwell(status)
@@ -110,33 +110,33 @@ class Engine:
             if self.upstream["models_url"] != self.upstream["health"]:
                 status, text = get(self.upstream["models_url"], headers, self.timeout)
         except UnansweredError as error:
-            return [self.dead("does not answer: %s" % error)]
+            return [self.dead(f"does not answer: {error}")]
         return self.models(status, text, headers)
 
     def dead(self, problem):
         """What to do about an engine that is ours, or is not."""
         hint = "start it there, or write `status: inactive`"
         if self.upstream["managed"]:
-            unit = "ai-backend-llama-cpp@%s.service" % self.upstream["provider"]
-            hint = "look at `journalctl -u %s -n 50` on %s, then deploy" % (unit, self.upstream["host"])
-        return critical("references", self.path, "%s %s" % (self.name, problem), hint)
+            unit = f"ai-backend-llama-cpp@{self.upstream['provider']}.service"
+            hint = f"look at `journalctl -u {unit} -n 50` on {self.upstream['host']}, then deploy"
+        return critical("references", self.path, f"{self.name} {problem}", hint)
 
     def unwell(self, status):
         """The finding of an answer that is no good one, or None."""
         key = self.upstream["key"]
         if status in (401, 403) and key:
-            hint = "correct ai_backend_secrets.%s, and deploy" % key
-            return critical("secrets", self.path, "%s refuses the key %s (%d)" % (self.name, key, status), hint)
+            hint = f"correct ai_backend_secrets.{key}, and deploy"
+            return critical("secrets", self.path, f"{self.name} refuses the key {key} ({status})", hint)
         if status in (401, 403):
             hint = "name its key: `env_var: SOME_API_KEY`"
-            return critical("secrets", self.path, "%s wants a key, and none is named (%d)" % (self.name, status), hint)
+            return critical("secrets", self.path, f"{self.name} wants a key, and none is named ({status})", hint)
         if not 200 <= status < 300:
-            return self.dead("answers %d" % status)
+            return self.dead(f"answers {status}")
         return None
 
     def models(self, status, text, headers):
         """Findings of the models that the registry names and the engine lacks."""
-        where = "'%s' at %s" % (self.upstream["provider"], self.upstream["models_url"])
+        where = f"'{self.upstream['provider']}' at {self.upstream['models_url']}"
         unlisted = self.unwell(status) if status in (401, 403) else None
         if unlisted:
             return [unlisted]
@@ -145,7 +145,7 @@ class Engine:
         except ValueError:
             names = None
         if names is None:
-            message = "%s does not list its models (%d)" % (where, status)
+            message = f"{where} does not list its models ({status})"
             return [warning("references", self.path, message, "whether it has them can't be told from here")]
         kind = self.upstream["type"]
         known = {plain_name(kind, name) for name in names}
@@ -156,26 +156,26 @@ class Engine:
         """Anthropic lists models with their dates, and takes other names for them."""
         if self.upstream["type"] != "anthropic":
             return False
-        url = "%s/%s" % (self.upstream["models_url"], urllib.parse.quote(name, safe=""))
+        url = f"{self.upstream['models_url']}/{urllib.parse.quote(name, safe='')}"
         try:
             return get(url, headers, self.timeout)[0] == 200
         except UnansweredError:
             return False
 
     def lacking(self, where, model, names):
-        message = "%s does not have '%s'" % (where, model["name"])
+        message = f"{where} does not have '{model['name']}'"
         hint = suggest(model["name"], names)
         if self.upstream["type"] == "llama_cpp" and not self.upstream["managed"]:
             # It answers to any name with the one model it was started with.
-            return warning("references", model["path"], message, "%s, and answers to any name with it" % hint)
-        get_it = {"ollama": "`ollama pull %s` there" % model["name"]}.get(
+            return warning("references", model["path"], message, f"{hint}, and answers to any name with it")
+        get_it = {"ollama": f"`ollama pull {model['name']}` there"}.get(
             self.upstream["type"], "start it with that model"
         )
         if self.upstream["managed"]:
             get_it = "deploy"
         elif self.upstream["type"] not in ("ollama", "vllm"):
             get_it = "write a name it has"
-        return critical("references", model["path"], message, "%s else %s" % (hint, get_it) if hint else get_it)
+        return critical("references", model["path"], message, f"{hint} else {get_it}" if hint else get_it)
 
 
 def local_port(url):
@@ -205,7 +205,7 @@ def ask_all(layout, upstreams, held=(), timeout=5):
     end = time.monotonic() + 3 * timeout
     for thread in threads:
         thread.join(max(0, end - time.monotonic()))
-    late = "does not end its answer within %d s" % (3 * timeout)
+    late = f"does not end its answer within {3 * timeout:.0f} s"
     return [
         finding
         for engine, findings in zip(engines, found, strict=True)

@@ -27,7 +27,7 @@ def numbers(layout):
 
 
 def path_of(layout, number):
-    return os.path.join(layout.generations, "%d.json" % number)
+    return os.path.join(layout.generations, f"{number}.json")
 
 
 def read(layout, number):

@@ -23,30 +23,26 @@ def manifest_on_disk(layout, service, release_id):
     for part in ("files", "units"):
         start = part + "/"
         manifest[part] = {name.removeprefix(start): text for name, text in texts.items() if name.startswith(start)}
-    manifest["dropin"] = texts["release.conf"].removeprefix(
-        "[Service]\nEnvironment=AI_BACKEND_RELEASE=%s\n" % release_id
-    )
+    manifest["dropin"] = texts["release.conf"].removeprefix(f"[Service]\nEnvironment=AI_BACKEND_RELEASE={release_id}\n")
     return manifest
 
 
 def damage(layout, service, release_id):
     """Why a release can't be started again, in words; none when it can. Its id is the checksum of what it holds."""
-    name = "release %s of %s" % (release_id, service)
+    name = f"release {release_id} of {service}"
     if not os.path.isdir(layout.release(service, release_id)):
-        return ["%s is gone" % name]
+        return [f"{name} is gone"]
     try:
         manifest = manifest_on_disk(layout, service, release_id)
         whole = identifier(manifest) == release_id
     except (ValueError, KeyError, TypeError, OSError):
         whole = False
     if not whole:
-        return ["%s is not what it was when it was made" % name]
+        return [f"{name} is not what it was when it was made"]
     needed = list(manifest["requires"]) + [os.path.join(layout.secrets, file) for file in manifest["secrets"]]
     if manifest["artifact"]:
         needed.append(os.path.join(manifest["artifact"], ARTIFACT_MARKER))
-    return [
-        "%s needs %s, which isn't there" % (name, path) for path in dict.fromkeys(needed) if not os.path.exists(path)
-    ]
+    return [f"{name} needs {path}, which isn't there" for path in dict.fromkeys(needed) if not os.path.exists(path)]
 
 
 def nearest(good):
@@ -58,13 +54,13 @@ def nearest(good):
 
 def generation_findings(layout, host, keep=10):
     """Findings. Of older generations than the newest `keep`, releases may have been tidied away."""
-    path = "host.%s" % host
+    path = f"host.{host}"
     good, bad = read_all(layout)
     found = [
         critical(
             "generations",
             path,
-            "generation %d can't be read: %s" % (number, path_of(layout, number)),
+            f"generation {number} can't be read: {path_of(layout, number)}",
             "put the file back from a backup, or remove it: the other generations stay",
         )
         for number in bad
@@ -77,7 +73,7 @@ def generation_findings(layout, host, keep=10):
     urgent = nearest(good)
     for reason, affected in sorted(hurt.items()):
         names = ", ".join(map(str, sorted(affected)))
-        message = "%s: no way back to generation %s" % (reason, names)
+        message = f"{reason}: no way back to generation {names}"
         if affected & urgent:
             hint = "run `ansible-playbook lab.ai_backend.deploy`: it makes again what the registry still names"
             found.append(critical("generations", path, message, hint))

@@ -58,7 +58,7 @@ def identifier(manifest):
 def rendered(layout, manifest, release_id):
     """{path in the release: text} of everything the release holds."""
     folder = layout.release(manifest["service"], release_id)
-    head = "[Service]\nEnvironment=AI_BACKEND_RELEASE=%s\n" % release_id
+    head = f"[Service]\nEnvironment=AI_BACKEND_RELEASE={release_id}\n"
     texts = {"release.conf": head + manifest["dropin"]}
     texts.update(("files/" + name, text) for name, text in manifest["files"].items())
     texts.update(("units/" + name, text) for name, text in manifest["units"].items())

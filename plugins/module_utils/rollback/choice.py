@@ -41,7 +41,7 @@ class Wanted:
     @property
     def instances(self):
         """The names its link may have on the host."""
-        return ["%s@%s" % (self.name, slot) for slot in self.slots] or [self.name]
+        return [f"{self.name}@{slot}" for slot in self.slots] or [self.name]
 
 
 def previous_of(rows):
@@ -81,14 +81,14 @@ def list_generations(layout):
 def unproven(content):
     """Why a generation is no aim: a run was cut off before what it had switched last proved that it answers."""
     return [
-        "release %s of %s never proved that it answers: the run was cut off" % (release, name)
+        f"release {release} of {name} never proved that it answers: the run was cut off"
         for name, release in sorted(content.get("unproven", {}).items())
     ]
 
 
 def without(refused):
     """`yes`, and what was tried in this generation and is not brought back with it."""
-    return ", ".join(["yes"] + ["without %s %s (refused)" % pair for pair in sorted(refused.items())])
+    return ", ".join(["yes", *(f"without {name} {release} (refused)" for name, release in sorted(refused.items()))])
 
 
 def changed_since(content, before):
@@ -107,7 +107,7 @@ def served(content):
         service = service_of(name)
         if service not in slots:
             found[name] = entry["release"]
-        elif name == "%s@%s" % (service, slots[service]):
+        elif name == f"{service}@{slots[service]}":
             found[service] = entry["release"]
     return found
 
@@ -118,11 +118,11 @@ def target_of(layout, number):
     known = [n for n in good if n <= number]
     if not known:
         have = ", ".join(map(str, sorted(good))) or "none"
-        raise RestoreError("this host has no generation %d or older (it has: %s)" % (number, have))
+        raise RestoreError(f"this host has no generation {number} or older (it has: {have})")
     newest = max(known)
     unreadable = [n for n in bad if newest < n <= number]
     if unreadable:
-        raise RestoreError("generation %d can't be read; choose another one" % unreadable[-1])
+        raise RestoreError(f"generation {unreadable[-1]} can't be read; choose another one")
     return good[newest]
 
 
@@ -153,7 +153,7 @@ def lacking(layout, wanted):
 
 def current_release(layout, one, active):
     """The release that serves now."""
-    return linked_release(layout, "%s@%s" % (one.name, active) if one.slots and active else one.name)
+    return linked_release(layout, f"{one.name}@{active}" if one.slots and active else one.name)
 
 
 def unknown_services(rows, services):

@@ -47,8 +47,8 @@ def config_diff(layout, service, before, after):
             text.get(name, "").replace(release or "-", "RELEASE") for text, release in ((old, before), (new, after))
         )
         was, now = (text.splitlines(keepends=True) for text in texts)
-        label = "%s/%s" % (service, name[len("files/") :])
-        lines += difflib.unified_diff(was, now, "%s (now)" % label, "%s (restored)" % label)
+        label = f"{service}/{name[len('files/') :]}"
+        lines += difflib.unified_diff(was, now, f"{label} (now)", f"{label} (restored)")
     return "".join(lines)
 
 
@@ -92,9 +92,9 @@ class Restore:
         hurt = unproven(content) + lacking(self.layout, wanted)
         if hurt:
             raise RestoreError(
-                "generation %d can't be restored: %s. A deploy of the registry it came from (hash %s) makes it again; "
-                "nothing was changed on this host"
-                % (content["number"], "; ".join(dict.fromkeys(hurt)), content.get("registry", "")[:12] or "unknown")
+                f"generation {content['number']} can't be restored: {'; '.join(dict.fromkeys(hurt))}. "
+                f"A deploy of the registry it came from (hash {content.get('registry', '')[:12] or 'unknown'}) "
+                "makes it again; nothing was changed on this host"
             )
         kept = {name for one in wanted for name in one.instances}
         gone = [name for name in list_instances(self.layout) if name not in kept] if not services else []
@@ -111,7 +111,7 @@ class Restore:
     def _differences(self, one):
         if one.slots and not self._active(one):
             return ["no slot is active"]
-        instance = "%s@%s" % (one.name, self._active(one)) if one.slots else one.name
+        instance = f"{one.name}@{self._active(one)}" if one.slots else one.name
         closed = ["it is out of rotation"] if self._rotation(one).closed else []
         return differences(self.layout, self.systemd, instance, one.release)[0] + closed
 
@@ -157,8 +157,8 @@ class Restore:
             "changed": bool(reasons or gone or (close and begun and not begun["complete"])),
             "restored": content["number"],
             "registry": content.get("registry", ""),
-            "reasons": ["%s: %s" % (name, "; ".join(found)) for name, found in sorted(reasons.items())]
-            + ["%s goes" % name for name in gone],
+            "reasons": [f"{name}: {'; '.join(found)}" for name, found in sorted(reasons.items())]
+            + [f"{name} goes" for name in gone],
             "diff_text": "".join(
                 config_diff(self.layout, one.service, current_release(self.layout, one, self._active(one)), one.release)
                 for one in wanted
@@ -172,15 +172,15 @@ class Restore:
 
     def _apply(self, result, content, wanted, gone, new, close, services):
         registry = content.get("registry", "")
-        named = "%s of " % ", ".join(services) if services else ""
-        summary, restores = ["restored %sgeneration %d" % (named, content["number"])], content["number"]
+        named = f"{', '.join(services)} of " if services else ""
+        summary, restores = [f"restored {named}generation {content['number']}"], content["number"]
         begun = begin(self.layout, new, registry, summary, restores, self.systemd.run)
         for one in wanted:
-            self.say("%s: release %s" % (one.name, one.release))
+            self.say(f"{one.name}: release {one.release}")
             try:
                 self._bring_back(one, new, registry)
             except FAILURES as error:
-                words = "%s was not brought back: %s. %s" % (one.name, error, self._undo(begun, new, one))
+                words = f"{one.name} was not brought back: {error}. {self._undo(begun, new, one)}"
                 raise RestoreError(words, one.tried) from error
         if gone:
             kept = [name for one in wanted for name in one.instances]
@@ -204,18 +204,18 @@ class Restore:
         for one in reversed(wanted_of(self.layout, begun)):
             if not self._differences(one):
                 continue
-            self.say("%s: back to release %s, which served before" % (one.name, one.release))
+            self.say(f"{one.name}: back to release {one.release}, which served before")
             try:
                 self._bring_back(one, new, begun["registry"])
                 stands.append(one.name)
             except FAILURES as error:
-                lost.append("%s (%s)" % (one.name, error))
+                lost.append(f"{one.name} ({error})")
         refused = {failed.tried: failed.release}
         record(self.layout, new, begun["registry"], refused=refused, run=self.systemd.run)
         if lost:
-            return "What served before it does not come up either: %s" % "; ".join(lost)
-        again = "%s again" % ", ".join(stands) if stands else "nothing else was changed"
-        return "What served before serves on this host, %s" % again
+            return f"What served before it does not come up either: {'; '.join(lost)}"
+        again = f"{', '.join(stands)} again" if stands else "nothing else was changed"
+        return f"What served before serves on this host, {again}"
 
     def _bring_back(self, one, new, registry):
         if one.slots:

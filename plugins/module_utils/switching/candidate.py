@@ -19,7 +19,7 @@ WEIGHT = 20
 
 
 def megabytes(count):
-    return "%d MB" % round(count / 1e6)
+    return f"{round(count / 1e6)} MB"
 
 
 def shortage(layout, pid, reserve):
@@ -31,9 +31,9 @@ def shortage(layout, pid, reserve):
     if not need or not free or free >= need + reserve:
         return ""
     return (
-        "a second slot needs about %s beside the one that serves, and %s shall stay free, but only %s are available: "
-        "free some, or change by a restart, for which clients wait (-e ai_backend_reload_strategy=restart)"
-        % (megabytes(need), megabytes(reserve), megabytes(free))
+        f"a second slot needs about {megabytes(need)} beside the one that serves, and {megabytes(reserve)} shall stay "
+        f"free, but only {megabytes(free)} are available: free some, or change by a restart, for which clients wait "
+        "(-e ai_backend_reload_strategy=restart)"
     )
 
 
@@ -44,7 +44,7 @@ def conf_of(layout, instance):
 
 def lower(layout, instance):
     """Let the next start of an instance run behind everybody else; the caller reloads systemd."""
-    lines = ["[Service]", "CPUWeight=%d" % WEIGHT] + (["Nice=%d" % NICE] if may_raise(layout) else [])
+    lines = ["[Service]", f"CPUWeight={WEIGHT}"] + ([f"Nice={NICE}"] if may_raise(layout) else [])
     write_atomic(conf_of(layout, instance), "\n".join(lines) + "\n")
 
 

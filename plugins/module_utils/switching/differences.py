@@ -52,26 +52,26 @@ def differences(layout, systemd, instance, release_id):
     manifest, dropin, units = release_files(layout, service_of(instance), release_id)
     unit = systemd.unit(unit_of(instance))
     if manifest is None:
-        return ["release %s is new" % release_id], unit
+        return [f"release {release_id} is new"], unit
     reasons = []
     current = linked_release(layout, instance)
     if current != release_id:
-        reasons.append("release %s -> %s" % (current or "none", release_id))
+        reasons.append(f"release {current or 'none'} -> {release_id}")
     for name, text in units.items():
         if read_text(layout.unit(name)) != text:
-            reasons.append("unit file %s" % name)
+            reasons.append(f"unit file {name}")
     if read_text(layout.dropin(instance)) != dropin:
         reasons.append("drop-in")
     if not unit.active:
-        reasons.append("unit is %s" % unit.describe())
+        reasons.append(f"unit is {unit.describe()}")
     else:
         runs = running_release(layout, instance, manifest, unit)
         if current == release_id and runs != release_id:
-            reasons.append("the process runs release %s" % runs)
+            reasons.append(f"the process runs release {runs}")
         reasons.extend(
-            "secret file %s is newer than the process" % name for name in secrets_newer(layout, manifest, unit)
+            f"secret file {name} is newer than the process" for name in secrets_newer(layout, manifest, unit)
         )
     for name in manifest["enable"]:
         if not systemd.unit(name).enabled:
-            reasons.append("%s is not enabled" % name)
+            reasons.append(f"{name} is not enabled")
     return reasons, unit

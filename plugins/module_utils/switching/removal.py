@@ -48,11 +48,11 @@ def commands(layout):
 
 def inventory(layout, data):
     """What a removal would take, in words, in its order."""
-    lines = ["instance %s" % name for name in list_instances(layout)]
-    lines += ["hold on %s" % name for name in held_back(layout)]
-    lines += ["folder %s" % path for path in folders(layout, data)]
-    lines += ["file %s" % path for path in commands(layout)]
-    return lines + ["user %s" % name for name in our_users()]
+    lines = [f"instance {name}" for name in list_instances(layout)]
+    lines += [f"hold on {name}" for name in held_back(layout)]
+    lines += [f"folder {path}" for path in folders(layout, data)]
+    lines += [f"file {path}" for path in commands(layout)]
+    return lines + [f"user {name}" for name in our_users()]
 
 
 def remove(layout, systemd, data):

@@ -42,7 +42,7 @@ class Rotation:
         """Send it nothing new, wait for what runs. Returns how many answers still ran when patience ended."""
         if not self.known:
             return 0
-        self.admin.order("set server %s/%s state drain" % (self.listener, SERVER))
+        self.admin.order(f"set server {self.listener}/{SERVER} state drain")
         row = {}
 
         def idle():
@@ -55,4 +55,4 @@ class Rotation:
     def open(self):
         """Let it back in, where it is out."""
         if self.closed:
-            self.admin.order("set server %s/%s state ready" % (self.listener, SERVER))
+            self.admin.order(f"set server {self.listener}/{SERVER} state ready")

@@ -23,7 +23,7 @@ def standing(layout, systemd, admin):
     for name in list_instances(layout):
         service = service_of(name)
         active = active_slot(layout, service)
-        if active and name != "%s@%s" % (service, active):
+        if active and name != f"{service}@{active}":
             continue
         release_id = linked_release(layout, name)
         if not release_id or damage(layout, service, release_id):
@@ -43,10 +43,10 @@ def settled(layout, systemd, admin, instance, release_id, slots=(), listener="")
     if not slots:
         return not differences(layout, systemd, instance, release_id)[0] and not Rotation(admin, listener).closed
     active = active_slot(layout, instance)
-    idle = [unit_of("%s@%s" % (instance, slot)) for slot in slots if slot != active]
+    idle = [unit_of(f"{instance}@{slot}") for slot in slots if slot != active]
     return bool(
         active
-        and not differences(layout, systemd, "%s@%s" % (instance, active), release_id)[0]
+        and not differences(layout, systemd, f"{instance}@{active}", release_id)[0]
         and all(systemd.unit(unit).stopped for unit in idle)
         and not follow(layout, admin, instance)
     )

@@ -30,7 +30,7 @@ def switch_slot(layout, systemd, service, slots, release_id, generation=0, regis
     """
     manner = manner or Manner()
     active = active_slot(layout, service)
-    serving = "%s@%s" % (service, active)
+    serving = f"{service}@{active}"
     reasons, unit = differences(layout, systemd, serving, release_id) if active else (["no slot is active yet"], None)
     if active:
         same = linked_release(layout, serving) == release_id
@@ -44,7 +44,7 @@ def switch_slot(layout, systemd, service, slots, release_id, generation=0, regis
     if lacking and not manner.force:
         raise SwitchError(lacking)
     idle = next(slot for slot in slots if slot != active)
-    instance = "%s@%s" % (service, idle)
+    instance = f"{service}@{idle}"
     result = {
         "changed": True,
         "instance": instance,
@@ -75,11 +75,11 @@ def switch_slot(layout, systemd, service, slots, release_id, generation=0, regis
 def stop_leftovers(layout, systemd, result, service, slots, check):
     """Stop what runs beside the active slot: the rest of a run that died. Returns the module's result."""
     for slot in slots:
-        unit = unit_of("%s@%s" % (service, slot))
+        unit = unit_of(f"{service}@{slot}")
         if slot == result["active"] or systemd.unit(unit).stopped:
             continue
         result["changed"] = True
-        result["reasons"] = result["reasons"] + ["slot %s ran although %s is active" % (slot, result["active"])]
+        result["reasons"] = result["reasons"] + [f"slot {slot} ran although {result['active']} is active"]
         if not check:
             systemd.call("stop", unit)
     return result
@@ -90,7 +90,7 @@ def take_back(layout, systemd, instance):
     withdraw(layout, systemd, instance)
     service = service_of(instance)
     slot = active_slot(layout, service)
-    serving = "%s@%s" % (service, slot)
+    serving = f"{service}@{slot}"
     if slot and systemd.unit(unit_of(serving)).stopped:
         apply(systemd, serving, "start")
 
@@ -98,4 +98,4 @@ def take_back(layout, systemd, instance):
 def committed(layout, instance):
     """Whether the instance is the slot that serves: the way back leaves it alone, whatever failed after its commit."""
     slot = active_slot(layout, service_of(instance))
-    return bool(slot) and instance == "%s@%s" % (service_of(instance), slot)
+    return bool(slot) and instance == f"{service_of(instance)}@{slot}"

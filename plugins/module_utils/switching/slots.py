@@ -21,7 +21,7 @@ class SlotError(Exception):
 
 
 def backend_of(service, slot):
-    return "%s_%s" % (service, slot)
+    return f"{service}_{slot}"
 
 
 def commit(layout, admin, service, slot, patience=30):
@@ -36,15 +36,15 @@ def commit(layout, admin, service, slot, patience=30):
         )
         if not seen:
             status = admin.server(backend_of(service, slot), slot).get("status", "unknown to it")
-            raise SlotError("the edge does not see slot %s up after %ds: %s" % (slot, patience, status))
+            raise SlotError(f"the edge does not see slot {slot} up after {patience}s: {status}")
     previous = active_slot(layout, service)
-    write_atomic(layout.active_slot(service), "active %s\n" % slot)
+    write_atomic(layout.active_slot(service), f"active {slot}\n")
     if admin.present:
         try:
             admin.set_map(layout.active_slot(service), "active", slot)
         except AdminError:
             # Traffic stays where it was, so the file must say so: a reboot would else start a slot nobody committed.
-            write_atomic(layout.active_slot(service), "active %s\n" % previous if previous else "")
+            write_atomic(layout.active_slot(service), f"active {previous}\n" if previous else "")
             raise
 
 
@@ -72,7 +72,7 @@ def drain(layout, systemd, admin, service, slot, patience):
 
 def cut_words(count, seconds):
     """What the operator is told of answers that a drain did not outwait."""
-    return "%d answers of the slot before were still open after %d s, and were cut" % (count, seconds)
+    return f"{count} answers of the slot before were still open after {seconds} s, and were cut"
 
 
 def leave(systemd, unit):
@@ -87,7 +87,7 @@ def follow(layout, admin, service):
     slot = active_slot(layout, service)
     if not slot or not admin.present or admin.map_value(layout.active_slot(service), "active") == slot:
         return ""
-    return "the edge does not route to slot %s" % slot
+    return f"the edge does not route to slot {slot}"
 
 
 def soak(layout, admin, service, slot, previous, seconds):
@@ -101,23 +101,23 @@ def soak(layout, admin, service, slot, previous, seconds):
     wrong = watch(lambda: admin.server(backend_of(service, slot), slot), usual, seconds)
     if wrong:
         commit(layout, admin, service, previous)
-        raise SlotError("slot %s was taken back after its commit: %s; slot %s serves again" % (slot, wrong, previous))
+        raise SlotError(f"slot {slot} was taken back after its commit: {wrong}; slot {previous} serves again")
 
 
 def promote(layout, systemd, admin, service, slots, slot, drain_seconds, generation=0, registry="", soak_seconds=0):
     """Commit `slot`, watch it, drain the other, stop it. Returns the module's result."""
     previous = active_slot(layout, service)
-    candidate.promote(layout, systemd, "%s@%s" % (service, slot))
+    candidate.promote(layout, systemd, f"{service}@{slot}")
     commit(layout, admin, service, slot)
     # After a restart there is no other slot that could take the traffic back.
-    if previous and systemd.unit(unit_of("%s@%s" % (service, previous))).active:
+    if previous and systemd.unit(unit_of(f"{service}@{previous}")).active:
         soak(layout, admin, service, slot, previous, soak_seconds)
     if generation:
-        record(layout, generation, registry, touched="%s@%s" % (service, slot))
+        record(layout, generation, registry, touched=f"{service}@{slot}")
     cut = 0
     for other in slots:
-        if other == slot or systemd.unit(unit_of("%s@%s" % (service, other))).stopped:
+        if other == slot or systemd.unit(unit_of(f"{service}@{other}")).stopped:
             continue
         cut += drain(layout, systemd, admin, service, other, drain_seconds)
-        leave(systemd, unit_of("%s@%s" % (service, other)))
+        leave(systemd, unit_of(f"{service}@{other}"))
     return {"changed": previous != slot, "previous": previous, "slot": slot, "open_at_stop": cut}

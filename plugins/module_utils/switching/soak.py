@@ -17,7 +17,7 @@ TOLERATED = 0.05
 
 def counts(row):
     """(answers, errors) of a server's row of `show stat`: errors are 5xx, failed connections and broken answers."""
-    answers = sum(int(row.get("hrsp_%s" % kind) or 0) for kind in ("1xx", "2xx", "3xx", "4xx", "5xx", "other"))
+    answers = sum(int(row.get(f"hrsp_{kind}") or 0) for kind in ("1xx", "2xx", "3xx", "4xx", "5xx", "other"))
     return answers, sum(int(row.get(key) or 0) for key in ("hrsp_5xx", "econ", "eresp"))
 
 
@@ -30,12 +30,12 @@ def complaint(row, begin, usual):
     """What is wrong with a slot, in words, or an empty string. `begin` are its counts when the window began."""
     status = row.get("status", "unknown to the edge")
     if not status.startswith("UP"):
-        return "the edge sees it %s" % status
+        return f"the edge sees it {status}"
     answers, errors = counts(row)
     answers, errors = answers - begin[0], errors - begin[1]
     share = errors / max(answers, errors, 1)
     if errors >= FEWEST_ERRORS and share > max(TOLERATED, 2 * usual):
-        return "%d of %d answers to clients were errors" % (errors, max(answers, errors))
+        return f"{errors} of {max(answers, errors)} answers to clients were errors"
     return ""
 
 

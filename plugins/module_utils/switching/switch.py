@@ -29,12 +29,10 @@ def install(layout, systemd, instance, release_id):
     """Link, unit files and drop-in of an instance; then tell systemd. Starts nothing."""
     manifest, dropin, units = release_files(layout, service_of(instance), release_id)
     if manifest is None:
-        raise SwitchError("release %s of %s isn't on this host" % (release_id, service_of(instance)))
+        raise SwitchError(f"release {release_id} of {service_of(instance)} isn't on this host")
     lacking = [path for path in manifest["requires"] if not os.path.exists(path)]
     if lacking:
-        raise SwitchError(
-            "release %s of %s needs %s, which isn't there" % (release_id, service_of(instance), lacking[0])
-        )
+        raise SwitchError(f"release {release_id} of {service_of(instance)} needs {lacking[0]}, which isn't there")
     for name, text in units.items():
         if read_text(layout.unit(name)) != text:
             write_atomic(layout.unit(name), text)
@@ -166,5 +164,5 @@ def retire(layout, systemd, expected, generation=0, registry="", check=False):
         for name in gone:
             withdraw(layout, systemd, name)
         if generation:
-            record(layout, generation, registry, summary=["retired %s" % name for name in gone])
+            record(layout, generation, registry, summary=[f"retired {name}" for name in gone])
     return gone
