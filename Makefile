@@ -47,6 +47,8 @@ define CHECKS
 ruff check
 ruff format --check --quiet
 mypy -p ansible_collections.lab.ai_backend.plugins.plugin_utils
+mypy -p ansible_collections.lab.ai_backend.plugins.module_utils
+mypy -p ansible_collections.lab.ai_backend.plugins.modules
 mypy tests/tools/*.py
 yamllint --strict .
 ansible-lint

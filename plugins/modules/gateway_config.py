@@ -48,17 +48,17 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.host.layout import Layout, linked_release, read_text
+from ..module_utils.host.layout import Layout, linked_release, read_text, slot_instance
 from ..module_utils.releases.generations import active_slot
 
 SERVICE = "litellm"
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(argument_spec={}, supports_check_mode=True)
     layout = Layout()
     slot = active_slot(layout, SERVICE)
-    release = linked_release(layout, f"{SERVICE}@{slot}") if slot else ""
+    release = linked_release(layout, slot_instance(SERVICE, slot)) if slot else ""
     path = os.path.join(layout.release(SERVICE, release), "files", "config.yaml")
     module.exit_json(changed=False, slot=slot, release=release, config=(read_text(path) or "") if release else "")
 

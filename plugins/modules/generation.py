@@ -64,9 +64,10 @@ pruned:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.host.host import this_host
 from ..module_utils.host.layout import Layout, folders_in
 from ..module_utils.host.run_lock import give_back
-from ..module_utils.releases.generations import numbers, path_of, protected_releases, read, record
+from ..module_utils.releases.generations import Change, Note, newest, path_of, protected_releases, read, record
 from ..module_utils.releases.releases import prune, prune_artifacts
 
 ARGUMENTS = {
@@ -78,7 +79,7 @@ ARGUMENTS = {
 }
 
 
-def tidy(layout, keep):
+def tidy(layout: Layout, keep: int) -> tuple[list[str], list[str]]:
     """(what was deleted, warnings). What an unreadable generation names is unknown, so then nothing is deleted."""
     protected, unreadable = protected_releases(layout, keep)
     if unreadable:
@@ -87,27 +88,28 @@ def tidy(layout, keep):
             "it; until then no old release is deleted"
             for number in unreadable
         ]
-    pruned = []
+    pruned: list[str] = []
     for service in folders_in(layout.releases):
         gone = prune(layout, service, keep, protected.get(service, set()))
         pruned.extend(f"release {service}/{name}" for name in gone)
     return pruned + [f"artifact {name}" for name in prune_artifacts(layout)], []
 
 
-def unfinished(layout, number, finish):
+def unfinished(layout: Layout, number: int, finish: bool) -> int:
     """The generation this deploy opened, or with `finish` the newest one, where a run died before its end; or 0."""
-    found = read(layout, max(numbers(layout), default=0) if finish else number)
+    found = read(layout, newest(layout) if finish else number)
     return found["number"] if found and not found["complete"] else 0
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    layout, params = Layout(), module.params
+    host, params = this_host(), module.params
+    layout = host.layout
     number = unfinished(layout, params["number"], params["finish"])
     if not number or module.check_mode:
         give_back(layout, params["run"])
         module.exit_json(changed=bool(number), pruned=[])
-    record(layout, number, params["registry"], complete=True)
+    record(host, Change(number, params["registry"]), Note(complete=True))
     pruned, warnings = tidy(layout, params["keep"])
     give_back(layout, params["run"])
     for line in warnings:

@@ -85,9 +85,8 @@ kept:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.host.layout import Layout
+from ..module_utils.host.host import this_host
 from ..module_utils.host.secret_files import accepted_before, fingerprint, held
-from ..module_utils.host.systemd import Systemd
 from ..module_utils.switching.engine_keys import takes_one_key
 
 ARGUMENTS = {
@@ -99,16 +98,16 @@ ARGUMENTS = {
 }
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    layout, params = Layout(), module.params
-    found = held(layout, params["files"], params["names"])
+    host, params = this_host(), module.params
+    found = held(host.layout, params["files"], params["names"])
     module.exit_json(
         changed=False,
         asked=sorted(params["names"]),
         held={name: fingerprint(params["salt"], value) for name, value in found.items()},
-        before=accepted_before(layout, params["files"]),
-        single=takes_one_key(layout, Systemd()) if "AI_BACKEND_ENGINE_KEY" in params["names"] else [],
+        before=accepted_before(host.layout, params["files"]),
+        single=takes_one_key(host) if "AI_BACKEND_ENGINE_KEY" in params["names"] else [],
         **({"values": found} if params["reveal"] else {}),
     )
 

@@ -93,11 +93,14 @@ foreign:
 """
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.host.cards import card_findings
-from ..module_utils.host.haproxy import AdminSocket
+from ..module_utils.host.findings import Finding
+from ..module_utils.host.host import Host, this_host
 from ..module_utils.host.layout import Layout
 from ..module_utils.host.run_lock import take
 from ..module_utils.host.secret_files import rotations
@@ -112,11 +115,10 @@ from ..module_utils.host.state import (
     stale_tools,
     write_tools,
 )
-from ..module_utils.host.systemd import Systemd
-from ..module_utils.releases.generations import numbers
+from ..module_utils.releases.generations import newest
 from ..module_utils.switching.settled import standing
 
-ARGUMENTS = {
+ARGUMENTS: dict[str, dict[str, Any]] = {
     "host": {"type": "str", "default": ""},
     "instances": {"type": "list", "elements": "str", "required": True},
     "ports": {"type": "dict", "default": {}},
@@ -131,45 +133,69 @@ ARGUMENTS = {
 }
 
 
-def main():
+def facts_of(host: Host, python: str) -> dict[str, Any]:
+    """What the preflight and the roles need to know."""
+    return {
+        **describe(host.layout, python),
+        "generation": newest(host.layout),
+        "rotated": rotations(host.layout),
+        "settled": standing(host),
+    }
+
+
+def lacking(layout: Layout, params: Mapping[str, Any]) -> dict[str, Any]:
+    """What has to be made, {folders, users, tools}, and the code of an older state that goes, {left}."""
+    return {
+        "folders": missing_folders(layout),
+        "users": missing_users(params["instances"]),
+        "tools": stale_tools(layout, params["library"], params["commands"]),
+        "left": left_tools(layout, params["library"]),
+    }
+
+
+def lines_of(lack: Mapping[str, Any]) -> list[str]:
+    """The same in words."""
+    lines = [f"folder {path}" for path in lack["folders"]] + [f"user {name}" for name in lack["users"]]
+    return (
+        lines + [f"file {path}" for path in sorted(lack["tools"])] + [f"file {path} removed" for path in lack["left"]]
+    )
+
+
+def make(module: AnsibleModule, layout: Layout, lack: Mapping[str, Any]) -> None:
+    try:
+        make_folders(layout, lack["folders"])
+        write_tools(lack["tools"])
+        for path in lack["left"]:
+            os.unlink(path)
+    except OSError as error:
+        where = "something else is where a folder or file of ours has to be"
+        module.fail_json(msg=f"{error.filename}: {error.strerror}. Move it away: {where}")
+    failures = make_users(lack["users"])
+    if failures:
+        module.fail_json(msg="; ".join(failures))
+
+
+def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    layout, params = Layout(), module.params
-    facts = describe(layout, params["python"])
+    host, params = this_host(module.params["admin_socket"]), module.params
+    layout, holder = host.layout, None
     foreign = foreign_listeners(layout, {name: int(port) for name, port in params["ports"].items()})
-    cards = card_findings(layout, params["host"], params["engines"], params["gpu"])
+    cards: list[Finding] = card_findings(layout, params["host"], params["engines"], params["gpu"])
     unfit = any(finding["severity"] == "critical" for finding in cards)
-    holder = None
     if params["run"] and not module.check_mode:
         holder = take(layout, params["run"], params["instead_of"])
-    facts["generation"] = max(numbers(layout), default=0)
-    facts["rotated"] = rotations(layout)
-    facts["settled"] = standing(layout, Systemd(), AdminSocket(params["admin_socket"]))
+    facts, lack = facts_of(host, params["python"]), lacking(layout, params)
     # A host that fails the preflight stays as it is, and so does one that another run has.
     usable = facts["systemd"] and facts["apt"] and not foreign and not holder and not unfit
-    folders, users = missing_folders(layout), missing_users(params["instances"])
-    tools = stale_tools(layout, params["library"], params["commands"])
-    left = left_tools(layout, params["library"])
     if usable and not module.check_mode:
-        try:
-            make_folders(layout, folders)
-            write_tools(tools)
-            for path in left:
-                os.unlink(path)
-        except OSError as error:
-            where = "something else is where a folder or file of ours has to be"
-            module.fail_json(msg=f"{error.filename}: {error.strerror}. Move it away: {where}")
-        failures = make_users(users)
-        if failures:
-            module.fail_json(msg="; ".join(failures))
-    lines = [f"folder {path}\n" for path in folders] + [f"user {name}\n" for name in users]
-    lines += [f"file {path}\n" for path in sorted(tools)] + [f"file {path} removed\n" for path in left]
+        make(module, layout, lack)
     module.exit_json(
-        changed=usable and bool(folders or users or tools or left),
+        changed=usable and any(lack.values()),
         facts=facts,
         foreign=foreign,
         cards=cards,
         holder=holder,
-        diff={"before": "", "after": "".join(lines)} if usable else {},
+        diff={"before": "", "after": "".join(f"{line}\n" for line in lines_of(lack))} if usable else {},
     )
 
 

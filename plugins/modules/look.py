@@ -70,11 +70,13 @@ gpu_memory_mib:
 """
 
 import re
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.host.cards import card_findings
-from ..module_utils.host.findings import critical
+from ..module_utils.host.findings import Finding, critical
 from ..module_utils.host.graphics import gpu_memory
 from ..module_utils.host.layout import Layout, list_instances, read_text, service_of
 from ..module_utils.host.sockets import is_loopback
@@ -86,7 +88,7 @@ from ..module_utils.probes.upstreams import KEYS, ask_all
 from ..module_utils.releases.integrity import generation_findings
 
 
-def cache_findings(layout, cache, held):
+def cache_findings(layout: Layout, cache: Mapping[str, Any], held: Collection[int]) -> list[Finding]:
     """Findings of the cache, asked as the gateway asks it, unless a stranger would get the password."""
     if is_loopback(cache["address"]) and int(cache["port"]) in held:
         message = f"Redis can't be asked: somebody else listens on its port {cache['port']}"
@@ -100,7 +102,7 @@ def cache_findings(layout, cache, held):
     return []
 
 
-def certificate_findings(layout, path):
+def certificate_findings(layout: Layout, path: str) -> list[Finding]:
     """What keeps the edge from taking its certificate; of the file only the headings are looked at."""
     where, hint = "ai_backend_gateway.tls_certificate", "put certificate, chain and key there as one PEM file"
     try:
@@ -116,7 +118,7 @@ def certificate_findings(layout, path):
     return []
 
 
-def look(layout, systemd, params):
+def look(layout: Layout, systemd: Systemd, params: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[int]]:
     """(findings, MiB of each graphics card)."""
     host, plan = params["host"], plan_of(params)
     rows = compare(layout, systemd, plan)
@@ -136,7 +138,7 @@ def look(layout, systemd, params):
     return [{**finding, "host": host} for finding in found + cards], memory
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **ARGUMENTS,

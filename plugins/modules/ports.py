@@ -78,15 +78,20 @@ stopped:
   returned: always
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.host.layout import Layout
 from ..module_utils.host.systemd import Systemd, SystemdError
 from ..module_utils.inspection.port_holders import conflicts, stop
-from ..module_utils.inspection.port_table import ARGUMENTS, compare, plan_of, select
+from ..module_utils.inspection.port_table import ARGUMENTS, Row, compare, plan_of, select
 
 
-def free(layout, systemd, wanted, timeout):
+def free(
+    layout: Layout, systemd: Systemd, wanted: Sequence[Mapping[str, Any]], timeout: float
+) -> tuple[list[str], list[str]]:
     """([what was done], [what went wrong])."""
     done, wrong = [], []
     for row in wanted:
@@ -99,7 +104,7 @@ def free(layout, systemd, wanted, timeout):
     return done, wrong
 
 
-def shown(row):
+def shown(row: Row) -> dict[str, Any]:
     """A row for people: no pid where nobody listens, units as short as systemctl takes them."""
     return {
         **{key: row[key] for key in ("port", "service", "verdict", "command")},
@@ -110,7 +115,7 @@ def shown(row):
     }
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **ARGUMENTS,

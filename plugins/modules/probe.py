@@ -72,11 +72,14 @@ journal:
   returned: failure
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.host.haproxy import AdminError, AdminSocket
-from ..module_utils.host.layout import Layout, unit_of
-from ..module_utils.host.systemd import Systemd
+from ..module_utils.host.haproxy import AdminError
+from ..module_utils.host.host import this_host
+from ..module_utils.host.layout import unit_of
 from ..module_utils.probes.checks import ProbeError
 from ..module_utils.probes.prove import prove
 from ..module_utils.releases.releases import manifest_of
@@ -93,29 +96,30 @@ ARGUMENTS = {
 }
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    layout, systemd, instance = Layout(), Systemd(), module.params["instance"]
+    params, instance = module.params, module.params["instance"]
+    host = this_host(params["admin_socket"])
     if module.check_mode:
         module.exit_json(changed=False, seconds=0.0)
-    manifest = manifest_of(layout, instance)
-    if manifest is None:
+    manifest: Mapping[str, Any] = manifest_of(host.layout, instance) or {}
+    if not manifest:
         module.fail_json(msg=f"{instance} has no release on this host", journal=[])
     try:
-        seconds = prove(layout, systemd, instance, manifest, module.params["timeout"])
+        seconds = prove(host, instance, manifest, params["timeout"])
     except ProbeError as error:
-        module.fail_json(msg=str(error), journal=systemd.journal(unit_of(instance)))
-    for canary in module.params["canaries"]:
+        module.fail_json(msg=str(error), journal=host.systemd.journal(unit_of(instance)))
+    for canary in params["canaries"]:
         try:
-            asked = dict(manifest, probes=[canary])
-            seconds += prove(layout, systemd, instance, asked, module.params["canary_timeout"])
+            asked = {**manifest, "probes": [canary]}
+            seconds += prove(host, instance, asked, params["canary_timeout"])
         except ProbeError as error:
-            if not module.params["force"]:
+            if not params["force"]:
                 hint = "mend it, or go on all the same with -e ai_backend_force=true"
                 module.fail_json(msg=f"a route that changes: {error}: {hint}", journal=[])
             module.warn(f"a route that changes does not work yet: {error}")
     try:
-        Rotation(AdminSocket(module.params["admin_socket"]), module.params["listener"]).open()
+        Rotation(host.admin, params["listener"]).open()
     except AdminError as error:
         module.fail_json(msg=f"{instance} is proven, but not back in rotation: {error}", journal=[])
     module.exit_json(changed=False, seconds=round(seconds, 1))

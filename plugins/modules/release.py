@@ -137,19 +137,21 @@ free_bytes:
 """
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.host.haproxy import AdminError, AdminSocket
-from ..module_utils.host.layout import Layout, linked_release
+from ..module_utils.host.haproxy import AdminError
+from ..module_utils.host.host import Host, this_host
+from ..module_utils.host.layout import linked_release, slot_instance
 from ..module_utils.host.state import free_bytes
-from ..module_utils.host.systemd import Systemd
 from ..module_utils.releases.generations import active_slot
-from ..module_utils.releases.releases import ARGUMENTS, current_texts, identifier, manifest_from, rendered, write
+from ..module_utils.releases.releases import ARGUMENTS, content_from, current_texts, identifier, rendered, write
 from ..module_utils.switching.settled import settled
 
 
-def text_diff(before, after, old, new):
+def text_diff(before: Mapping[str, str], after: Mapping[str, str], old: str, new: str) -> list[dict[str, str]]:
     """One diff entry a file that differs; `manifest.json` is derived from the rest and left out."""
     names = sorted((set(before) | set(after)) - {"manifest.json"})
     return [
@@ -164,42 +166,46 @@ def text_diff(before, after, old, new):
     ]
 
 
-def main():
+def previous_release(host: Host, service: str, instance: str) -> str:
+    """The release that serves now, or an empty string."""
+    slot = active_slot(host.layout, service)
+    return linked_release(host.layout, slot_instance(service, slot) if slot else instance)
+
+
+def stands(host: Host, params: Mapping[str, Any], release_id: str) -> bool:
+    """Whether nothing is left to do for a release that lies on the host as it should."""
+    try:
+        return settled(host, params["instance"], release_id, params["slots"], params["listener"])
+    except AdminError:
+        # The switch asks again, and says what is wrong.
+        return False
+
+
+def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    layout = Layout()
-    manifest = manifest_from(module.params)
-    service = manifest["service"]
-    release_id = identifier(manifest)
-    texts = rendered(layout, manifest, release_id)
+    host, params = this_host(module.params["admin_socket"]), module.params
+    layout, content = host.layout, content_from(params)
+    service, release_id = content["service"], identifier(content)
+    texts = rendered(layout, content, release_id)
     changed = current_texts(layout, service, release_id) != texts
-    slot = active_slot(layout, service)
-    old = linked_release(layout, f"{service}@{slot}" if slot else module.params["instance"])
+    old = previous_release(host, service, params["instance"])
     if changed and not module.check_mode:
         try:
             write(layout, service, release_id, texts)
         except OSError as error:
             place = os.path.join(layout.releases, service)
-            message = "release %s of %s could not be written below %s: %s. What runs is as it was"
-            module.fail_json(msg=message % (release_id, service, place, error))
-    admin, where = AdminSocket(module.params["admin_socket"]), module.params
-    try:
-        done = not changed and settled(
-            layout, Systemd(), admin, where["instance"], release_id, where["slots"], where["listener"]
-        )
-    except AdminError:
-        # The switch asks again, and says what is wrong.
-        done = False
+            problem = f"release {release_id} of {service} could not be written below {place}: {error}"
+            module.fail_json(msg=f"{problem}. What runs is as it was")
+    before = current_texts(layout, service, old) if old else {}
     module.exit_json(
         changed=changed,
         asked=True,
-        settled=done,
+        settled=not changed and stands(host, params, release_id),
         id=release_id,
         previous=old,
-        missing=[path for path in manifest["requires"] if not os.path.exists(path)],
+        missing=[path for path in content["requires"] if not os.path.exists(path)],
         free_bytes=free_bytes(layout.opt),
-        diff=text_diff(current_texts(layout, service, old) if old else {}, texts, old, release_id)
-        if old != release_id
-        else [],
+        diff=text_diff(before, texts, old, release_id) if old != release_id else [],
     )
 
 

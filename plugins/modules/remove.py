@@ -45,23 +45,23 @@ removed:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.host.layout import Layout
-from ..module_utils.host.systemd import Systemd, SystemdError
+from ..module_utils.host.host import this_host
+from ..module_utils.host.systemd import SystemdError
 from ..module_utils.switching.removal import inventory, remove
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={"data": {"type": "list", "elements": "str", "default": []}}, supports_check_mode=True
     )
-    layout, data = Layout(), module.params["data"]
+    host, data = this_host(), module.params["data"]
     wrong = [name for name in data if "/" in name or name in ("", ".", "..")]
     if wrong:
         module.fail_json(msg=f"data names folders below /var/lib/ai-backend, not paths: {', '.join(wrong)}")
-    before = inventory(layout, data)
+    before = inventory(host.layout, data)
     if before and not module.check_mode:
         try:
-            remove(layout, Systemd(), data)
+            remove(host, data)
         except SystemdError as error:
             module.fail_json(msg=str(error))
     listing = "".join(f"{line}\n" for line in before)

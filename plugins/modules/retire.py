@@ -44,10 +44,14 @@ retired:
   returned: success
 """
 
+from collections.abc import Iterable
+
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.host.layout import Layout, list_instances
-from ..module_utils.host.systemd import Systemd, SystemdError
+from ..module_utils.host.host import this_host
+from ..module_utils.host.layout import list_instances
+from ..module_utils.host.systemd import SystemdError
+from ..module_utils.releases.generations import Change
 from ..module_utils.switching.switch import retire
 
 ARGUMENTS = {
@@ -57,18 +61,17 @@ ARGUMENTS = {
 }
 
 
-def listing(names):
+def listing(names: Iterable[str]) -> str:
     return "".join(f"{name}\n" for name in names)
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    layout, params = Layout(), module.params
-    before = list_instances(layout)
+    host, params = this_host(), module.params
+    before = list_instances(host.layout)
     try:
-        gone = retire(
-            layout, Systemd(), params["instances"], params["generation"], params["registry"], module.check_mode
-        )
+        change = Change(params["generation"], params["registry"])
+        gone = retire(host, params["instances"], change, module.check_mode)
     except SystemdError as error:
         module.fail_json(msg=str(error))
     after = [name for name in before if name not in gone]

@@ -125,14 +125,15 @@ reasons:
   returned: when restored
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.host.haproxy import AdminSocket
-from ..module_utils.host.layout import Layout, unit_of
+from ..module_utils.host.host import this_host
+from ..module_utils.host.layout import unit_of
 from ..module_utils.host.run_lock import holder_of
-from ..module_utils.host.systemd import Systemd
 from ..module_utils.rollback.choice import RestoreError, list_generations
-from ..module_utils.rollback.restore import Restore
+from ..module_utils.rollback.restore import Aim, Restore, Terms
 from ..module_utils.switching.slot_switch import Manner
 
 ARGUMENTS = {
@@ -150,28 +151,19 @@ ARGUMENTS = {
 }
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    layout, systemd, params = Layout(), Systemd(), module.params
+    host, params = this_host(module.params["admin_socket"]), module.params
     if params["state"] == "listed":
-        module.exit_json(changed=False, generations=list_generations(layout), holder=holder_of(layout))
-    restore = Restore(
-        layout,
-        systemd,
-        AdminSocket(params["admin_socket"]),
-        params["timeout"],
-        params["drain_seconds"],
-        manner=Manner(params["strategy"]),
-        who=params["run"],
-        instead_of=params["instead_of"],
-        warn=module.warn,
+        module.exit_json(changed=False, generations=list_generations(host.layout), holder=holder_of(host.layout))
+    terms = Terms(
+        params["timeout"], params["drain_seconds"], Manner(params["strategy"]), params["run"], params["instead_of"]
     )
+    aim = Aim(params["number"], params["services"], params["generation"], params["part"])
     try:
-        result = restore.run(
-            params["number"], params["services"], module.check_mode, params["generation"], params["part"]
-        )
+        result: dict[str, Any] = dict(Restore(host, terms, warn=module.warn).run(aim, module.check_mode))
     except RestoreError as error:
-        journal = systemd.journal(unit_of(error.instance)) if error.instance else []
+        journal = host.systemd.journal(unit_of(error.instance)) if error.instance else []
         module.fail_json(msg=str(error), journal=journal)
     text = result.pop("diff_text")
     lines = "".join(f"{reason}\n" for reason in result["reasons"])

@@ -87,7 +87,7 @@ ARGUMENTS = {
 }
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     layout, params = Layout(), module.params
     files, values = params["files"], params["values"]

@@ -78,10 +78,11 @@ open_at_stop:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.host.haproxy import AdminError, AdminSocket
-from ..module_utils.host.layout import Layout
+from ..module_utils.host.haproxy import AdminError
+from ..module_utils.host.host import this_host
 from ..module_utils.host.run_lock import BusyError, at_work
-from ..module_utils.host.systemd import Systemd, SystemdError
+from ..module_utils.host.systemd import SystemdError
+from ..module_utils.releases.generations import Change
 from ..module_utils.switching.slots import SlotError, cut_words, promote
 
 ARGUMENTS = {
@@ -96,23 +97,21 @@ ARGUMENTS = {
 }
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    layout, params = Layout(), module.params
+    params = module.params
     if module.check_mode:
         module.exit_json(changed=True, slot=params["slot"], previous="", open_at_stop=0)
     try:
-        with at_work(layout):
+        host = this_host(params["admin_socket"])
+        with at_work(host.layout):
             result = promote(
-                layout,
-                Systemd(),
-                AdminSocket(params["admin_socket"]),
+                host,
                 params["service"],
                 params["slots"],
                 params["slot"],
+                Change(params["generation"], params["registry"]),
                 params["drain_seconds"],
-                params["generation"],
-                params["registry"],
                 params["soak_seconds"],
             )
     except (BusyError, SlotError, AdminError, SystemdError, OSError) as error:

@@ -52,14 +52,13 @@ rows:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.host.layout import Layout
-from ..module_utils.host.systemd import Systemd
+from ..module_utils.host.host import this_host
 from ..module_utils.inspection.status import report
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(argument_spec={"host": {"type": "str", "required": True}}, supports_check_mode=True)
-    found = report(Layout(), Systemd(), module.params["host"])
+    found = report(this_host(), module.params["host"])
     for line in found.pop("warnings"):
         module.warn(line)
     module.exit_json(changed=False, **found)

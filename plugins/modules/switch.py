@@ -126,20 +126,23 @@ action:
 """
 
 import contextlib
+from collections.abc import Mapping
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.host.haproxy import AdminError, AdminSocket
-from ..module_utils.host.layout import Layout, linked_release, unit_of
+from ..module_utils.host.haproxy import AdminError
+from ..module_utils.host.host import Host, this_host
+from ..module_utils.host.layout import linked_release, unit_of
 from ..module_utils.host.run_lock import BusyError, at_work
-from ..module_utils.host.systemd import Systemd, SystemdError
-from ..module_utils.releases.generations import active_slot, read, record
+from ..module_utils.host.systemd import SystemdError
+from ..module_utils.releases.generations import Change, Note, active_slot, read, record
 from ..module_utils.switching.rotation import Rotation
 from ..module_utils.switching.slot_switch import Manner, committed, switch_slot, take_back
 from ..module_utils.switching.slots import follow
-from ..module_utils.switching.switch import SwitchError, switch
+from ..module_utils.switching.switch import Switched, SwitchError, switch
 
-ARGUMENTS = {
+ARGUMENTS: dict[str, dict[str, Any]] = {
     "instance": {"type": "str", "required": True},
     "release": {"type": "str", "default": ""},
     "slots": {"type": "list", "elements": "str", "default": []},
@@ -158,66 +161,76 @@ ARGUMENTS = {
 }
 
 
-def take_away(layout, systemd, params, check):
+def change_of(params: Mapping[str, Any]) -> Change:
+    return Change(params["generation"], params["registry"])
+
+
+def take_away(host: Host, params: Mapping[str, Any], check: bool) -> dict[str, Any]:
     instance = params["instance"]
-    release = linked_release(layout, instance)
-    changed = bool(release) and not committed(layout, instance)
+    release = linked_release(host.layout, instance)
+    changed = bool(release) and not committed(host.layout, instance)
     if changed and not check:
-        take_back(layout, systemd, instance)
-        note_refused(layout, params, release)
+        take_back(host, instance)
+        note_refused(host, params, release)
     return {"changed": changed, "instance": instance, "unit": unit_of(instance)}
 
 
-def note_refused(layout, params, release):
+def note_refused(host: Host, params: Mapping[str, Any], release: str) -> None:
     """The generation of this run names what stands now, and what was tried. A candidate alone opens none."""
     number = params["generation"]
-    if number and read(layout, number):
-        record(layout, number, params["registry"], refused={params["instance"]: release})
+    if number and read(host.layout, number):
+        record(host, change_of(params), Note(refused={params["instance"]: release}))
 
 
-def put_slot(layout, systemd, params, check):
+def put_slot(host: Host, params: Mapping[str, Any], check: bool) -> Switched:
     service = params["instance"]
     manner = Manner(params["strategy"], params["memory_reserve_bytes"], params["force"])
-    record = (params["generation"], params["registry"], check)
-    result = switch_slot(layout, systemd, service, params["slots"], params["release"], *record, manner)
-    admin = AdminSocket(params["admin_socket"])
-    strayed = follow(layout, admin, service)
+    made = switch_slot(host, service, params["slots"], params["release"], change_of(params), check, manner)
+    strayed = follow(host, service)
     if strayed:
-        result.update(changed=True, reasons=result["reasons"] + [strayed])
+        made["changed"], made["reasons"] = True, [*made["reasons"], strayed]
         if not check:
-            admin.set_map(layout.active_slot(service), "active", active_slot(layout, service))
-    return result
+            host.admin.set_map(host.layout.active_slot(service), "active", active_slot(host.layout, service))
+    return made
 
 
-def put(layout, systemd, params, check):
-    rotation = Rotation(AdminSocket(params["admin_socket"]), params["listener"]) if params["listener"] else None
+def put(host: Host, params: Mapping[str, Any], check: bool) -> Switched:
+    rotation = Rotation(host.admin, params["listener"], params["drain_seconds"]) if params["listener"] else None
     if rotation and not params["shared"] and not rotation.closed:
         # Refusing what nobody else answers only makes its pause longer.
         rotation = None
-    record = (params["generation"], params["registry"], check)
-    return switch(layout, systemd, params["instance"], params["release"], *record, rotation, params["drain_seconds"])
+    made = switch(host, params["instance"], params["release"], change_of(params), check, rotation)
+    if params["refused"] and not check:
+        note_refused(host, params, params["refused"])
+    return made
 
 
-def paused(result):
-    return result["action"] == "restart" or (not result["action"] and result["previous"] != result["release"])
+def paused(made: Switched) -> bool:
+    """Whether an instance that ran before restarts, or in check mode would."""
+    restarts = made["action"] == "restart" or (not made["action"] and made["previous"] != made["release"])
+    return bool(made["previous"]) and restarts
 
 
-def main():
+def change(module: AnsibleModule, host: Host) -> Mapping[str, Any]:
+    """The module's result."""
+    params = module.params
+    if params["state"] == "withdrawn":
+        return take_away(host, params, module.check_mode)
+    if params["slots"]:
+        return put_slot(host, params, module.check_mode)
+    made = put(host, params, module.check_mode)
+    if params["pauses"] and paused(made):
+        names = ", ".join(params["pauses"])
+        module.warn(f"{names} pause while {made['unit']} restarts: nobody else answers to them")
+    return made
+
+
+def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    layout, systemd, params = Layout(), Systemd(), module.params
+    host = this_host(module.params["admin_socket"])
     try:
-        with contextlib.nullcontext() if module.check_mode else at_work(layout):
-            if params["state"] == "withdrawn":
-                result = take_away(layout, systemd, params, module.check_mode)
-            elif params["slots"]:
-                result = put_slot(layout, systemd, params, module.check_mode)
-            else:
-                result = put(layout, systemd, params, module.check_mode)
-                if params["refused"] and not module.check_mode:
-                    note_refused(layout, params, params["refused"])
-                if params["pauses"] and result["previous"] and paused(result):
-                    names = ", ".join(params["pauses"])
-                    module.warn(f"{names} pause while {result['unit']} restarts: nobody else answers to them")
+        with contextlib.nullcontext() if module.check_mode else at_work(host.layout):
+            result = dict(change(module, host))
     except (BusyError, SwitchError, SystemdError, AdminError, OSError) as error:
         module.fail_json(msg=str(error))
     if result["changed"] and result.get("reasons"):

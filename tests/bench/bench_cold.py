@@ -19,7 +19,7 @@ import httpx
 from bench_host import ADDRESS, CONTAINER, ROOT, Clock, empty_host, play
 
 sys.path.insert(0, str(ROOT / ".cache" / "collections"))
-from ansible_collections.lab.ai_backend.plugins.module_utils.tiny_gguf import build
+from ansible_collections.lab.ai_backend.plugins.modules.tiny_model import build
 
 SCRIPT = pathlib.Path(__file__).with_name("plain_install.sh")
 PLAIN_KEY = "sk-bench-plain-script"  # pragma: allowlist secret

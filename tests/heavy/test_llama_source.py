@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.tiny_gguf import build
+from ansible_collections.lab.ai_backend.plugins.modules.tiny_model import build
 from toolcache import ROOT, cache_dir, sha256_of
 
 TOOLS = ROOT / "tests" / "tools"

@@ -9,9 +9,11 @@ built for a card and finds none does the same. Both look healthy.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from .findings import critical, warning
-from .layout import read_text
+from .findings import Finding, critical, warning
+from .layout import Layout, read_text
 
 # PCI's register of vendors and classes (pci.ids): display controllers are 0x03....
 VENDORS = {"0x10de": "NVIDIA", "0x1002": "AMD", "0x8086": "Intel"}
@@ -24,7 +26,7 @@ NODES = {
 }
 
 
-def vendors(layout):
+def vendors(layout: Layout) -> list[str]:
     """The makers of the host's graphics cards, as its PCI bus names them; sorted, each once."""
     root = layout.path("sys/bus/pci/devices")
     found = set()
@@ -35,20 +37,20 @@ def vendors(layout):
     return sorted(found)
 
 
-def usable(layout, gpu):
+def usable(layout: Layout, gpu: str) -> bool:
     """Whether the device nodes that a build needs are there; a card without its driver has none."""
     folder, prefix, _remedy = NODES[gpu]
     path = layout.path(folder)
     return os.path.isdir(path) and any(name.startswith(prefix) for name in os.listdir(path))
 
 
-def wants(engine):
+def wants(engine: Mapping[str, Any]) -> str:
     """The layers that an engine is to put on a card, or an empty string. `auto` asks for none."""
     layers = str(engine["environment"].get(LAYERS, ""))
     return "" if layers in ("", "0", "-1", "auto") else layers
 
 
-def card_findings(layout, host, engines, gpu):
+def card_findings(layout: Layout, host: str, engines: Sequence[Mapping[str, Any]], gpu: str) -> list[Finding]:
     """Findings. `engines` are those of the plan's slice, `gpu` what they are built for: none, cuda or vulkan."""
     if not engines:
         return []

@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-from .findings import warning
-from .systemd import run_command
+from .findings import Finding, warning
+from .systemd import Run, run_command
 
 QUESTION = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
 
 
-def gpu_memory(host, run=run_command, timeout=10):
+def gpu_memory(host: str, run: Run = run_command, timeout: float = 10) -> tuple[list[int], list[Finding]]:
     """([MiB of each card], findings). A host without the tool has no card that counts."""
     code, output = run(QUESTION, timeout=timeout)
     if code == 127:

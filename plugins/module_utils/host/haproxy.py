@@ -14,15 +14,15 @@ class AdminError(Exception):
 
 
 class AdminSocket:
-    def __init__(self, path, timeout=10):
+    def __init__(self, path: str, timeout: float = 10) -> None:
         self.path = path
         self.timeout = timeout
 
     @property
-    def present(self):
+    def present(self) -> bool:
         return os.path.exists(self.path)
 
-    def ask(self, command):
+    def ask(self, command: str) -> str:
         """The answer to one command. Raises AdminError where nobody listens."""
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -39,18 +39,18 @@ class AdminSocket:
             raise AdminError(f"{self.path}: {error}") from error
         return b"".join(parts).decode("utf-8", "replace").strip()
 
-    def order(self, command):
+    def order(self, command: str) -> None:
         """A command that is answered by silence. Raises AdminError with what HAProxy says instead."""
         answer = self.ask(command)
         if answer:
             raise AdminError(f"{command}: {answer}")
 
-    def server(self, backend, server):
+    def server(self, backend: str, server: str) -> dict[str, str]:
         """One server's row of `show stat` as a dict (`status`, `scur` = open sessions …), empty where it is unknown."""
         rows = csv.DictReader(self.ask("show stat").lstrip("# ").splitlines())
         return next((row for row in rows if row["pxname"] == backend and row["svname"] == server), {})
 
-    def map_value(self, path, key):
+    def map_value(self, path: str, key: str) -> str:
         """The value HAProxy holds now for a key of a map file, or an empty string."""
         for line in self.ask(f"show map {path}").splitlines():
             words = line.split()
@@ -58,7 +58,7 @@ class AdminSocket:
                 return words[2]
         return ""
 
-    def set_map(self, path, key, value):
+    def set_map(self, path: str, key: str, value: str) -> None:
         """Set a key of a map at run time and read it back. The file is the caller's: a restart reads only that."""
         verb = "set" if self.map_value(path, key) else "add"
         answer = self.ask(f"{verb} map {path} {key} {value}")

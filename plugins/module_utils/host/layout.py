@@ -7,99 +7,105 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from typing import Any
 
 ARTIFACT_MARKER = ".complete"
 
 
-def service_of(instance):
+def service_of(instance: str) -> str:
     """`llama-cpp@fast` -> `llama-cpp`; an instance without `@` is its own service."""
     return instance.partition("@")[0]
 
 
-def unit_of(instance):
+def slot_instance(service: str, slot: str) -> str:
+    """The instance that is a slot of a slotted service."""
+    return f"{service}@{slot}"
+
+
+def unit_of(instance: str) -> str:
     return f"ai-backend-{instance}.service"
 
 
-def user_of(service):
+def user_of(service: str) -> str:
     return f"ai-backend-{service}"
 
 
 class Layout:
     """Paths below `root`; tests give a folder of their own."""
 
-    def __init__(self, root="/"):
+    def __init__(self, root: str = "/") -> None:
         self.root = root
 
-    def path(self, *parts):
+    def path(self, *parts: str) -> str:
         return os.path.join(self.root, *parts)
 
     @property
-    def opt(self):
+    def opt(self) -> str:
         return self.path("opt/ai-backend")
 
     @property
-    def artifacts(self):
+    def artifacts(self) -> str:
         return self.path("opt/ai-backend/artifacts")
 
     @property
-    def releases(self):
+    def releases(self) -> str:
         return self.path("opt/ai-backend/releases")
 
     @property
-    def instances(self):
+    def instances(self) -> str:
         return self.path("opt/ai-backend/instances")
 
     @property
-    def library(self):
+    def library(self) -> str:
         """Our own code, for `ai-backend-rollback`."""
         return self.path("opt/ai-backend/lib")
 
     @property
-    def commands(self):
+    def commands(self) -> str:
         return self.path("usr/local/sbin")
 
     @property
-    def etc(self):
+    def etc(self) -> str:
         return self.path("etc/ai-backend")
 
     @property
-    def secrets(self):
+    def secrets(self) -> str:
         return self.path("etc/ai-backend/secrets")
 
     @property
-    def state(self):
+    def state(self) -> str:
         return self.path("var/lib/ai-backend")
 
     @property
-    def models(self):
+    def models(self) -> str:
         return self.path("var/lib/ai-backend/models")
 
     @property
-    def generations(self):
+    def generations(self) -> str:
         return self.path("var/lib/ai-backend/generations")
 
     @property
-    def units(self):
+    def units(self) -> str:
         return self.path("etc/systemd/system")
 
-    def release(self, service, identifier):
+    def release(self, service: str, identifier: str) -> str:
         return os.path.join(self.releases, service, identifier)
 
-    def instance(self, instance):
+    def instance(self, instance: str) -> str:
         return os.path.join(self.instances, instance)
 
-    def unit(self, name):
+    def unit(self, name: str) -> str:
         return os.path.join(self.units, name)
 
-    def dropin(self, instance):
+    def dropin(self, instance: str) -> str:
         return os.path.join(self.units, unit_of(instance) + ".d", "release.conf")
 
-    def active_slot(self, service):
+    def active_slot(self, service: str) -> str:
         """One line, `active <slot>`: HAProxy's map, the boot unit's input, and the commit point."""
         return os.path.join(self.etc, service, "active-slot")
 
 
-def read_text(path, errors="replace"):
+def read_text(path: str, errors: str = "replace") -> str | None:
     """The file's text, or None where there is no such file. A byte that is no UTF-8 makes the text another one."""
     try:
         with open(path, encoding="utf-8", errors=errors) as handle:
@@ -108,7 +114,7 @@ def read_text(path, errors="replace"):
         return None
 
 
-def read_json(path):
+def read_json(path: str) -> Any:
     """What the file holds, or None where it does not exist or was damaged: whoever reads it asks what to do then."""
     try:
         text = read_text(path, errors="strict")
@@ -117,7 +123,7 @@ def read_json(path):
         return None
 
 
-def write_atomic(path, text, mode=0o644):
+def write_atomic(path: str, text: str, mode: int = 0o644) -> None:
     """Write beside, flush to disk, rename: a reader or a power cut sees the old file or the new one."""
     folder = os.path.dirname(path)
     os.makedirs(folder, mode=0o755, exist_ok=True)
@@ -135,7 +141,7 @@ def write_atomic(path, text, mode=0o644):
     sync_folder(folder)
 
 
-def sync_folder(folder):
+def sync_folder(folder: str) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -143,22 +149,22 @@ def sync_folder(folder):
         os.close(descriptor)
 
 
-def linked_release(layout, instance):
+def linked_release(layout: Layout, instance: str) -> str:
     """The release id an instance's link names, or an empty string; what is no link is none of ours."""
     path = layout.instance(instance)
     return os.path.basename(os.readlink(path)) if os.path.islink(path) else ""
 
 
-def list_instances(layout):
+def list_instances(layout: Layout) -> list[str]:
     return [name for name in names_in(layout.instances) if os.path.islink(layout.instance(name))]
 
 
-def folders_in(path):
+def folders_in(path: str) -> list[str]:
     """Names of the folders in a folder; what else lies there was put by somebody else."""
     return [name for name in names_in(path) if os.path.isdir(os.path.join(path, name))]
 
 
-def names_in(path):
+def names_in(path: str) -> list[str]:
     """Names of what lies in a folder and is not hidden, sorted; none where there is no such folder."""
     try:
         return sorted(name for name in os.listdir(path) if not name.startswith("."))

@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """One change of a host at a time: a note below /run says which run has it, so a second one refuses.
 
-A run is a process, of Ansible on a controller or of `ai-backend-rollback` on the host:
-  {id, who, machine, boot, space, pid, started}
-`space` is the process namespace its number counts in, `started` the clock ticks after boot at which it began. With them
-whoever finds the note of a run that died, and runs on the same machine, knows it and takes over; elsewhere somebody has
+Whoever finds the note of a run that died, and runs on the same machine, knows it and takes over; elsewhere somebody has
 to say so. A restart of the host forgets the note.
 
 A module may outlive its controller. So whatever changes the host holds a lock while it is at work, which ends with its
@@ -20,6 +17,8 @@ import getpass
 import json
 import os
 import socket
+from collections.abc import Iterator
+from typing import IO, TypedDict, cast
 
 from .layout import Layout, read_json, write_atomic
 from .processes import boot_of, space_of, started
@@ -27,38 +26,65 @@ from .waiting import wait_until
 
 # Seconds. A candidate is proven within it on most hosts; a drain may take longer, and then its process is named.
 PATIENCE = 60
-FIELDS = ("id", "who", "machine", "boot", "space", "pid", "started")
+
+
+class Place(TypedDict):
+    """What the numbers of processes mean: `space` is the process namespace they count in."""
+
+    machine: str
+    boot: str
+    space: str
+
+
+class RunNote(Place):
+    """A run: a process, of Ansible on a controller or of `ai-backend-rollback` on the host.
+
+    `started` are the clock ticks after boot at which it began.
+    """
+
+    id: str
+    who: str
+    pid: int
+    started: int
 
 
 class BusyError(Exception):
     pass
 
 
-def note_of(layout):
+def note_of(layout: Layout) -> str:
     return layout.path("run/ai-backend-change.json")
 
 
-def name_of_user():
+def name_of_user() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):
         return f"user {os.getuid()}"
 
 
-def place(layout):
-    """What the numbers of processes here mean: {machine, boot, space}; a part that can't be read is empty."""
+def place(layout: Layout) -> Place:
+    """This machine; a part that can't be read is empty."""
     return {"machine": socket.gethostname(), "boot": boot_of(layout), "space": space_of(layout)}
 
 
-def this_run(pid, layout=None):
+def this_run(pid: int, layout: Layout | None = None) -> RunNote:
     """The run whose process is `pid` on this machine."""
     layout = layout or Layout()
     here = place(layout)
-    run = {"who": f"{name_of_user()}@{here['machine']}", "pid": pid, "started": started(layout, pid), **here}
-    return {"id": f"{run['machine']} {run['boot']} {run['pid']} {run['started']}", **run}
+    began = started(layout, pid)
+    return {
+        "id": f"{here['machine']} {here['boot']} {pid} {began}",
+        "who": f"{name_of_user()}@{here['machine']}",
+        "pid": pid,
+        "started": began,
+        "machine": here["machine"],
+        "boot": here["boot"],
+        "space": here["space"],
+    }
 
 
-def is_over(run, layout=None):
+def is_over(run: RunNote, layout: Layout | None = None) -> bool:
     """Whether a run is known to have ended. False also where this machine can't tell."""
     layout = layout or Layout()
     here = place(layout)
@@ -69,13 +95,14 @@ def is_over(run, layout=None):
     return run["space"] == here["space"] and started(layout, run["pid"]) != run["started"]
 
 
-def holder_of(layout):
+def holder_of(layout: Layout) -> RunNote | None:
     """The run that has this host, or None."""
     note = read_json(note_of(layout))
-    return note if isinstance(note, dict) and all(field in note for field in FIELDS) else None
+    whole = isinstance(note, dict) and note.keys() >= RunNote.__required_keys__
+    return cast(RunNote, note) if whole else None
 
 
-def take(layout, run, instead_of=""):
+def take(layout: Layout, run: RunNote, instead_of: str = "") -> RunNote | None:
     """Take the host for a run. Returns the run that has it, or None when it is ours now.
 
     A run known to be over gives it up, and so does the one whose id is `instead_of`.
@@ -94,19 +121,19 @@ def take(layout, run, instead_of=""):
     return None
 
 
-def give_back(layout, run):
+def give_back(layout: Layout, run: RunNote | None) -> None:
     """End a run's hold on the host; another run's stays."""
     holder = holder_of(layout)
     if holder and run and holder["id"] == run["id"]:
         os.unlink(note_of(layout))
 
 
-def refusal(host, holder):
+def refusal(host: str, holder: RunNote) -> str:
     """Why a second run does not go on, and what to do."""
     return f"{host} is being changed by {holder['who']} (process {holder['pid']}): wait for that run to end"
 
 
-def locked(handle):
+def locked(handle: IO[str]) -> bool:
     """Whether the lock is ours now."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -116,7 +143,7 @@ def locked(handle):
 
 
 @contextlib.contextmanager
-def at_work(layout, patience=PATIENCE):
+def at_work(layout: Layout, patience: float = PATIENCE) -> Iterator[None]:
     """Hold the host's lock for a change. Raises BusyError where another process has it for longer than `patience`."""
     path = note_of(layout) + ".work"
     os.makedirs(os.path.dirname(path), exist_ok=True)

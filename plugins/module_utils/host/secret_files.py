@@ -9,8 +9,9 @@ import hmac
 import os
 import re
 import time
+from collections.abc import Collection, Iterable, Mapping
 
-from .layout import read_text, write_atomic
+from .layout import Layout, read_text, write_atomic
 
 # What a key was before its rotation stands in a file of its own beside the key's, with the time until which it counts:
 # a deploy that knows nothing of the rotation leaves it alone.
@@ -22,12 +23,17 @@ IN_ONE_LINE = ("LLAMA_API_KEY",)
 # When each secret was rotated.
 ROTATED = "rotated"
 
+# {file: {key in it: name of the secret}}.
+Files = Mapping[str, Mapping[str, str]]
+
 
 class SecretError(Exception):
     pass
 
 
-def render(file_name, names, values, before=None):
+def render(
+    file_name: str, names: Mapping[str, str], values: Mapping[str, str], before: Mapping[str, str] | None = None
+) -> str:
     """The text of one file: `KEY="value"` for systemd's EnvironmentFile=, `key "value"` for a Redis include (*.conf).
 
     `names` = {key in the file: name of the secret}, `before` = {key: value that still counts}. Raises SecretError,
@@ -46,17 +52,17 @@ def render(file_name, names, values, before=None):
     return "".join(lines)
 
 
-def quoted(value):
+def quoted(value: str) -> str:
     """A value in double quotes, as systemd's environment files and Redis read them alike."""
     escaped = re.sub(r'(["\\])', r"\\\1", value)
     return f'"{escaped}"'
 
 
-def unquoted(text):
+def unquoted(text: str) -> str:
     return re.sub(r"\\(.)", r"\1", text[1:-1]) if text[:1] == text[-1:] == '"' else text
 
 
-def stale(layout, files, values, as_held=()):
+def stale(layout: Layout, files: Files, values: Mapping[str, str], as_held: Collection[str] = ()) -> dict[str, str]:
     """{file name: text} of the files that are missing, differ or can be read by others.
 
     `as_held` are names whose value is not known here: what the host holds counts as right.
@@ -72,43 +78,43 @@ def stale(layout, files, values, as_held=()):
     return wrong
 
 
-def write(layout, texts):
+def write(layout: Layout, texts: Mapping[str, str]) -> None:
     os.makedirs(layout.secrets, mode=0o700, exist_ok=True)
     for name, text in texts.items():
         write_atomic(os.path.join(layout.secrets, name), text, mode=0o600)
 
 
-def values(text):
+def values(text: str) -> dict[str, str]:
     """{name: value} of a file's text: `NAME="value"` or, in Redis's form, `name "value"`."""
     found = (re.fullmatch(r"(\w+)[= ](.*)", line) for line in text.splitlines())
     return {pair[1]: unquoted(pair[2]) for pair in found if pair}
 
 
-def held(layout, files, names):
+def held(layout: Layout, files: Files, names: Collection[str]) -> dict[str, str]:
     """{name: value} of those secrets that this host's files hold, of `files` = {file: {key: name}}."""
-    found = {}
+    found: dict[str, str] = {}
     for file_name, keys in sorted(files.items()):
         there = values(read_text(os.path.join(layout.secrets, file_name)) or "")
         found.update((name, newest(key, there[key])) for key, name in keys.items() if name in names and there.get(key))
     return found
 
 
-def newest(key, value):
+def newest(key: str, value: str) -> str:
     """The value of a key, where a line holds it and the one before it."""
     return value.partition(",")[0] if key in IN_ONE_LINE else value
 
 
-def fingerprint(salt, value):
+def fingerprint(salt: str, value: str) -> str:
     """Tells equal values from others, and nothing of the value."""
     return hmac.new(salt.encode(), value.encode(), hashlib.sha256).hexdigest()[:16]
 
 
-def before_of(file_name):
+def before_of(file_name: str) -> str:
     """The file that keeps a file's key of before."""
     return file_name.rpartition(".")[0] + BEFORE
 
 
-def read_before(layout, file_name):
+def read_before(layout: Layout, file_name: str) -> dict[str, tuple[str, int]]:
     """{key: (value, until when it counts, in seconds since 1970)} of a file's keys of before."""
     there = values(read_text(os.path.join(layout.secrets, before_of(file_name))) or "")
     return {
@@ -118,12 +124,12 @@ def read_before(layout, file_name):
     }
 
 
-def still_valid(layout, file_name):
+def still_valid(layout: Layout, file_name: str) -> dict[str, str]:
     """{key: value of before} of those that count now."""
     return {key: value for key, (value, until) in read_before(layout, file_name).items() if until > time.time()}
 
 
-def accepted_before(layout, files):
+def accepted_before(layout: Layout, files: Files) -> dict[str, int]:
     """{name: seconds since 1970} of the secrets whose predecessor this host still accepts, and until when."""
     found = {}
     for file_name, keys in files.items():
@@ -133,7 +139,7 @@ def accepted_before(layout, files):
     return found
 
 
-def keep_before(layout, files, new, name, until):
+def keep_before(layout: Layout, files: Files, new: str, name: str, until: int) -> None:
     """Let what `name` is now count until a time (seconds since 1970), beside the value it gets; 0 ends that at once.
 
     Only for keys whose service takes two. Nothing is done where the host has no value, or the new one already.
@@ -149,19 +155,19 @@ def keep_before(layout, files, new, name, until):
                 os.unlink(path)
 
 
-def rotations(layout):
+def rotations(layout: Layout) -> dict[str, int]:
     """{name: seconds since 1970} of the secrets that were rotated on this host, and when."""
     return {name: int(at) for name, at in values(read_text(os.path.join(layout.secrets, ROTATED)) or "").items()}
 
 
-def note_rotation(layout, name, at):
+def note_rotation(layout: Layout, name: str, at: int) -> None:
     """Remember when a secret was rotated, so that a controller with the value of before is told."""
     noted = {**rotations(layout), name: at}
     text = "".join(f'{name}="{at}"\n' for name, at in sorted(noted.items()))
     write_atomic(os.path.join(layout.secrets, ROTATED), text, mode=0o600)
 
 
-def outdated(layout):
+def outdated(layout: Layout) -> list[str]:
     """Files with keys of before whose time is over."""
     gone = []
     for name in sorted(os.listdir(layout.secrets) if os.path.isdir(layout.secrets) else []):
@@ -171,22 +177,22 @@ def outdated(layout):
     return gone
 
 
-def delete(layout, names):
+def delete(layout: Layout, names: Iterable[str]) -> None:
     for name in names:
         os.unlink(os.path.join(layout.secrets, name))
 
 
-def started_with(file_name, text, environment):
+def started_with(file_name: str, text: str, environment: Mapping[str, str]) -> bool:
     """Whether a process was started with what the file says: systemd puts the lines of an *.env file there."""
     return file_name.endswith(".env") and all(environment.get(name) == value for name, value in values(text).items())
 
 
-def secret(layout, key):
+def secret(layout: Layout, key: Mapping[str, str]) -> str:
     """A value of a secret file, the newest. Raises SecretError where file or name is missing."""
     return accepted(layout, key)[0]
 
 
-def accepted(layout, key):
+def accepted(layout: Layout, key: Mapping[str, str]) -> list[str]:
     """The values of a secret file that its service takes, newest first. Raises SecretError as above."""
     text = read_text(os.path.join(layout.secrets, key["file"]))
     if text is None:

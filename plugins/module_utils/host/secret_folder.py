@@ -8,6 +8,8 @@ import os
 import secrets
 import stat
 import tempfile
+from collections.abc import Mapping
+from typing import Any
 
 # What the deployment makes itself when nobody gives it.
 GENERATED = ("AI_BACKEND_ENGINE_KEY", "LITELLM_MASTER_KEY", "REDIS_PASSWORD")
@@ -21,11 +23,11 @@ class FolderError(Exception):
     pass
 
 
-def path_of(folder, name):
+def path_of(folder: str, name: str) -> str:
     return os.path.join(os.path.expanduser(folder), name)
 
 
-def read_kept(folder, name):
+def read_kept(folder: str, name: str) -> str:
     """The value kept under a name, or an empty string. Raises FolderError where others could read it."""
     path = path_of(folder, name)
     try:
@@ -37,12 +39,12 @@ def read_kept(folder, name):
         return ""
 
 
-def value_of(given, folder, name):
+def value_of(given: Mapping[str, Any] | None, folder: str, name: str) -> str:
     """The value of a name: as given (an empty one counts as not given), else as kept, else an empty string."""
     return str((given or {}).get(name) or "").strip() or read_kept(folder, name)
 
 
-def keep(folder, name, value):
+def keep(folder: str, name: str, value: str) -> str:
     """Keep a value under a name that has none yet; returns the one that is kept: of two at once only one is born."""
     path = path_of(folder, name)
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
@@ -59,7 +61,7 @@ def keep(folder, name, value):
     return read_kept(folder, name)
 
 
-def generate(folder, name):
+def generate(folder: str, name: str) -> str:
     """Make and keep a value for a name, or for its successor (`NAME.next`)."""
     plain = name[: -len(NEXT)] if name.endswith(NEXT) else name
     value = keep(folder, name, PREFIXES.get(plain, "") + secrets.token_urlsafe(32))
@@ -69,7 +71,7 @@ def generate(folder, name):
     return value
 
 
-def outdated(given, folder, name, rotated):
+def outdated(given: Mapping[str, Any] | None, folder: str, name: str, rotated: float | str | None) -> bool:
     """Whether the value kept here is older than the rotation (seconds since 1970) that the hosts know of."""
     if not rotated or str((given or {}).get(name) or "").strip() or not read_kept(folder, name):
         return False

@@ -1,42 +1,56 @@
 # Copyright: lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Who listens on which TCP port, read from /proc: neither ss nor lsof is on every host.
-
-An owner is a dict, all that listens on one port under one unit, or as one family of processes:
-  {pid, command, unit, user, container, addresses: [str], processes: [[pid, started]], words}
-`pid` is its oldest process, 0 where none can be seen; `unit` a systemd service or empty; `user` the number of the user
-whose own manager runs that unit, or empty; `container` its id or empty; `started` the clock ticks after boot at which a
-process began, which tells it from a later one of the same number. `words` is its command line for comparisons only: it
-may hold a secret, so it is never shown.
-"""
+"""Who listens on which TCP port, read from /proc: neither ss nor lsof is on every host."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
 import struct
+from collections.abc import Collection, Iterable
+from typing import TypedDict
 
 from . import processes
+from .layout import Layout
 
 OURS = re.compile(r"ai-backend-[\w@.\\-]+\.service")
 CONTAINER = re.compile(r"(?:docker|libpod|cri-containerd|crio)(?:-payload)?[-/]([0-9a-f]{12})")
 LISTENING = "0A"
 
 
-def address_of(digits):
+class Owner(TypedDict):
+    """All that listens on one port under one unit, or as one family of processes.
+
+    `pid` is its oldest process, 0 where none can be seen; `unit` a systemd service or empty; `user` the number of the
+    user whose own manager runs that unit, or empty; `container` its id or empty. `processes` are [pid, clock ticks
+    after boot at which it began], which tell each from a later one of the same number. `words` is its command line
+    for comparisons only: it may hold a secret, so it is never shown.
+    """
+
+    pid: int
+    command: str
+    unit: str
+    user: str
+    container: str
+    addresses: list[str]
+    processes: list[list[int]]
+    words: str
+
+
+def address_of(digits: str) -> str:
     """The address that /proc/net/tcp writes as words of 32 bits, each in the machine's own byte order."""
     words = [int(digits[start : start + 8], 16) for start in range(0, len(digits), 8)]
     address = ipaddress.ip_address(struct.pack(f"={len(words)}I", *words))
     return str(getattr(address, "ipv4_mapped", None) or address)
 
 
-def is_loopback(address):
+def is_loopback(address: str) -> bool:
     return ipaddress.ip_address(address).is_loopback
 
 
-def listening(layout):
+def listening(layout: Layout) -> dict[int, dict[str, str]]:
     """{port: {inode: address}} of every TCP listener, IPv4 and IPv6."""
-    found = {}
+    found: dict[int, dict[str, str]] = {}
     for fields in processes.tcp_sockets(layout, "tcp", "tcp6"):
         if fields[3] == LISTENING:
             address, _colon, port = fields[1].rpartition(":")
@@ -44,7 +58,7 @@ def listening(layout):
     return found
 
 
-def peer(layout, port, own):
+def peer(layout: Layout, port: int, own: int) -> int:
     """The process that took a connection on IPv4 to `port` from port `own` of this host; 0 where none can be seen."""
     for fields in processes.tcp_sockets(layout, "tcp"):
         if [int(end.rpartition(":")[2], 16) for end in fields[1:3]] == [port, own]:
@@ -52,7 +66,7 @@ def peer(layout, port, own):
     return 0
 
 
-def systemd_root(layout):
+def systemd_root(layout: Layout) -> tuple[str, str]:
     """(hierarchy, path) under which this host's systemd keeps its units.
 
     In a container that shares its host's view, every path begins with the container's own.
@@ -64,7 +78,7 @@ def systemd_root(layout):
     return "", ""
 
 
-def place_of(layout, pid, root):
+def place_of(layout: Layout, pid: int, root: tuple[str, str]) -> tuple[str, str, str]:
     """(unit, user, container) of a process, from its control group below `root` = systemd_root()."""
     path = processes.control_groups(layout, pid).get(root[0], "").removeprefix(root[1])
     services = [part for part in path.split("/") if part.endswith(".service")]
@@ -74,7 +88,7 @@ def place_of(layout, pid, root):
     return units[-1] if units else "", managers[-1] if managers else "", container[1] if container else ""
 
 
-def owner(layout, root, pids, addresses):
+def owner(layout: Layout, root: tuple[str, str], pids: Collection[int], addresses: Iterable[str]) -> Owner:
     """What is known of processes that listen together; none are given where the kernel or another user hides them."""
     oldest = min(pids, key=lambda pid: (processes.started(layout, pid), pid), default=0)
     unit, user, container = place_of(layout, oldest, root) if oldest else ("", "", "")
@@ -90,14 +104,14 @@ def owner(layout, root, pids, addresses):
     }
 
 
-def listeners(layout, ports=None):
+def listeners(layout: Layout, ports: Collection[int] | None = None) -> dict[int, list[Owner]]:
     """{port: owners} of all TCP listeners, or of those on `ports`."""
     root = systemd_root(layout)
     sockets = {port: found for port, found in listening(layout).items() if ports is None or port in ports}
     pids = processes.holders(layout, {inode for found in sockets.values() for inode in found})
     result = {}
     for port, found in sorted(sockets.items()):
-        families = {}
+        families: dict[tuple[str | int, ...], tuple[set[int], set[str]]] = {}
         for inode, address in sorted(found.items()):
             held = pids.get(inode, [])
             place = place_of(layout, held[0], root) if held else ("", "", "")

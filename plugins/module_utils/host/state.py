@@ -7,40 +7,42 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from .cards import vendors
-from .layout import linked_release, list_instances, read_json, read_text, service_of, user_of, write_atomic
+from .layout import Layout, linked_release, list_instances, read_json, read_text, service_of, user_of, write_atomic
 from .processes import memory_bytes
 from .sockets import OURS, listeners
-from .systemd import run_command
+from .systemd import Run, run_command
 
 
-def read_os_release(layout):
+def read_os_release(layout: Layout) -> dict[str, str]:
     """ID, VERSION_ID and VERSION_CODENAME of os-release(5)."""
     pairs = (line.partition("=") for line in (read_text(layout.path("etc/os-release")) or "").splitlines())
     return {key: value.strip().strip('"') for key, separator, value in pairs if separator}
 
 
-def python_version(python, run=run_command):
+def python_version(python: str, run: Run = run_command) -> str:
     """`3.13` of an interpreter on this host, or an empty string where it can't run."""
     code, output = run([python, "-c", "import sys; print(*sys.version_info[:2], sep='.')"])
     return output.strip() if code == 0 else ""
 
 
-def free_bytes(path):
+def free_bytes(path: str) -> int:
     while not os.path.isdir(path):
         path = os.path.dirname(path)
     return shutil.disk_usage(path).free
 
 
-def published(layout):
+def published(layout: Layout) -> list[dict[str, Any]]:
     """What the edge of this host offers today: the sections of its release, as the plan names them."""
     release = layout.release("edge", linked_release(layout, "edge") or "none")
     found = read_json(os.path.join(release, "files", "published.json"))
     return found if isinstance(found, list) else []
 
 
-def describe(layout, python, run=run_command):
+def describe(layout: Layout, python: str, run: Run = run_command) -> dict[str, Any]:
     """The facts that roles need, small enough to replace fact gathering."""
     release = read_os_release(layout)
     return {
@@ -60,7 +62,7 @@ def describe(layout, python, run=run_command):
     }
 
 
-def folders(layout):
+def folders(layout: Layout) -> dict[str, int]:
     """{path: mode} of the folders that every host of ours has."""
     return {
         layout.artifacts: 0o755,
@@ -74,29 +76,29 @@ def folders(layout):
     }
 
 
-def missing_folders(layout):
+def missing_folders(layout: Layout) -> list[str]:
     return sorted(path for path in folders(layout) if not os.path.isdir(path))
 
 
-def make_folders(layout, missing):
+def make_folders(layout: Layout, missing: Iterable[str]) -> None:
     for path in missing:
         os.makedirs(path, mode=0o755, exist_ok=True)
         os.chmod(path, folders(layout)[path])
 
 
-def stale_tools(layout, library, commands):
+def stale_tools(layout: Layout, library: Mapping[str, str], commands: Mapping[str, str]) -> dict[str, tuple[str, int]]:
     """{path: (text, mode)} of our own code and commands that are not on the host as they should be."""
     wanted = {os.path.join(layout.library, name): (text, 0o644) for name, text in library.items()}
     wanted.update((os.path.join(layout.commands, name), (text, 0o755)) for name, text in commands.items())
     return {path: entry for path, entry in wanted.items() if read_text(path) != entry[0]}
 
 
-def write_tools(stale):
+def write_tools(stale: Mapping[str, tuple[str, int]]) -> None:
     for path, (text, mode) in sorted(stale.items()):
         write_atomic(path, text, mode)
 
 
-def left_tools(layout, library):
+def left_tools(layout: Layout, library: Mapping[str, str]) -> list[str]:
     """Files of our own code that an older state of it had: one named like a folder of today would stand before it."""
     if not library:
         return []
@@ -107,13 +109,13 @@ def left_tools(layout, library):
     return sorted(path for path in there if path.endswith(".py") and path not in wanted)
 
 
-def missing_users(instances):
+def missing_users(instances: Iterable[str]) -> list[str]:
     wanted = sorted({user_of(service_of(name)) for name in instances})
     present = {entry.pw_name for entry in pwd.getpwall()}
     return [name for name in wanted if name not in present]
 
 
-def make_users(names, run=run_command):
+def make_users(names: Iterable[str], run: Run = run_command) -> list[str]:
     """System users without a home or a shell. Returns what useradd said of those it refused."""
     failures = []
     for name in names:
@@ -135,7 +137,7 @@ def make_users(names, run=run_command):
     return failures
 
 
-def foreign_listeners(layout, ports):
+def foreign_listeners(layout: Layout, ports: Mapping[str, int]) -> list[dict[str, Any]]:
     """[{port, instance, pid, command, unit}] where somebody else listens on `ports` = {instance: port}."""
     listening = listeners(layout, set(ports.values()))
     return [

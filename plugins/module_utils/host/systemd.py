@@ -6,6 +6,10 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Callable, Mapping, Sequence
+
+# Runs a command within so many seconds: (exit code, standard output and error together).
+Run = Callable[..., tuple[int, str]]
 
 PROPERTIES = (
     "ActiveState",
@@ -23,7 +27,7 @@ class SystemdError(Exception):
     pass
 
 
-def run_command(argv, timeout=900):
+def run_command(argv: Sequence[str], timeout: float = 900) -> tuple[int, str]:
     """(exit code, standard output and error together) of a command; 127 where it does not exist, 124 where it hangs."""
     try:
         # Not module.run_command: this code also runs, and is tested, without a module around it.
@@ -38,7 +42,7 @@ def run_command(argv, timeout=900):
     return done.returncode, done.stdout.decode("utf-8", "replace")
 
 
-def wall_clock(monotonic_microseconds):
+def wall_clock(monotonic_microseconds: str | None) -> float:
     """systemd's monotonic stamp as seconds since the epoch, comparable with a file's mtime."""
     return time.time() - time.monotonic() + int(monotonic_microseconds or 0) / 1e6
 
@@ -46,62 +50,62 @@ def wall_clock(monotonic_microseconds):
 class Unit:
     """What systemd says of one unit now."""
 
-    def __init__(self, name, properties):
+    def __init__(self, name: str, properties: Mapping[str, str]) -> None:
         self.name = name
         self.properties = properties
 
     @property
-    def active(self):
+    def active(self) -> bool:
         return self.properties.get("ActiveState") in ("active", "reloading")
 
     @property
-    def stopped(self):
+    def stopped(self) -> bool:
         return self.properties.get("ActiveState", "inactive") in ("inactive", "failed")
 
     @property
-    def failed(self):
+    def failed(self) -> bool:
         return self.properties.get("ActiveState") == "failed"
 
     @property
-    def enabled(self):
+    def enabled(self) -> bool:
         return self.properties.get("UnitFileState") == "enabled"
 
     @property
-    def pid(self):
+    def pid(self) -> int:
         return int(self.properties.get("MainPID") or 0)
 
     @property
-    def restarts(self):
+    def restarts(self) -> int:
         return int(self.properties.get("NRestarts") or 0)
 
     @property
-    def started(self):
+    def started(self) -> float:
         return wall_clock(self.properties.get("ExecMainStartTimestampMonotonic"))
 
     @property
-    def state_changed(self):
+    def state_changed(self) -> float:
         return wall_clock(self.properties.get("StateChangeTimestampMonotonic"))
 
-    def describe(self):
+    def describe(self) -> str:
         return f"{self.properties.get('ActiveState', 'inactive')} ({self.properties.get('SubState', 'dead')})"
 
 
 class Systemd:
-    def __init__(self, run=run_command):
+    def __init__(self, run: Run = run_command) -> None:
         self.run = run
 
-    def call(self, *arguments):
+    def call(self, *arguments: str) -> str:
         code, output = self.run(["systemctl", *arguments])
         if code != 0:
             raise SystemdError(f"systemctl {' '.join(arguments)} failed ({code}): {output.strip()}")
         return output
 
-    def unit(self, name):
+    def unit(self, name: str) -> Unit:
         code, output = self.run(["systemctl", "show", name, "--property", ",".join(PROPERTIES)])
         pairs = (line.partition("=") for line in output.splitlines()) if code == 0 else ()
         return Unit(name, {key: value for key, separator, value in pairs if separator})
 
-    def journal(self, name, lines=20):
+    def journal(self, name: str, lines: int = 20) -> list[str]:
         code, output = self.run(
             ["journalctl", "--unit", name, "--lines", str(lines), "--no-pager", "--output", "cat", "--quiet"]
         )

@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 
-def wait_until(condition, seconds, interval=0.2):
+def wait_until(condition: Callable[[], bool], seconds: float, interval: float = 0.2) -> bool:
     """True as soon as `condition()` holds, False after `seconds`."""
     end = time.monotonic() + seconds
     while not condition():

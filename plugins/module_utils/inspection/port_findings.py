@@ -4,8 +4,13 @@
 
 from __future__ import annotations
 
-from ..host.findings import critical, warning
+from collections.abc import Sequence
+
+from ..host.findings import Finding, critical, warning
 from ..host.layout import service_of
+from ..host.sockets import Owner
+from ..host.systemd import Systemd
+from .port_table import Row
 
 # Verdicts on a port of ours that somebody else holds, and on one that nobody does.
 STRANGERS = ("foreign", "misplaced")
@@ -14,12 +19,12 @@ SHOW = "ansible-playbook lab.ai_backend.ports"
 DEPLOY = "ansible-playbook lab.ai_backend.deploy"
 
 
-def name_of(unit):
+def name_of(unit: str) -> str:
     """`ai-backend-llama-cpp@fast.service` -> `llama-cpp@fast`."""
     return unit.removeprefix("ai-backend-").removesuffix(".service")
 
 
-def who(row):
+def who(row: Row) -> str:
     """The process of a row in words: command, pid, and its unit or container."""
     if not row["pid"]:
         return "a process that can't be seen"
@@ -32,7 +37,7 @@ def who(row):
     return f"{row['command'] or 'a process'} (pid {row['pid']}, {place})"
 
 
-def conflict(row):
+def conflict(row: Row) -> Finding:
     port, path = row["port"], row["path"]
     if row["verdict"] == "taken":
         hint = f"stop it, or give it another port: see `{SHOW} -e port={port}`"
@@ -45,7 +50,7 @@ def conflict(row):
     return warning("ports", path, message, f"{stop}, or give it an entry of its own")
 
 
-def silence(systemd, row):
+def silence(systemd: Systemd, row: Row) -> Finding:
     """A unit of ours that should listen and does not."""
     unit = row["expected"]
     if row["verdict"] == "absent":
@@ -56,15 +61,17 @@ def silence(systemd, row):
     return critical("ports", row["path"], message, hint)
 
 
-def misplaced(row):
+def misplaced(row: Row) -> Finding:
     owner = row["expected"] or f"'{row['service']}'"
     message = f"port {row['port']} belongs to {owner}, but our {row['unit']} listens on it"
     return critical("ports", row["path"], message, f"run `{DEPLOY}`, which moves each to its own port")
 
 
-def port_findings(systemd, rows, exposed, host):
+def port_findings(
+    systemd: Systemd, rows: Sequence[Row], exposed: Sequence[tuple[int, Owner]], host: str
+) -> list[Finding]:
     """Findings of a host's rows, and of `exposed` = [(port, owner)] of ours off loopback."""
-    found = []
+    found: list[Finding] = []
     # That ours is silent where another holds its port follows from that.
     held = {row["port"] for row in rows if row["verdict"] in STRANGERS}
     for row in [row for row in rows if row["verdict"] not in SILENT or row["port"] not in held]:

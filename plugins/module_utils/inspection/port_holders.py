@@ -10,11 +10,19 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+from ..host.layout import Layout
 from ..host.processes import ancestry, started
-from ..host.sockets import OURS, listeners, place_of, systemd_root
+from ..host.sockets import OURS, Owner, listeners, place_of, systemd_root
+from ..host.systemd import Systemd
 from ..host.waiting import wait_until
+from .port_table import Row
 
+# A row of the table, as it was shown: a Row, with `action` and `refusal` for one that stands in the way.
+Held = Mapping[str, Any]
+Kill = Callable[[int, int], None]
 # They listen for a container: ending them cuts it off, and it is not rid of. /proc shows 15 characters of a name.
 PROXIES = {
     "conmon",
@@ -36,14 +44,14 @@ PROXIES = {
 }
 
 
-def socket_unit(systemd, port):
+def socket_unit(systemd: Systemd, port: int) -> str:
     """The socket unit through which systemd itself listens on a port, or `a socket unit`."""
     _code, output = systemd.run(["systemctl", "list-sockets", "--no-legend", "--plain", "--full"])
     rows = [line.split() for line in output.splitlines()]
     return next((row[1] for row in rows if len(row) > 1 and row[0].endswith(f":{port}")), "a socket unit")
 
 
-def refusal(layout, systemd, row):
+def refusal(layout: Layout, systemd: Systemd, row: Held) -> str:
     """Why this collection does not stop who listens, and what its operator can do; empty where it may."""
     pid, unit, port = row["pid"], row["unit"], row["port"]
     if OURS.fullmatch(unit):
@@ -69,14 +77,14 @@ def refusal(layout, systemd, row):
     return ""
 
 
-def action(row):
+def action(row: Held) -> str:
     """What stopping would do, in words."""
     if row["unit"]:
         return f"stop unit {row['unit']} ({row['command']}, pid {row['pid']})"
     return f"end {row['command']} (pid {row['pid']})"
 
 
-def conflicts(layout, systemd, rows, named):
+def conflicts(layout: Layout, systemd: Systemd, rows: Sequence[Row], named: bool) -> list[dict[str, Any]]:
     """Rows that stand in the way, with `action` and `refusal`; a reserved port counts only where it was `named`."""
     verdicts = ("foreign", "taken") if named else ("foreign",)
     return [
@@ -86,7 +94,7 @@ def conflicts(layout, systemd, rows, named):
     ]
 
 
-def still_there(layout, row):
+def still_there(layout: Layout, row: Held) -> Owner | None:
     """The owner that listens on the row's port through a process of the row; None when it has gone."""
     same = [tuple(process) for process in row["processes"]]
     for owner in listeners(layout, {row["port"]}).get(row["port"], []):
@@ -95,13 +103,13 @@ def still_there(layout, row):
     return None
 
 
-def successor(layout, row):
+def successor(layout: Layout, row: Held) -> Owner | None:
     """Who listens on the port instead, on the same address, once its processes have gone; None when nobody does."""
     owners = listeners(layout, {row["port"]}).get(row["port"], [])
     return next((owner for owner in owners if set(owner["addresses"]) & set(row["addresses"])), None)
 
 
-def terminate(layout, row, kill):
+def terminate(layout: Layout, row: Held, kill: Kill) -> None:
     """SIGTERM to each process that still is the one that was shown."""
     for pid, began in row["processes"]:
         if started(layout, pid) == began:
@@ -109,7 +117,7 @@ def terminate(layout, row, kill):
                 kill(pid, signal.SIGTERM)
 
 
-def stop(layout, systemd, row, timeout, kill=os.kill):
+def stop(layout: Layout, systemd: Systemd, row: Held, timeout: float, kill: Kill = os.kill) -> tuple[str, str]:
     """(what was done, what went wrong) in words, one of them empty.
 
     `row` is as it was shown; who listens by now is looked at again, and must be the same and not refused.

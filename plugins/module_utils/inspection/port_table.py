@@ -19,16 +19,70 @@ Verdicts:
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
 
-from ..host.layout import linked_release, service_of, unit_of
-from ..host.sockets import OURS, is_loopback, listeners
+from ..host.layout import Layout, linked_release, service_of, slot_instance, unit_of
+from ..host.sockets import OURS, Owner, is_loopback, listeners
+from ..host.systemd import Systemd
 from ..releases.generations import active_slot
 
 EDGE = unit_of("edge")
-NOBODY = {"pid": 0, "command": "", "unit": "", "user": "", "container": "", "addresses": [], "processes": []}
+
+
+class Expected(TypedDict):
+    """Who should listen on a port: `instances` are those of ours, {unit: instance}.
+
+    `provider` is the active provider that somebody else runs on this port of this host, or empty; `needed` whether the
+    plan of this host needs the port; `path` its place in the registry.
+    """
+
+    port: int
+    service: str
+    path: str
+    reserved: bool
+    instances: dict[str, str]
+    provider: str
+    needed: bool
+
+
+class Shown(TypedDict):
+    """What may be shown of who listens (host/sockets.py); `pid` is 0 where nobody does."""
+
+    pid: int
+    command: str
+    unit: str
+    user: str
+    container: str
+    addresses: list[str]
+    processes: list[list[int]]
+
+
+class Row(Shown):
+    """One that listens, or a unit of ours that should and does not; `expected` are the units that should."""
+
+    port: int
+    service: str
+    path: str
+    needed: bool
+    provider: str
+    verdict: str
+    expected: str
+
+
+NOBODY: Owner = {
+    "pid": 0,
+    "command": "",
+    "unit": "",
+    "user": "",
+    "container": "",
+    "addresses": [],
+    "processes": [],
+    "words": "",
+}
 
 # The arguments of a module that compares; documented in doc_fragments/port_plan.py.
-ARGUMENTS = {
+ARGUMENTS: dict[str, dict[str, Any]] = {
     "registry": {"type": "list", "elements": "dict", "required": True},
     "instances": {"type": "dict", "default": {}},
     "published": {"type": "list", "elements": "dict", "default": []},
@@ -36,19 +90,19 @@ ARGUMENTS = {
 }
 
 
-def plan_of(params):
+def plan_of(params: Mapping[str, Any]) -> dict[str, Any]:
     """The plan of `expectations` from a module's arguments."""
     plan = {name: params[name] for name in ARGUMENTS}
     return {**plan, "instances": {name: int(port) for name, port in params["instances"].items()}}
 
 
-def expectations(plan):
-    """One entry a port: {port, service, path, reserved, instances: {unit: instance}, provider, needed}.
+def expectations(plan: Mapping[str, Any]) -> list[Expected]:
+    """One entry a port.
 
     `plan` = {registry: rows of the plan's ports, instances: {instance: port}, published: [service],
-    upstreams: [upstream]}. `provider` is the active provider that somebody else runs on this port of this host.
+    upstreams: [upstream]}.
     """
-    entries = {}
+    entries: dict[int, dict[str, Any]] = {}
     for row in plan["registry"]:
         section = "reserved" if row["reserved"] else "services"
         entries[row["port"]] = {
@@ -68,8 +122,10 @@ def expectations(plan):
         entries[port] = {"service": provider, "path": path, "reserved": False}
     return [
         {
-            **entry,
             "port": port,
+            "service": entry["service"],
+            "path": entry["path"],
+            "reserved": entry["reserved"],
             "instances": instances.get(port, {}),
             "provider": "" if port in instances else providers.get(port, ""),
             "needed": port in instances or port in providers,
@@ -78,13 +134,13 @@ def expectations(plan):
     ]
 
 
-def bears_name(service, owner):
+def bears_name(service: str, owner: Owner) -> bool:
     """Whether a process carries the name of a service, in its unit, its program or its command line."""
     plain = [re.sub(r"[^a-z0-9]", "", text.lower()) for text in (service, owner["unit"], owner["command"])]
-    return any(plain[0] in text for text in plain[1:]) or service.lower() in owner.get("words", "").lower()
+    return any(plain[0] in text for text in plain[1:]) or service.lower() in owner["words"].lower()
 
 
-def judge(entry, owner):
+def judge(entry: Expected, owner: Owner) -> str:
     """The verdict on somebody who listens."""
     if owner["unit"] in entry["instances"]:
         return "ours"
@@ -97,26 +153,35 @@ def judge(entry, owner):
     return "foreign"
 
 
-def absence(layout, systemd, instance):
+def absence(layout: Layout, systemd: Systemd, instance: str) -> str:
     """The verdict on a unit of ours that should listen and does not."""
     service = service_of(instance)
-    other_serves = service != instance and active_slot(layout, service) not in ("", instance.partition("@")[2])
-    if other_serves and systemd.unit(unit_of(instance)).stopped:
+    active = active_slot(layout, service) if service != instance else ""
+    if active and instance != slot_instance(service, active) and systemd.unit(unit_of(instance)).stopped:
         return "idle"
     return "down" if linked_release(layout, instance) else "absent"
 
 
-def row_of(entry, verdict, expected, owner):
-    shown = {key: value for key, value in owner.items() if key != "words"}
+def row_of(entry: Expected, verdict: str, expected: str, owner: Owner) -> Row:
     return {
-        **{key: entry[key] for key in ("port", "service", "path", "needed", "provider")},
+        "port": entry["port"],
+        "service": entry["service"],
+        "path": entry["path"],
+        "needed": entry["needed"],
+        "provider": entry["provider"],
         "verdict": verdict,
         "expected": expected,
-        **shown,
+        "pid": owner["pid"],
+        "command": owner["command"],
+        "unit": owner["unit"],
+        "user": owner["user"],
+        "container": owner["container"],
+        "addresses": owner["addresses"],
+        "processes": owner["processes"],
     }
 
 
-def compare(layout, systemd, plan):
+def compare(layout: Layout, systemd: Systemd, plan: Mapping[str, Any]) -> list[Row]:
     """Rows by port: one for each that listens, one for each unit of ours that should and does not, at least one."""
     listening = listeners(layout)
     rows = []
@@ -135,12 +200,12 @@ def compare(layout, systemd, plan):
     return rows
 
 
-def select(rows, port=0, required=False):
+def select(rows: Sequence[Row], port: int = 0, required: bool = False) -> list[Row]:
     """The rows that were asked for: those of one port, those that this host's plan needs, or all."""
     return [row for row in rows if (not port or row["port"] == port) and (row["needed"] or not required)]
 
 
-def exposed(layout):
+def exposed(layout: Layout) -> list[tuple[int, Owner]]:
     """[(port, owner)] where a unit of ours other than the edge listens off loopback, on whatever port."""
     return [
         (port, owner)

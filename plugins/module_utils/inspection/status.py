@@ -6,17 +6,32 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any, TypedDict
 
-from ..host.layout import linked_release, list_instances, service_of, unit_of
+from ..host.host import Host
+from ..host.layout import Layout, linked_release, list_instances, service_of, slot_instance, unit_of
+from ..host.systemd import Systemd, Unit
 from ..probes.checks import ProbeError, run_once
-from ..releases.generations import active_slot, numbers, path_of, read_all
+from ..releases.generations import active_slot, newest, path_of, read_all
 from ..releases.releases import manifest_of
 
 # Asking an engine for an answer costs it a slot; a report only looks.
 LOOKING = ("http", "models", "redis", "haproxy")
 
 
-def health(layout, manifest, instance):
+class Line(TypedDict):
+    """One line of the report: what runs, on which release, whether it answers, which models it serves."""
+
+    service: str
+    unit: str
+    release: str
+    health: str
+    device: str
+    models: list[str]
+
+
+def health(layout: Layout, manifest: Mapping[str, Any], instance: str) -> str:
     """`ok`, or why not."""
     for probe in manifest["probes"]:
         if probe["kind"] not in LOOKING:
@@ -28,10 +43,17 @@ def health(layout, manifest, instance):
     return "ok"
 
 
-NOTHING = {"service": "(nothing of ours)", "unit": "-", "release": "-", "health": "-", "device": "-", "models": []}
+NOTHING: Line = {
+    "service": "(nothing of ours)",
+    "unit": "-",
+    "release": "-",
+    "health": "-",
+    "device": "-",
+    "models": [],
+}
 
 
-def device_of(systemd, unit):
+def device_of(systemd: Systemd, unit: Unit) -> str:
     """What an engine itself said when it loaded its model: the cards it uses and the layers that went there."""
     words = ["journalctl", f"_PID={unit.pid}", "--boot", "--output", "cat", "--no-pager"]
     code, text = systemd.run([*words, "--grep", "using device|offloaded .* layers"])
@@ -42,35 +64,37 @@ def device_of(systemd, unit):
     return ", ".join([f"{name} {model}" for name, model in cards] + [f"{count} layers" for count in layers[-1:]])
 
 
-def row(layout, systemd, instance):
-    """One line of the report: what runs, on which release, whether it answers, which models it serves."""
-    manifest = manifest_of(layout, instance) or {"probes": [], "ports": {}}
-    unit = systemd.unit(unit_of(instance))
+def line_of(host: Host, instance: str) -> Line:
+    """The line of one instance."""
+    layout = host.layout
+    manifest: Mapping[str, Any] = manifest_of(layout, instance) or {"probes": [], "ports": {}}
+    unit = host.systemd.unit(unit_of(instance))
     slot = active_slot(layout, service_of(instance))
-    idle = bool(slot) and instance != f"{service_of(instance)}@{slot}"
-    device = device_of(systemd, unit) if service_of(instance) == "llama-cpp" and unit.active else "-"
+    idle = bool(slot) and instance != slot_instance(service_of(instance), slot)
+    engine = service_of(instance) == "llama-cpp"
     models = sorted({name for probe in manifest["probes"] for name in probe.get("models", [])})
+    silent = "-" if unit.stopped and idle else "down"
     return {
         "service": instance,
         "unit": "idle slot" if idle and unit.stopped else unit.describe(),
         "release": linked_release(layout, instance),
-        "health": "-" if unit.stopped and idle else health(layout, manifest, instance) if unit.active else "down",
-        "device": device,
+        "health": health(layout, manifest, instance) if unit.active else silent,
+        "device": device_of(host.systemd, unit) if engine and unit.active else "-",
         "models": [] if idle else models,
     }
 
 
-def report(layout, systemd, host):
-    """{generation, complete, rows, warnings}; generation 0 where nothing of ours was ever deployed.
+def report(host: Host, name: str) -> dict[str, Any]:
+    """{generation, complete, rows: [Line and host, generation], warnings: [str]} of the host of that name.
 
-    `host` heads every row.
+    The generation is 0 where nothing of ours was ever deployed.
     """
-    good, bad = read_all(layout)
-    number = max(numbers(layout), default=0)
-    rows = [row(layout, systemd, instance) for instance in list_instances(layout)] or [NOTHING]
+    good, bad = read_all(host.layout)
+    number = newest(host.layout)
+    lines = [line_of(host, instance) for instance in list_instances(host.layout)] or [NOTHING]
     return {
         "generation": number,
-        "complete": bool(good.get(number, {}).get("complete", False)),
-        "warnings": [f"generation {each} can't be read: {path_of(layout, each)}" for each in bad],
-        "rows": [dict(entry, host=host, generation=number) for entry in rows],
+        "complete": number in good and good[number].get("complete", False),
+        "warnings": [f"generation {each} can't be read: {path_of(host.layout, each)}" for each in bad],
+        "rows": [{**line, "host": name, "generation": number} for line in lines],
     }

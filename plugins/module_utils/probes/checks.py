@@ -1,6 +1,6 @@
 # Copyright: lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Prove that a service does its work: real requests against a deadline, never "the port is open".
+"""What a probe asks of a service: real requests, never "the port is open".
 
 A probe is a dict of a release's manifest:
   {kind: http, path, status}                 a GET answers with this status
@@ -22,8 +22,11 @@ import json
 import os
 import socket
 import time
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ..host.haproxy import AdminError, AdminSocket
+from ..host.layout import Layout
 from ..host.secret_files import SecretError, accepted, secret
 from ..host.sockets import peer
 from .upstreams import Engine
@@ -32,11 +35,20 @@ from .upstreams import Engine
 CONNECTIONS = 8
 
 
+Probe = Mapping[str, Any]
+# Raises ProbeError where the probe, asked on a port, does not pass.
+Check = Callable[[Layout, Probe, int], None]
+# The same for one model, on a connection of its own.
+Question = Callable[[Layout, Probe, http.client.HTTPConnection, str], object]
+
+
 class ProbeError(Exception):
     pass
 
 
-def exchange(layout, probe, connection, body=None, key=""):
+def exchange(
+    layout: Layout, probe: Probe, connection: http.client.HTTPConnection, body: object = None, key: str = ""
+) -> tuple[int, str]:
     """(status, text) of one HTTP request on a connection, which stays open. Raises ProbeError where nobody answers."""
     headers = {"Content-Type": "application/json"}
     if probe.get("key"):
@@ -52,28 +64,28 @@ def exchange(layout, probe, connection, body=None, key=""):
         ) from error
 
 
-def connect(port, timeout=30):
+def connect(port: int, timeout: float = 30) -> contextlib.closing[http.client.HTTPConnection]:
     """A connection to loopback, for a `with`; it is made by its first request."""
     return contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=timeout))
 
 
-def request(layout, probe, port):
+def request(layout: Layout, probe: Probe, port: int) -> tuple[int, str]:
     """(status, text) of one GET."""
     with connect(port) as connection:
         return exchange(layout, probe, connection)
 
 
-def expect(condition, message):
+def expect(condition: object, message: str) -> None:
     if not condition:
         raise ProbeError(message)
 
 
-def shorten(text, limit=300):
+def shorten(text: str, limit: int = 300) -> str:
     text = " ".join(text.split())
     return text if len(text) <= limit else text[:limit] + " …"
 
 
-def check_http(layout, probe, port):
+def check_http(layout: Layout, probe: Probe, port: int) -> None:
     status, text = request(layout, probe, port)
     expect(
         status == probe["status"],
@@ -81,14 +93,14 @@ def check_http(layout, probe, port):
     )
 
 
-def check_models(layout, probe, port):
+def check_models(layout: Layout, probe: Probe, port: int) -> None:
     # The value before that still counts comes first: what is refused with it is refused to those who ask now.
     for key in reversed(accepted(layout, probe["key"])) if probe.get("key") else [""]:
         with connect(port) as connection:
             check_list(probe, *exchange(layout, probe, connection, key=key))
 
 
-def check_list(probe, status, text):
+def check_list(probe: Probe, status: int, text: str) -> None:
     expect(status == 200, f"GET {probe['path']} answered {status}: {shorten(text)}")
     listed = sorted({entry["id"] for entry in json.loads(text)["data"]})
     wanted = sorted(set(probe["models"]))
@@ -98,7 +110,7 @@ def check_list(probe, status, text):
     expect(not foreign, f"GET {probe['path']} lists {', '.join(foreign)}, which the plan does not name")
 
 
-def ask(layout, probe, connection, model, stream=False):
+def ask(layout: Layout, probe: Probe, connection: http.client.HTTPConnection, model: str, stream: bool = False) -> str:
     """The text of one answer with status 200."""
     # The nonce makes every probe a question nobody asked before: a cached answer proves nothing.
     nonce = f"{os.getpid()}-{time.monotonic_ns()}"
@@ -113,26 +125,26 @@ def ask(layout, probe, connection, model, stream=False):
     return text
 
 
-def answer(layout, probe, connection, model):
-    found = json.loads(ask(layout, probe, connection, model))
+def answer(layout: Layout, probe: Probe, connection: http.client.HTTPConnection, model: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(ask(layout, probe, connection, model))
     expect(found.get("choices"), f"model {model} answered without a choice")
     return found
 
 
-def chat(layout, probe, connection, model):
+def chat(layout: Layout, probe: Probe, connection: http.client.HTTPConnection, model: str) -> None:
     name = answer(layout, probe, connection, model).get("model", "")
     expect(name == model, f"asked for model {model}, {name or 'nobody'} answered")
 
 
-def stream(layout, probe, connection, model):
+def stream(layout: Layout, probe: Probe, connection: http.client.HTTPConnection, model: str) -> None:
     text = ask(layout, probe, connection, model, stream=True)
     expect(text.rstrip().endswith("data: [DONE]"), f"the stream of model {model} did not end with [DONE]")
 
 
-def check_each(one):
+def check_each(one: Question) -> Check:
     """The check that asks each model on a connection of its own."""
 
-    def check(layout, probe, port):
+    def check(layout: Layout, probe: Probe, port: int) -> None:
         for model in probe["models"] * probe.get("times", 1):
             with connect(port, probe.get("timeout", 120)) as connection:
                 one(layout, probe, connection, model)
@@ -140,13 +152,13 @@ def check_each(one):
     return check
 
 
-def check_upstream(layout, probe, _port):
+def check_upstream(layout: Layout, probe: Probe, _port: int) -> None:
     found = Engine(layout, probe["upstream"], timeout=10).look()
     wrong = [finding["message"] for finding in found if finding["severity"] == "critical"]
     expect(not wrong, "; ".join(wrong))
 
 
-def check_workers(layout, probe, port):
+def check_workers(layout: Layout, probe: Probe, port: int) -> None:
     """Every worker process has answered: the first requests of each take seconds, and no client should meet them."""
     met = set()
     for model in probe["models"] * CONNECTIONS * probe["workers"]:
@@ -162,7 +174,7 @@ def check_workers(layout, probe, port):
     expect(not probe["models"], f"only {len(met)} of {probe['workers']} worker processes answer")
 
 
-def check_redis(layout, probe, port):
+def check_redis(layout: Layout, probe: Probe, port: int) -> None:
     password = secret(layout, probe["key"])
     try:
         with socket.create_connection((probe.get("address", "127.0.0.1"), port), timeout=5) as connection:
@@ -185,7 +197,7 @@ def check_redis(layout, probe, port):
     )
 
 
-def check_haproxy(_layout, probe, _port):
+def check_haproxy(_layout: Layout, probe: Probe, _port: int) -> None:
     try:
         answer = AdminSocket(probe["socket"]).ask("show env AI_BACKEND_CONFIG")
     except AdminError as error:
@@ -194,7 +206,7 @@ def check_haproxy(_layout, probe, _port):
     expect(runs == probe["release"], f"haproxy runs configuration {runs or 'unknown'}, not {probe['release']}")
 
 
-CHECKS = {
+CHECKS: dict[str, Check] = {
     "http": check_http,
     "models": check_models,
     "chat": check_each(chat),
@@ -207,7 +219,7 @@ CHECKS = {
 }
 
 
-def run_once(layout, probe, port):
+def run_once(layout: Layout, probe: Probe, port: int) -> None:
     """One attempt. Raises ProbeError with what is wrong, never with a secret."""
     try:
         CHECKS[probe["kind"]](layout, probe, port)

@@ -6,31 +6,31 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from ..host.layout import unit_of
-from .checks import ProbeError, run_once
+from ..host.host import Host
+from ..host.layout import Layout, unit_of
+from ..host.systemd import Unit
+from .checks import Probe, ProbeError, run_once
 from .worker_deaths import Deaths
 
-# Two starts that end at once are a pattern, not bad luck; systemd counts them.
 # Also an attempt that begins at the deadline has this long.
 LEAST_SECONDS = 5
-
-
+# Two starts that end at once are a pattern, not bad luck; systemd counts them.
 RESTARTS_TO_GIVE_UP = 2
-
-
 # What LiteLLM says once our own questions have opened its breaker; why they failed is what it said before.
 BREAKER_OPEN = "No deployments available"
 
 
-def run_within(seconds, layout, probe, port):
+def run_within(seconds: float, layout: Layout, probe: Probe, port: int) -> None:
     """One attempt that takes no longer than that.
 
     A timeout of sockets does not bound it: resolving a name has none, and a host without a resolver waits for minutes.
     """
-    outcome = []
+    outcome: list[BaseException | None] = []
 
-    def attempt():
+    def attempt() -> None:
         try:
             run_once(layout, probe, port)
             outcome.append(None)
@@ -47,30 +47,49 @@ def run_within(seconds, layout, probe, port):
         raise outcome[0]
 
 
-def prove(layout, systemd, instance, manifest, timeout, interval=0.25, sleep=time.sleep):
+class Life:
+    """Whether an instance stays up while it is proven. With several workers those that end count as well."""
+
+    def __init__(self, host: Host, instance: str, several: bool) -> None:
+        self.host, self.name = host, unit_of(instance)
+        self.restarts = host.systemd.unit(self.name).restarts
+        self.deaths = Deaths(host.layout) if several else None
+
+    def look(self) -> Unit:
+        """The unit now. Raises ProbeError where waiting for it is in vain."""
+        unit = self.host.systemd.unit(self.name)
+        restarts = unit.restarts - self.restarts
+        if unit.failed or restarts >= RESTARTS_TO_GIVE_UP:
+            raise ProbeError(f"{self.name} does not stay up: {unit.describe()}, {restarts} restarts")
+        ended = self.deaths.count(unit.pid) if self.deaths and unit.pid else 0
+        if ended >= RESTARTS_TO_GIVE_UP:
+            raise ProbeError(f"{self.name} does not stay up: {ended} of its worker processes ended")
+        return unit
+
+
+def prove(
+    host: Host,
+    instance: str,
+    manifest: Mapping[str, Any],
+    timeout: float,
+    interval: float = 0.25,
+    sleep: Callable[[float], object] = time.sleep,
+) -> float:
     """Run every probe of a release against an instance until it passes; give up at the deadline or when the unit dies.
 
-    Returns the seconds it took. Raises ProbeError with the last reason.
+    Of the manifest `ports` and `probes` are read. Returns the seconds it took. Raises ProbeError with the last reason.
     """
     begin = time.monotonic()
-    unit_name = unit_of(instance)
-    base = systemd.unit(unit_name).restarts
     port = manifest["ports"].get(instance, 0)
-    several = any(probe.get("workers", 1) > 1 for probe in manifest["probes"])
-    deaths = Deaths(layout)
+    life = Life(host, instance, any(probe.get("workers", 1) > 1 for probe in manifest["probes"]))
     for probe in manifest["probes"]:
         cause = None
         while True:
-            unit = systemd.unit(unit_name)
-            if unit.properties.get("ActiveState") == "failed" or unit.restarts - base >= RESTARTS_TO_GIVE_UP:
-                raise ProbeError(f"{unit_name} does not stay up: {unit.describe()}, {unit.restarts - base} restarts")
-            ended = deaths.count(unit.pid) if several and unit.pid else 0
-            if ended >= RESTARTS_TO_GIVE_UP:
-                raise ProbeError(f"{unit_name} does not stay up: {ended} of its worker processes ended")
+            unit = life.look()
             try:
                 if not unit.active:
-                    raise ProbeError(f"{unit_name} is {unit.describe()}")
-                run_within(max(LEAST_SECONDS, timeout - (time.monotonic() - begin)), layout, probe, port)
+                    raise ProbeError(f"{unit.name} is {unit.describe()}")
+                run_within(max(LEAST_SECONDS, timeout - (time.monotonic() - begin)), host.layout, probe, port)
                 break
             except ProbeError as error:
                 if cause is None or BREAKER_OPEN not in str(error):

@@ -15,13 +15,18 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
-from ..host.findings import critical, suggest, warning
+from ..host.findings import Finding, critical, suggest, warning
+from ..host.layout import Layout
 from ..host.secret_files import SecretError, secret
 
 KEYS = "litellm.env"
 # A list of models is some kilobytes; what answers without end is no engine.
 LONGEST = 8_000_000
+
+Upstream = Mapping[str, Any]
 
 
 class UnansweredError(Exception):
@@ -31,11 +36,11 @@ class UnansweredError(Exception):
 class NoRedirects(urllib.request.HTTPRedirectHandler):
     """A redirect would take the key to another address."""
 
-    def redirect_request(self, *_arguments):
+    def redirect_request(self, *_arguments: object) -> None:
         return None
 
 
-def opener_for(url):
+def opener_for(url: str) -> urllib.request.OpenerDirector:
     """Past a proxy for addresses of one's own network, through it for names, as the gateway does."""
     name = urllib.parse.urlsplit(url).hostname or ""
     try:
@@ -46,7 +51,7 @@ def opener_for(url):
     return urllib.request.build_opener(NoRedirects(), *([urllib.request.ProxyHandler({})] if direct else []))
 
 
-def get(url, headers, timeout):
+def get(url: str, headers: Mapping[str, str], timeout: float) -> tuple[int, str]:
     """(status, text) of a GET. Raises UnansweredError."""
     try:
         question = urllib.request.Request(url, headers=headers)  # noqa: S310 - the plan gives http and https only
@@ -59,7 +64,7 @@ def get(url, headers, timeout):
         raise UnansweredError(getattr(reason, "strerror", None) or type(reason).__name__) from None
 
 
-def headers_of(layout, upstream):
+def headers_of(layout: Layout, upstream: Upstream) -> dict[str, str]:
     """The key as this kind of provider takes it. Raises SecretError where it is not on the host."""
     if not upstream["key"]:
         return {}
@@ -69,14 +74,14 @@ def headers_of(layout, upstream):
     return {"Authorization": f"Bearer {value}"}
 
 
-def plain_name(kind, name):
+def plain_name(kind: str, name: str) -> str:
     """One spelling of a model's name: Ollama reads a missing tag as `latest`, its cloud drops `-cloud`."""
     if kind == "ollama_cloud":
         name = name.removesuffix("-cloud").removesuffix(":cloud")
     return name if ":" in name or not kind.startswith("ollama") else name + ":latest"
 
 
-def listed(text):
+def listed(text: str) -> list[str]:
     """The names in a list of models, in OpenAI's form or in Ollama's. Raises ValueError where it is neither."""
     try:
         answer = json.loads(text)
@@ -88,14 +93,14 @@ def listed(text):
 class Engine:
     """One upstream, looked at within `timeout` seconds an answer."""
 
-    def __init__(self, layout, upstream, timeout):
+    def __init__(self, layout: Layout, upstream: Upstream, timeout: float) -> None:
         self.layout = layout
         self.upstream = upstream
         self.timeout = timeout
         self.path = f"ai_backend_providers.{upstream['provider']}"
         self.name = f"'{upstream['provider']}' at {upstream['health']}"
 
-    def look(self):
+    def look(self) -> list[Finding]:
         """Findings."""
         try:
             headers = headers_of(self.layout, self.upstream)
@@ -113,7 +118,7 @@ class Engine:
             return [self.dead(f"does not answer: {error}")]
         return self.models(status, text, headers)
 
-    def dead(self, problem):
+    def dead(self, problem: str) -> Finding:
         """What to do about an engine that is ours, or is not."""
         hint = "start it there, or write `status: inactive`"
         if self.upstream["managed"]:
@@ -121,7 +126,7 @@ class Engine:
             hint = f"look at `journalctl -u {unit} -n 50` on {self.upstream['host']}, then deploy"
         return critical("references", self.path, f"{self.name} {problem}", hint)
 
-    def unwell(self, status):
+    def unwell(self, status: int) -> Finding | None:
         """The finding of an answer that is no good one, or None."""
         key = self.upstream["key"]
         if status in (401, 403) and key:
@@ -134,7 +139,7 @@ class Engine:
             return self.dead(f"answers {status}")
         return None
 
-    def models(self, status, text, headers):
+    def models(self, status: int, text: str, headers: Mapping[str, str]) -> list[Finding]:
         """Findings of the models that the registry names and the engine lacks."""
         where = f"'{self.upstream['provider']}' at {self.upstream['models_url']}"
         unlisted = self.unwell(status) if status in (401, 403) else None
@@ -152,7 +157,7 @@ class Engine:
         lacking = [model for model in self.upstream["models"] if plain_name(kind, model["name"]) not in known]
         return [self.lacking(where, model, names) for model in lacking if not self.alias(model["name"], headers)]
 
-    def alias(self, name, headers):
+    def alias(self, name: str, headers: Mapping[str, str]) -> bool:
         """Anthropic lists models with their dates, and takes other names for them."""
         if self.upstream["type"] != "anthropic":
             return False
@@ -162,7 +167,7 @@ class Engine:
         except UnansweredError:
             return False
 
-    def lacking(self, where, model, names):
+    def lacking(self, where: str, model: Mapping[str, str], names: Sequence[str]) -> Finding:
         message = f"{where} does not have '{model['name']}'"
         hint = suggest(model["name"], names)
         if self.upstream["type"] == "llama_cpp" and not self.upstream["managed"]:
@@ -178,23 +183,25 @@ class Engine:
         return critical("references", model["path"], message, f"{hint} else {get_it}" if hint else get_it)
 
 
-def local_port(url):
+def local_port(url: str) -> int:
     """The port of a URL on this very machine, else 0."""
     parts = urllib.parse.urlsplit(url)
     here = parts.hostname in ("localhost", "127.0.0.1", "127.0.0.2", "::1")
     return (parts.port or 0) if here else 0
 
 
-def ask_all(layout, upstreams, held=(), timeout=5):
+def ask_all(
+    layout: Layout, upstreams: Sequence[Upstream], held: Collection[int] = (), timeout: float = 5
+) -> list[Finding]:
     """Findings of all engines, asked side by side; what has not ended in time is told as such.
 
     On ports of this machine that strangers hold (`held`) nobody is asked: they would get the engine's key. A single
     read has its own bound of `timeout` seconds; an answer that trickles is left behind with its thread.
     """
     engines = [Engine(layout, upstream, timeout) for upstream in upstreams]
-    found = [None] * len(engines)
+    found: list[list[Finding] | None] = [None] * len(engines)
 
-    def work(index):
+    def work(index: int) -> None:
         engine = engines[index]
         stranger = local_port(engine.upstream["health"]) in held
         found[index] = [engine.dead("is not asked: somebody else listens there")] if stranger else engine.look()

@@ -8,18 +8,19 @@ worker only when the patience for the one it waits for has run out (`--timeout_w
 
 from __future__ import annotations
 
+from ..host.layout import Layout
 from ..host.processes import children
 
 
 class Deaths:
     """How many children of a unit's main process have ended since it was first looked at."""
 
-    def __init__(self, layout):
+    def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self.pid = 0
-        self.met = set()
+        self.met: set[int] = set()
 
-    def count(self, pid):
+    def count(self, pid: int) -> int:
         if pid != self.pid:
             self.pid, self.met = pid, set()
         now = children(self.layout, pid)

@@ -12,31 +12,122 @@ import json
 import os
 import re
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NotRequired, TypedDict, cast
 
-from ..host.layout import linked_release, list_instances, names_in, read_json, read_text, service_of, write_atomic
-from ..host.systemd import run_command
+from ..host.host import Host
+from ..host.layout import (
+    Layout,
+    linked_release,
+    list_instances,
+    names_in,
+    read_json,
+    read_text,
+    service_of,
+    write_atomic,
+)
+from ..host.systemd import Run
 from .releases import manifest_of
 
 SCHEMA = 1
 
 
-def numbers(layout):
+class Ran(TypedDict):
+    """What an instance ran, and what that came from; `artifact` is empty where it is a package."""
+
+    release: str
+    artifact: str
+    package: NotRequired[str]
+    package_version: NotRequired[str]
+
+
+class Snapshot(TypedDict):
+    """What a host runs: every instance's release, and for each slotted service the slot that serves."""
+
+    instances: dict[str, Ran]
+    slots: dict[str, str]
+
+
+class Begun(Snapshot):
+    """What ran before a way back began, and the hash of the registry it came from."""
+
+    registry: str
+
+
+class Generation(Snapshot):
+    """The content of a generation's file; `created` is in UTC, `registry` the hash of the one it came from.
+
+    `restores` is the generation it brought back. `touched` were started anew in it, `refused` names the releases that
+    instances had to give up, `unproven` the one whose proof was still to come, `begun` what may have to be undone.
+    """
+
+    schema: int
+    number: int
+    complete: bool
+    registry: str
+    created: str
+    summary: list[str]
+    touched: list[str]
+    refused: dict[str, str]
+    restores: NotRequired[int]
+    unproven: NotRequired[dict[str, str]]
+    begun: NotRequired[Begun]
+
+
+@dataclass(frozen=True)
+class Change:
+    """Under which generation a change is recorded, 0 for none, and the hash of the registry it comes from."""
+
+    generation: int = 0
+    registry_hash: str = ""
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a change adds to its generation.
+
+    `restores` is the generation it brought back, 0 for none, None for what was written before. `touched` is an instance
+    that was just started anew; not `proven` where its proof is still to come (that a run comes to the next instance
+    proves the one before). `refused` names the release that an instance had to give up, {instance: release}.
+    `begun` is what ran before a way back began, for as long as it may have to be undone.
+    """
+
+    complete: bool = False
+    summary: Sequence[str] = ()
+    restores: int | None = None
+    touched: str = ""
+    proven: bool = True
+    refused: Mapping[str, str] = field(default_factory=dict)
+    begun: Begun | None = None
+
+
+UNRECORDED = Change()
+WHAT_STANDS = Note()
+
+
+def numbers(layout: Layout) -> list[int]:
     """The generation numbers on this host, ascending."""
     found = (re.fullmatch(r"([0-9]+)\.json", name) for name in names_in(layout.generations))
     return sorted(int(match[1]) for match in found if match)
 
 
-def path_of(layout, number):
+def newest(layout: Layout) -> int:
+    """The highest of them, 0 where there is none."""
+    return max(numbers(layout), default=0)
+
+
+def path_of(layout: Layout, number: int) -> str:
     return os.path.join(layout.generations, f"{number}.json")
 
 
-def read(layout, number):
+def read(layout: Layout, number: int) -> Generation | None:
     """The content of generation `number`, or None where its file is missing or can't be read."""
     content = read_json(path_of(layout, number))
-    return content if well_formed(content) else None
+    return cast(Generation, content) if well_formed(content) else None
 
 
-def well_formed(content):
+def well_formed(content: Any) -> bool:
     """Whether a generation's content has the shape that a way back reads."""
     return (
         isinstance(content, dict)
@@ -46,7 +137,7 @@ def well_formed(content):
     )
 
 
-def read_all(layout):
+def read_all(layout: Layout) -> tuple[dict[int, Generation], list[int]]:
     """({number: content} of the readable generations, ascending; numbers of the others)."""
     good, bad = {}, []
     for number in numbers(layout):
@@ -58,79 +149,67 @@ def read_all(layout):
     return good, bad
 
 
-def active_slot(layout, service):
+def active_slot(layout: Layout, service: str) -> str:
     """The slot that serves, or an empty string before the first commit."""
     words = (read_text(layout.active_slot(service)) or "").split()
     return words[1] if len(words) == 2 and words[0] == "active" else ""
 
 
-def package_version(package, run=run_command):
+def package_version(package: str, run: Run) -> str:
     code, output = run(["dpkg-query", "--show", "--showformat", "${Version}", package])
     return output.strip() if code == 0 else ""
 
 
-def snapshot(layout, run=run_command):
-    """{instance: {release, artifact | package + version}} of this host, and the slot of each slotted service."""
-    instances, slots = {}, {}
-    for name in list_instances(layout):
-        manifest = manifest_of(layout, name) or {}
-        entry = {"release": linked_release(layout, name), "artifact": manifest.get("artifact", "")}
-        if manifest.get("package"):
+def snapshot(host: Host) -> Snapshot:
+    """What this host runs now."""
+    instances: dict[str, Ran] = {}
+    slots = {}
+    for name in list_instances(host.layout):
+        manifest = manifest_of(host.layout, name)
+        entry: Ran = {
+            "release": linked_release(host.layout, name),
+            "artifact": manifest.get("artifact", "") if manifest else "",
+        }
+        if manifest and manifest.get("package"):
             entry["package"] = manifest["package"]
-            entry["package_version"] = package_version(manifest["package"], run)
+            entry["package_version"] = package_version(manifest["package"], host.systemd.run)
         instances[name] = entry
-        slot = active_slot(layout, service_of(name))
+        slot = active_slot(host.layout, service_of(name))
         if slot:
             slots[service_of(name)] = slot
     return {"instances": instances, "slots": slots}
 
 
-def record(
-    layout,
-    number,
-    registry="",
-    complete=False,
-    summary=(),
-    restores=None,
-    touched="",
-    proven=True,
-    refused=None,
-    begun=None,
-    run=run_command,
-):
-    """Write generation `number` from what stands on this host now.
-
-    `restores` is the generation it brought back, 0 for none, None for what was written before. `touched` is an instance
-    that was just started anew; not `proven` where its proof is still to come (that a run comes to the next instance
-    proves the one before). `refused` names the release that an instance had to give up, {instance: release}.
-    `begun` is what ran before a way back began, for as long as it may have to be undone.
-    """
-    before = read(layout, number) or {}
-    content = {
+def record(host: Host, change: Change, note: Note = WHAT_STANDS) -> Generation:
+    """Write a generation from what stands on this host now, what its file says already, and what a note adds."""
+    before: Mapping[str, Any] = read(host.layout, change.generation) or {}
+    told = before.get("summary", [])
+    stands = snapshot(host)
+    content: Generation = {
+        "instances": stands["instances"],
+        "slots": stands["slots"],
         "schema": SCHEMA,
-        "number": number,
-        "complete": complete,
-        "registry": registry or before.get("registry", ""),
+        "number": change.generation,
+        "complete": note.complete,
+        "registry": change.registry_hash or before.get("registry", ""),
         "created": before.get("created") or time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "summary": list(before.get("summary", []))
-        + [line for line in summary if line not in before.get("summary", [])],
+        "summary": [*told, *(line for line in note.summary if line not in told)],
+        "touched": sorted({*before.get("touched", []), *([note.touched] if note.touched else [])}),
+        "refused": {**before.get("refused", {}), **note.refused},
     }
-    restores = before.get("restores") if restores is None else restores
+    restores = before.get("restores") if note.restores is None else note.restores
     if restores:
         content["restores"] = restores
-    content.update(snapshot(layout, run))
-    begun = begun or before.get("begun")
-    if begun and not complete:
+    begun = note.begun or before.get("begun")
+    if begun and not note.complete:
         content["begun"] = begun
-    content["touched"] = sorted({*before.get("touched", []), *([touched] if touched else [])})
-    content["refused"] = {**before.get("refused", {}), **(refused or {})}
-    if not proven:
-        content["unproven"] = {touched: linked_release(layout, touched)}
-    write_atomic(path_of(layout, number), json.dumps(content, indent=2, sort_keys=True) + "\n")
+    if not note.proven:
+        content["unproven"] = {note.touched: linked_release(host.layout, note.touched)}
+    write_atomic(path_of(host.layout, change.generation), json.dumps(content, indent=2, sort_keys=True) + "\n")
     return content
 
 
-def protected_releases(layout, keep):
+def protected_releases(layout: Layout, keep: int) -> tuple[dict[str, set[str]], list[int]]:
     """({service: release ids} that no way back may lose, numbers of the unreadable generations among the protected).
 
     Protected are the newest `keep` complete generations, one more of them (so that there are still `keep` when the file
@@ -139,7 +218,7 @@ def protected_releases(layout, keep):
     good, bad = read_all(layout)
     complete = [number for number, content in good.items() if content.get("complete")]
     oldest = complete[-(keep + 1) :][0] if complete else 0
-    kept = {}
+    kept: dict[str, set[str]] = {}
     for number, content in good.items():
         for name, entry in content["instances"].items():
             if number >= oldest:

@@ -6,53 +6,55 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
+from typing import cast
 
-from ..host.findings import critical, warning
-from ..host.layout import ARTIFACT_MARKER, service_of
-from .generations import path_of, read_all
-from .releases import RELEASE_MARK, current_texts, identifier
+from ..host.findings import Finding, critical, warning
+from ..host.layout import ARTIFACT_MARKER, Layout, service_of
+from .generations import Generation, path_of, read_all
+from .releases import RELEASE_MARK, Content, current_texts, dropin_head, identifier
 
 
-def manifest_on_disk(layout, service, release_id):
-    """The manifest that a release was made from, put together again from its files. Raises ValueError, KeyError."""
+def content_on_disk(layout: Layout, service: str, release_id: str) -> Content:
+    """What a release was made from, put together again from its files. Raises ValueError, KeyError."""
     folder = layout.release(service, release_id)
     texts = current_texts(layout, service, release_id)
     texts = {name: text.replace(folder, RELEASE_MARK) for name, text in texts.items()}
-    manifest = json.loads(texts["manifest.json"])
-    del manifest["id"], manifest["units"]
+    content = json.loads(texts["manifest.json"])
+    del content["id"], content["units"]
     for part in ("files", "units"):
         start = part + "/"
-        manifest[part] = {name.removeprefix(start): text for name, text in texts.items() if name.startswith(start)}
-    manifest["dropin"] = texts["release.conf"].removeprefix(f"[Service]\nEnvironment=AI_BACKEND_RELEASE={release_id}\n")
-    return manifest
+        content[part] = {name.removeprefix(start): text for name, text in texts.items() if name.startswith(start)}
+    content["dropin"] = texts["release.conf"].removeprefix(dropin_head(release_id))
+    return cast(Content, content)
 
 
-def damage(layout, service, release_id):
+def damage(layout: Layout, service: str, release_id: str) -> list[str]:
     """Why a release can't be started again, in words; none when it can. Its id is the checksum of what it holds."""
     name = f"release {release_id} of {service}"
     if not os.path.isdir(layout.release(service, release_id)):
         return [f"{name} is gone"]
     try:
-        manifest = manifest_on_disk(layout, service, release_id)
-        whole = identifier(manifest) == release_id
+        content = content_on_disk(layout, service, release_id)
+        whole = identifier(content) == release_id
     except (ValueError, KeyError, TypeError, OSError):
         whole = False
     if not whole:
         return [f"{name} is not what it was when it was made"]
-    needed = list(manifest["requires"]) + [os.path.join(layout.secrets, file) for file in manifest["secrets"]]
-    if manifest["artifact"]:
-        needed.append(os.path.join(manifest["artifact"], ARTIFACT_MARKER))
+    needed = content["requires"] + [os.path.join(layout.secrets, file) for file in content["secrets"]]
+    if content["artifact"]:
+        needed.append(os.path.join(content["artifact"], ARTIFACT_MARKER))
     return [f"{name} needs {path}, which isn't there" for path in dict.fromkeys(needed) if not os.path.exists(path)]
 
 
-def nearest(good):
+def nearest(good: Mapping[int, Generation]) -> set[int]:
     """The generation that stands and the last complete one before it: those a night needs."""
     newest = max(good, default=0)
     before = [number for number, content in good.items() if number < newest and content.get("complete")]
     return {newest, max(before, default=newest)}
 
 
-def generation_findings(layout, host, keep=10):
+def generation_findings(layout: Layout, host: str, keep: int = 10) -> list[Finding]:
     """Findings. Of older generations than the newest `keep`, releases may have been tidied away."""
     path = f"host.{host}"
     good, bad = read_all(layout)
@@ -65,7 +67,7 @@ def generation_findings(layout, host, keep=10):
         )
         for number in bad
     ]
-    hurt = {}
+    hurt: dict[str, set[int]] = {}
     for number in sorted(good)[-keep:]:
         for instance, entry in sorted(good[number]["instances"].items()):
             for reason in damage(layout, service_of(instance), entry["release"]):

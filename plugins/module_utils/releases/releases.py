@@ -13,11 +13,22 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Collection, Mapping
+from typing import Any, TypedDict, cast
 
-from ..host.layout import folders_in, linked_release, list_instances, read_json, read_text, service_of, sync_folder
+from ..host.layout import (
+    Layout,
+    folders_in,
+    linked_release,
+    list_instances,
+    read_json,
+    read_text,
+    service_of,
+    sync_folder,
+)
 
 # The arguments of the module `release`, which its action reads as well.
-ARGUMENTS = {
+ARGUMENTS: dict[str, dict[str, Any]] = {
     "service": {"type": "str", "required": True},
     "instance": {"type": "str", "required": True},
     "slots": {"type": "list", "elements": "str", "default": []},
@@ -42,44 +53,77 @@ NOT_OF_THE_RELEASE = ("admin_socket", "instance", "listener", "slots")
 RELEASE_MARK = "@RELEASE@"
 
 
-def manifest_from(params):
-    """The manifest in the module's checked arguments."""
-    manifest = {key: value for key, value in params.items() if key not in NOT_OF_THE_RELEASE}
-    manifest["ports"] = {name: int(port) for name, port in manifest["ports"].items()}
-    return manifest
+class Service(TypedDict):
+    """What a release says of its service; each key is an option of the module `release`."""
+
+    service: str
+    enable: list[str]
+    artifact: str
+    package: str
+    requires: list[str]
+    secrets: list[str]
+    ports: dict[str, int]
+    probes: list[dict[str, Any]]
+    reload: bool
 
 
-def identifier(manifest):
-    """Twelve hex digits, a pure function of the manifest: same inputs, same release, on every host."""
-    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
+class Content(Service):
+    """All that a release is made from, texts by name."""
+
+    files: dict[str, str]
+    units: dict[str, str]
+    dropin: str
+
+
+class Manifest(Service):
+    """What `manifest.json` holds; the texts lie beside it, `units` are their names."""
+
+    id: str
+    units: list[str]
+
+
+def content_from(params: Mapping[str, Any]) -> Content:
+    """What the module's checked arguments make a release from."""
+    content = {key: value for key, value in params.items() if key not in NOT_OF_THE_RELEASE}
+    content["ports"] = {name: int(port) for name, port in content["ports"].items()}
+    return cast(Content, content)
+
+
+def identifier(content: Content) -> str:
+    """Twelve hex digits, a pure function of the content: same inputs, same release, on every host."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:12]
 
 
-def rendered(layout, manifest, release_id):
+def dropin_head(release_id: str) -> str:
+    """The beginning of every drop-in: by it a process says which release it was started on."""
+    return f"[Service]\nEnvironment=AI_BACKEND_RELEASE={release_id}\n"
+
+
+def rendered(layout: Layout, content: Content, release_id: str) -> dict[str, str]:
     """{path in the release: text} of everything the release holds."""
-    folder = layout.release(manifest["service"], release_id)
-    head = f"[Service]\nEnvironment=AI_BACKEND_RELEASE={release_id}\n"
-    texts = {"release.conf": head + manifest["dropin"]}
-    texts.update(("files/" + name, text) for name, text in manifest["files"].items())
-    texts.update(("units/" + name, text) for name, text in manifest["units"].items())
-    kept = {key: value for key, value in manifest.items() if key not in ("files", "units", "dropin")}
-    kept.update(id=release_id, units=sorted(manifest["units"]))
+    folder = layout.release(content["service"], release_id)
+    texts = {"release.conf": dropin_head(release_id) + content["dropin"]}
+    texts.update((f"files/{name}", text) for name, text in content["files"].items())
+    texts.update((f"units/{name}", text) for name, text in content["units"].items())
+    kept = {key: value for key, value in content.items() if key not in ("files", "units", "dropin")}
+    kept.update(id=release_id, units=sorted(content["units"]))
     texts["manifest.json"] = json.dumps(kept, indent=2, sort_keys=True) + "\n"
     return {name: text.replace(RELEASE_MARK, folder) for name, text in texts.items()}
 
 
-def current_texts(layout, service, release_id):
+def current_texts(layout: Layout, service: str, release_id: str) -> dict[str, str]:
     """{path: text} of a release on disk; empty where it does not exist."""
     folder = layout.release(service, release_id)
     texts = {}
     for parent, _folders, names in os.walk(folder):
         for name in names:
             path = os.path.join(parent, name)
-            texts[os.path.relpath(path, folder)] = read_text(path)
+            texts[os.path.relpath(path, folder)] = read_text(path) or ""
     return texts
 
 
-def fill(folder, texts):
+def fill(folder: str, texts: Mapping[str, str]) -> None:
     """Write {path: text} below a folder, down to the disk."""
     os.chmod(folder, 0o755)  # noqa: S103 - services read it; it holds no secret
     for name, text in sorted(texts.items()):
@@ -92,7 +136,7 @@ def fill(folder, texts):
             os.fsync(handle.fileno())
 
 
-def write(layout, service, release_id, texts):
+def write(layout: Layout, service: str, release_id: str, texts: Mapping[str, str]) -> None:
     """Make the folder beside its place and rename it in: a half-written release has no name."""
     target = layout.release(service, release_id)
     parent = os.path.dirname(target)
@@ -110,32 +154,34 @@ def write(layout, service, release_id, texts):
     sync_folder(parent)
 
 
-def manifest_of(layout, instance):
+def read_manifest(layout: Layout, service: str, release_id: str) -> Manifest | None:
+    """The manifest of a release on disk, or None where it is not there or was damaged."""
+    found = read_json(os.path.join(layout.release(service, release_id), "manifest.json"))
+    return cast(Manifest, found) if isinstance(found, dict) else None
+
+
+def manifest_of(layout: Layout, instance: str) -> Manifest | None:
     """The manifest of the release an instance is linked to, or None."""
     release_id = linked_release(layout, instance)
-    return (
-        read_json(os.path.join(layout.release(service_of(instance), release_id), "manifest.json"))
-        if release_id
-        else None
-    )
+    return read_manifest(layout, service_of(instance), release_id) if release_id else None
 
 
-def named_by_instances(layout, service):
+def named_by_instances(layout: Layout, service: str) -> set[str]:
     return {linked_release(layout, name) for name in list_instances(layout) if service_of(name) == service}
 
 
-def prune(layout, service, keep, protected):
+def prune(layout: Layout, service: str, keep: int, protected: Collection[str]) -> list[str]:
     """Delete the oldest releases beyond `keep`, never one an instance or a kept generation names. Returns their ids."""
     parent = os.path.join(layout.releases, service)
     names = folders_in(parent)
     names.sort(key=lambda name: os.stat(os.path.join(parent, name)).st_mtime, reverse=True)
-    doomed = [name for name in names[keep:] if name not in protected | named_by_instances(layout, service)]
+    doomed = [name for name in names[keep:] if name not in named_by_instances(layout, service).union(protected)]
     for name in doomed:
         shutil.rmtree(os.path.join(parent, name))
     return sorted(doomed)
 
 
-def prune_artifacts(layout):
+def prune_artifacts(layout: Layout) -> list[str]:
     """Delete the artifacts that no release on this host names. Returns their names.
 
     A release whose manifest can't be read may name any of them: as long as there is one, all stay.

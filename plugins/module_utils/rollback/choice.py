@@ -5,10 +5,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, NotRequired, TypedDict
 
-from ..host.layout import linked_release, read_json, read_text, service_of
-from ..releases.generations import read_all
+from ..host.layout import Layout, linked_release, read_text, service_of, slot_instance
+from ..releases.generations import Generation, Snapshot, read_all
 from ..releases.integrity import damage
+from ..releases.releases import read_manifest
 
 # As in a deploy: what others need first, what clients meet last.
 ORDER = ("redis", "llama-cpp", "edge", "litellm")
@@ -20,31 +23,50 @@ class RestoreError(Exception):
     `instance` is the one that failed, or empty when nothing was changed.
     """
 
-    def __init__(self, message, instance=""):
+    def __init__(self, message: str, instance: str = "") -> None:
         super().__init__(message)
         self.instance = instance
+
+
+class Row(TypedDict):
+    """A generation as a list shows it; of one whose file is damaged there is its number and that.
+
+    `restorable` is `yes` with what it lacks, or why not; `changed` what ran on another release than before it.
+    """
+
+    number: int
+    complete: bool
+    restorable: str
+    created: NotRequired[str]
+    registry: NotRequired[str]
+    restores: NotRequired[int | None]
+    summary: NotRequired[list[str]]
+    changed: NotRequired[list[str]]
+    services: NotRequired[list[str]]
+    refused: NotRequired[dict[str, str]]
 
 
 class Wanted:
     """One service of a generation: an instance, or for a slotted service its name, and the release it ran."""
 
-    def __init__(self, layout, name, release_id, slotted):
+    def __init__(self, layout: Layout, name: str, release_id: str, slotted: bool) -> None:
         self.name = name
         self.service = service_of(name)
         self.release = release_id
-        self.manifest = read_json(os.path.join(layout.release(self.service, release_id), "manifest.json")) or {}
-        ports = sorted(self.manifest.get("ports", {}))
+        # Of a damaged release there is none: such a generation is refused before anything of it is used.
+        self.manifest: Mapping[str, Any] = read_manifest(layout, self.service, release_id) or {"ports": {}}
+        ports = sorted(self.manifest["ports"])
         self.slots = [port.partition("@")[2] for port in ports] if slotted else []
         # The instance that was touched last; for a slotted service the slot.
         self.tried = name
 
     @property
-    def instances(self):
+    def instances(self) -> list[str]:
         """The names its link may have on the host."""
-        return [f"{self.name}@{slot}" for slot in self.slots] or [self.name]
+        return [slot_instance(self.name, slot) for slot in self.slots] or [self.name]
 
 
-def previous_of(rows):
+def previous_of(rows: Collection[Mapping[str, Any]]) -> int:
     """The generation before the one that stands, or 0. `rows` are {number, complete, restores}, of one host or many.
 
     A generation that restored another one stands where that one stood, so a second way back goes further back; one that
@@ -59,26 +81,39 @@ def previous_of(rows):
     return max((row["number"] for row in rows if row["number"] < below and row["number"] not in incomplete), default=0)
 
 
-def list_generations(layout):
-    """[{number, complete, created, registry, restores, summary, changed, services, restorable}] here, newest first."""
+def list_generations(layout: Layout) -> list[Row]:
+    """The generations here, newest first."""
     good, bad = read_all(layout)
-    rows = []
-    for number in sorted([*good, *bad], reverse=True):
+    rows: list[Row] = []
+    before: Generation | None = None
+    for number in sorted([*good, *bad]):
         if number in bad:
             rows.append({"number": number, "complete": False, "restorable": "its file is damaged"})
             continue
-        content = good[number]
-        hurt = unproven(content) + lacking(layout, wanted_of(layout, content))
-        row = {key: content.get(key) for key in ("number", "complete", "created", "registry", "restores", "summary")}
-        row["changed"] = changed_since(content, good.get(max((n for n in good if n < number), default=0)))
-        row["services"] = sorted({service_of(name) for name in content["instances"]})
-        row["refused"] = content.get("refused", {})
-        row["restorable"] = hurt[0] if hurt else without(row["refused"])
-        rows.append(row)
-    return rows
+        rows.append(row_of(layout, good[number], before))
+        before = good[number]
+    return rows[::-1]
 
 
-def unproven(content):
+def row_of(layout: Layout, content: Generation, before: Generation | None) -> Row:
+    """One line of the list; `before` is the readable generation before it."""
+    refused = content.get("refused", {})
+    hurt = unproven(content) + lacking(layout, wanted_of(layout, content))
+    return {
+        "number": content["number"],
+        "complete": content.get("complete", False),
+        "created": content.get("created", ""),
+        "registry": content.get("registry", ""),
+        "restores": content.get("restores"),
+        "summary": content.get("summary", []),
+        "changed": changed_since(content, before),
+        "services": sorted({service_of(name) for name in content["instances"]}),
+        "refused": refused,
+        "restorable": hurt[0] if hurt else without(refused),
+    }
+
+
+def unproven(content: Generation) -> list[str]:
     """Why a generation is no aim: a run was cut off before what it had switched last proved that it answers."""
     return [
         f"release {release} of {name} never proved that it answers: the run was cut off"
@@ -86,12 +121,12 @@ def unproven(content):
     ]
 
 
-def without(refused):
+def without(refused: Mapping[str, str]) -> str:
     """`yes`, and what was tried in this generation and is not brought back with it."""
     return ", ".join(["yes", *(f"without {name} {release} (refused)" for name, release in sorted(refused.items()))])
 
 
-def changed_since(content, before):
+def changed_since(content: Generation, before: Generation | None) -> list[str]:
     """What runs on another release than in the generation before, was started anew, came or went; or all."""
     now, earlier = served(content), served(before) if before else {}
     changed = {name for name in {*now, *earlier} if now.get(name) != earlier.get(name)}
@@ -100,19 +135,19 @@ def changed_since(content, before):
     return sorted(changed | (touched & now.keys()))
 
 
-def served(content):
+def served(content: Snapshot) -> dict[str, str]:
     """{name: release} of what a generation ran; a slotted service by its name, with its active slot's release."""
     slots, found = content.get("slots", {}), {}
     for name, entry in content["instances"].items():
         service = service_of(name)
         if service not in slots:
             found[name] = entry["release"]
-        elif name == f"{service}@{slots[service]}":
+        elif name == slot_instance(service, slots[service]):
             found[service] = entry["release"]
     return found
 
 
-def target_of(layout, number):
+def target_of(layout: Layout, number: int) -> Generation:
     """The content of this host's newest generation not above `number`. Raises RestoreError."""
     good, bad = read_all(layout)
     known = [n for n in good if n <= number]
@@ -126,7 +161,7 @@ def target_of(layout, number):
     return good[newest]
 
 
-def wanted_of(layout, content, services=()):
+def wanted_of(layout: Layout, content: Snapshot, services: Collection[str] = ()) -> list[Wanted]:
     """What a generation ran, in the order it is brought back; only some services when they are named."""
     slotted = content.get("slots", {})
     wanted = [Wanted(layout, name, release, name in slotted) for name, release in served(content).items()]
@@ -134,29 +169,24 @@ def wanted_of(layout, content, services=()):
     return sorted(wanted, key=lambda one: (ORDER.index(one.service) if one.service in ORDER else len(ORDER), one.name))
 
 
-def binds(layout, release_id):
+def binds(layout: Layout, release_id: str) -> set[str]:
     """The lines of an edge's configuration that say what it offers and where."""
     folder = layout.release("edge", release_id or "none")
     text = read_text(os.path.join(folder, "files", "haproxy.cfg")) or ""
     return {line.strip() for line in text.splitlines() if line.strip().startswith(("listen ", "bind "))}
 
 
-def only_takes_away(layout, one):
+def only_takes_away(layout: Layout, one: Wanted) -> bool:
     """Whether this is an edge that offers less than the one that runs: it waits until no gateway asks for the rest."""
     return one.service == "edge" and binds(layout, one.release) < binds(layout, linked_release(layout, one.name))
 
 
-def lacking(layout, wanted):
+def lacking(layout: Layout, wanted: Iterable[Wanted]) -> list[str]:
     """Why it can't be brought back, all reasons."""
     return [reason for one in wanted for reason in damage(layout, one.service, one.release)]
 
 
-def current_release(layout, one, active):
-    """The release that serves now."""
-    return linked_release(layout, f"{one.name}@{active}" if one.slots and active else one.name)
-
-
-def unknown_services(rows, services):
+def unknown_services(rows: Iterable[Mapping[str, Any]], services: Iterable[str]) -> list[str]:
     """The names that no generation of `rows` has: a typing error, which must not read as "nothing had to change"."""
     known = {name for row in rows for name in row.get("services", ())}
     return sorted(name for name in services if name not in known)

@@ -9,37 +9,87 @@ and with a registry that cannot be parsed. The result is a generation of its own
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import NamedTuple, TypedDict
 
 from ..host.haproxy import AdminError
-from ..host.layout import list_instances
-from ..host.run_lock import BusyError, at_work, give_back, refusal, take
+from ..host.host import Host
+from ..host.layout import Layout, linked_release, list_instances, slot_instance
+from ..host.run_lock import BusyError, RunNote, at_work, give_back, refusal, take
 from ..host.systemd import SystemdError
 from ..probes.checks import ProbeError
 from ..probes.prove import prove
-from ..releases.generations import active_slot, numbers, read, record, snapshot
+from ..releases.generations import Begun, Change, Generation, Note, active_slot, newest, read, record, snapshot
 from ..releases.releases import current_texts
 from ..switching.differences import differences
 from ..switching.rotation import Rotation
-from ..switching.slot_switch import switch_slot, take_back
+from ..switching.slot_switch import BESIDE, Manner, switch_slot, take_back
 from ..switching.slots import SlotError, cut_words, promote
-from ..switching.switch import SwitchError, retire, switch
-from .choice import (
-    RestoreError,
-    current_release,
-    lacking,
-    only_takes_away,
-    target_of,
-    unproven,
-    wanted_of,
-)
+from ..switching.switch import OUT_OF_ROTATION, SwitchError, retire, switch
+from .choice import RestoreError, Wanted, lacking, only_takes_away, target_of, unproven, wanted_of
 
 FAILURES = (SwitchError, SystemdError, ProbeError, SlotError, AdminError, OSError)
 
 
-def config_diff(layout, service, before, after):
+@dataclass(frozen=True)
+class Aim:
+    """What to go back to, and how much of it now.
+
+    `number` is the generation, `services` the only ones that are meant, empty for all. `generation` is the number that
+    this way back gets, the same on all hosts of a fleet; 0 takes the host's next one. `part` is what this call does:
+    "before" what a gateway asks, "gateway", or "all" that is not back yet, which also takes away what was not there and
+    closes the generation.
+    """
+
+    number: int
+    services: Collection[str] = ()
+    generation: int = 0
+    part: str = "all"
+
+    @property
+    def closes(self) -> bool:
+        return self.part == "all"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How a host is brought back. Times are in seconds: one service has `timeout` to prove itself.
+
+    `run` takes the host for itself, and may take it from one that is over, whose id is `instead_of` (host/run_lock.py).
+    """
+
+    timeout: float = 180
+    drain_seconds: float = 600
+    manner: Manner = BESIDE
+    run: RunNote | None = None
+    instead_of: str = ""
+
+
+class Plan(NamedTuple):
+    """What a way back does: the services in their order, the instances that go, and by service what differs."""
+
+    content: Generation
+    wanted: list[Wanted]
+    gone: list[str]
+    reasons: dict[str, list[str]]
+
+
+class Restored(TypedDict):
+    """`generation` is what this way back made, 0 where nothing had to change; `registry` the hash of the restored."""
+
+    changed: bool
+    restored: int
+    registry: str
+    reasons: list[str]
+    diff_text: str
+    generation: int
+
+
+def config_diff(layout: Layout, service: str, before: str, after: str) -> str:
     """Unified diff of the files of two releases, without what only names their folder."""
     old, new = (current_texts(layout, service, release) if release else {} for release in (before, after))
-    lines = []
+    lines: list[str] = []
     for name in sorted({*old, *new}):
         if name == "manifest.json" or not name.startswith("files/"):
             continue
@@ -47,49 +97,44 @@ def config_diff(layout, service, before, after):
             text.get(name, "").replace(release or "-", "RELEASE") for text, release in ((old, before), (new, after))
         )
         was, now = (text.splitlines(keepends=True) for text in texts)
-        label = f"{service}/{name[len('files/') :]}"
+        label = f"{service}/{name.removeprefix('files/')}"
         lines += difflib.unified_diff(was, now, f"{label} (now)", f"{label} (restored)")
     return "".join(lines)
 
 
-def begin(layout, number, registry, summary, restores, run):
-    """Open the generation of a way back. Returns what ran before its first call, as a generation's content.
+def begin(host: Host, change: Change, note: Note) -> Begun:
+    """Open the generation of a way back. Returns what ran before its first call.
 
     Until it is closed: a way back that is cut off is tried again, whatever it was to bring back.
     """
-    known = (read(layout, number) or {}).get("begun")
-    newest = read(layout, max(numbers(layout), default=0)) or {}
-    begun = known or {**snapshot(layout, run), "registry": newest.get("registry", "")}
-    record(layout, number, registry, summary=summary, restores=restores, begun=begun, run=run)
+    known = read(host.layout, change.generation)
+    begun = known.get("begun") if known else None
+    if not begun:
+        last, stands = read(host.layout, newest(host.layout)), snapshot(host)
+        registry = last.get("registry", "") if last else ""
+        begun = {"instances": stands["instances"], "slots": stands["slots"], "registry": registry}
+    record(host, change, Note(summary=note.summary, restores=note.restores, begun=begun))
     return begun
 
 
 class Restore:
-    """One run on one host. `who` changes it, `instead_of` is the id of a run that is over (host/run_lock.py)."""
+    """One way back of one host. `say` is told each step, `warn` what it cost somebody."""
 
     def __init__(
         self,
-        layout,
-        systemd,
-        admin,
-        timeout=180,
-        drain_seconds=600,
-        say=lambda line: None,
-        manner=None,
-        who=None,
-        instead_of="",
-        warn=None,
-    ):
-        self.layout, self.systemd, self.admin = layout, systemd, admin
-        self.timeout, self.drain_seconds, self.say = timeout, drain_seconds, say
-        self.manner, self.who, self.instead_of = manner, who, instead_of
-        self.warn = warn or say
+        host: Host,
+        terms: Terms,
+        say: Callable[[str], object] = lambda line: None,
+        warn: Callable[[str], object] | None = None,
+    ) -> None:
+        self.host, self.terms, self.say, self.warn = host, terms, say, warn or say
 
-    def plan(self, number, services=()):
-        """(content, wanted, instances that go, reasons by name). Raises RestoreError with all that is in the way."""
-        content = target_of(self.layout, number)
-        wanted = wanted_of(self.layout, content, services)
-        hurt = unproven(content) + lacking(self.layout, wanted)
+    def plan(self, aim: Aim) -> Plan:
+        """All that this host has to be brought to. Raises RestoreError with all that is in the way."""
+        layout = self.host.layout
+        content = target_of(layout, aim.number)
+        wanted = wanted_of(layout, content, aim.services)
+        hurt = unproven(content) + lacking(layout, wanted)
         if hurt:
             raise RestoreError(
                 f"generation {content['number']} can't be restored: {'; '.join(dict.fromkeys(hurt))}. "
@@ -97,166 +142,146 @@ class Restore:
                 "makes it again; nothing was changed on this host"
             )
         kept = {name for one in wanted for name in one.instances}
-        gone = [name for name in list_instances(self.layout) if name not in kept] if not services else []
-        reasons = {}
-        for one in wanted:
-            found = self._differences(one)
-            if found:
-                reasons[one.name] = found
-        return content, wanted, gone, reasons
+        gone = [name for name in list_instances(layout) if name not in kept] if not aim.services else []
+        reasons = {one.name: self._differences(one) for one in wanted}
+        return Plan(content, wanted, gone, {name: found for name, found in reasons.items() if found})
 
-    def _active(self, one):
-        return active_slot(self.layout, one.service) if one.slots else ""
+    def _part(self, aim: Aim) -> Plan:
+        """What this call does of the plan."""
+        content, wanted, gone, reasons = self.plan(aim)
+        later = [one for one in wanted if only_takes_away(self.host.layout, one)]
+        first = [one for one in wanted if one not in later]
+        if aim.closes:
+            return Plan(content, first + later, gone, reasons)
+        mine = [one for one in first if bool(one.slots) == (aim.part == "gateway")]
+        return Plan(content, mine, [], {one.name: reasons[one.name] for one in mine if one.name in reasons})
 
-    def _differences(self, one):
-        if one.slots and not self._active(one):
+    def _serving(self, one: Wanted) -> str:
+        """The instance that serves now; empty where no slot does."""
+        if not one.slots:
+            return one.name
+        slot = active_slot(self.host.layout, one.service)
+        return slot_instance(one.service, slot) if slot else ""
+
+    def _differences(self, one: Wanted) -> list[str]:
+        serving = self._serving(one)
+        if not serving:
             return ["no slot is active"]
-        instance = f"{one.name}@{self._active(one)}" if one.slots else one.name
-        closed = ["it is out of rotation"] if self._rotation(one).closed else []
-        return differences(self.layout, self.systemd, instance, one.release)[0] + closed
+        closed = [OUT_OF_ROTATION] if self._rotation(one).closed else []
+        return differences(self.host, serving, one.release)[0] + closed
 
-    def _rotation(self, one):
+    def _rotation(self, one: Wanted) -> Rotation:
         """An engine at its edge; the name behind the `@` is its provider's, and the edge's section has it too."""
-        return Rotation(self.admin, "" if one.slots else one.name.partition("@")[2])
+        return Rotation(self.host.admin, "" if one.slots else one.name.partition("@")[2])
 
-    def run(self, number, services=(), check=False, generation=0, part="all"):
-        """Bring the host back. Returns the module's result; raises RestoreError saying what stands.
-
-        `generation` is the number that this way back gets, the same on all hosts of a fleet. `part` is what this call
-        does of it: "before" what a gateway asks, "gateway", or "all" that is not back yet, which also takes away what
-        was not there and closes the generation.
-        """
-        if check or not self.who:
-            return self._run(number, services, check, generation, part)
-        holder = take(self.layout, self.who, self.instead_of)
+    def run(self, aim: Aim, check: bool = False) -> Restored:
+        """Bring the host back. Raises RestoreError saying what stands."""
+        layout, run = self.host.layout, self.terms.run
+        if check or not run:
+            return self._run(aim, check)
+        holder = take(layout, run, self.terms.instead_of)
         if holder:
             raise RestoreError(refusal("this host", holder))
         over = True
         try:
-            with at_work(self.layout):
-                result = self._run(number, services, False, generation, part)
-            over = part == "all"
+            with at_work(layout):
+                result = self._run(aim, False)
+            over = aim.closes
             return result
         except BusyError as error:
             raise RestoreError(str(error)) from error
         finally:
             if over:
-                give_back(self.layout, self.who)
+                give_back(layout, run)
 
-    def _run(self, number, services, check, generation, part):
-        content, wanted, gone, reasons = self.plan(number, services)
-        later = [one for one in wanted if only_takes_away(self.layout, one)]
-        first = [one for one in wanted if one not in later]
-        close = part == "all"
-        wanted = first + later if close else [one for one in first if bool(one.slots) == (part == "gateway")]
-        reasons = {name: found for name, found in reasons.items() if name in {one.name for one in wanted}}
-        gone = gone if close else []
-        new = generation or max(numbers(self.layout), default=0) + 1
-        begun = read(self.layout, max(numbers(self.layout), default=0))
-        result = {
-            "changed": bool(reasons or gone or (close and begun and not begun["complete"])),
-            "restored": content["number"],
-            "registry": content.get("registry", ""),
-            "reasons": [f"{name}: {'; '.join(found)}" for name, found in sorted(reasons.items())]
-            + [f"{name} goes" for name in gone],
-            "diff_text": "".join(
-                config_diff(self.layout, one.service, current_release(self.layout, one, self._active(one)), one.release)
-                for one in wanted
-                if one.name in reasons
-            ),
+    def _run(self, aim: Aim, check: bool) -> Restored:
+        layout, plan = self.host.layout, self._part(aim)
+        last = read(layout, newest(layout))
+        left_open = bool(aim.closes and last and not last["complete"])
+        reasons = [f"{name}: {'; '.join(found)}" for name, found in sorted(plan.reasons.items())]
+        result: Restored = {
+            "changed": bool(plan.reasons or plan.gone or left_open),
+            "restored": plan.content["number"],
+            "registry": plan.content.get("registry", ""),
+            "reasons": reasons + [f"{name} goes" for name in plan.gone],
+            "diff_text": "".join(self._diff(one) for one in plan.wanted if one.name in plan.reasons),
             "generation": 0,
         }
-        if not result["changed"] or check:
-            return result
-        return self._apply(result, content, wanted, gone, new, close, services)
-
-    def _apply(self, result, content, wanted, gone, new, close, services):
-        registry = content.get("registry", "")
-        named = f"{', '.join(services)} of " if services else ""
-        summary, restores = [f"restored {named}generation {content['number']}"], content["number"]
-        begun = begin(self.layout, new, registry, summary, restores, self.systemd.run)
-        for one in wanted:
-            self.say(f"{one.name}: release {one.release}")
-            try:
-                self._bring_back(one, new, registry)
-            except FAILURES as error:
-                words = f"{one.name} was not brought back: {error}. {self._undo(begun, new, one)}"
-                raise RestoreError(words, one.tried) from error
-        if gone:
-            kept = [name for one in wanted for name in one.instances]
-            retire(self.layout, self.systemd, kept, new, registry)
-        record(
-            self.layout,
-            new,
-            registry,
-            complete=close,
-            summary=summary,
-            # With some services only the host stands where no generation stood: the way back is the generation before.
-            restores=0 if close and services else restores,
-            run=self.systemd.run,
-        )
-        result["generation"] = new
+        if result["changed"] and not check:
+            number = aim.generation or newest(layout) + 1
+            self._apply(plan, aim, Change(number, result["registry"]))
+            result["generation"] = number
         return result
 
-    def _undo(self, begun, new, failed):
+    def _diff(self, one: Wanted) -> str:
+        layout, serving = self.host.layout, self._serving(one)
+        return config_diff(layout, one.service, linked_release(layout, serving or one.name), one.release)
+
+    def _apply(self, plan: Plan, aim: Aim, change: Change) -> None:
+        named = f"{', '.join(aim.services)} of " if aim.services else ""
+        number = plan.content["number"]
+        summary = [f"restored {named}generation {number}"]
+        begun = begin(self.host, change, Note(summary=summary, restores=number))
+        for one in plan.wanted:
+            self.say(f"{one.name}: release {one.release}")
+            try:
+                self._bring_back(one, change)
+            except FAILURES as error:
+                stands = self._undo(begun, change.generation, one)
+                raise RestoreError(f"{one.name} was not brought back: {error}. {stands}", one.tried) from error
+        if plan.gone:
+            retire(self.host, [name for one in plan.wanted for name in one.instances], change)
+        # With some services only the host stands where no generation stood: the way back is the generation before.
+        restores = 0 if aim.closes and aim.services else number
+        record(self.host, change, Note(complete=aim.closes, summary=summary, restores=restores))
+
+    def _undo(self, begun: Begun, number: int, failed: Wanted) -> str:
         """Put back what this way back has changed on this host, in any of its calls. Returns what stands, in words."""
-        stands, lost = [], []
-        for one in reversed(wanted_of(self.layout, begun)):
+        stands, lost, change = [], [], Change(number, begun["registry"])
+        for one in reversed(wanted_of(self.host.layout, begun)):
             if not self._differences(one):
                 continue
             self.say(f"{one.name}: back to release {one.release}, which served before")
             try:
-                self._bring_back(one, new, begun["registry"])
+                self._bring_back(one, change)
                 stands.append(one.name)
             except FAILURES as error:
                 lost.append(f"{one.name} ({error})")
-        refused = {failed.tried: failed.release}
-        record(self.layout, new, begun["registry"], refused=refused, run=self.systemd.run)
+        record(self.host, change, Note(refused={failed.tried: failed.release}))
         if lost:
             return f"What served before it does not come up either: {'; '.join(lost)}"
         again = f"{', '.join(stands)} again" if stands else "nothing else was changed"
         return f"What served before serves on this host, {again}"
 
-    def _bring_back(self, one, new, registry):
+    def _bring_back(self, one: Wanted, change: Change) -> None:
         if one.slots:
-            self._bring_back_slot(one, new, registry)
+            self._bring_back_slot(one, change)
             return
         rotation = self._rotation(one)
-        made = switch(self.layout, self.systemd, one.name, one.release, new, registry)
+        made = switch(self.host, one.name, one.release, change)
         if not made["action"] and not rotation.closed:
             return
         try:
-            prove(self.layout, self.systemd, one.name, one.manifest, self.timeout)
+            prove(self.host, one.name, one.manifest, self.terms.timeout)
         except ProbeError:
             if made["previous"] not in ("", one.release):
-                switch(self.layout, self.systemd, one.name, made["previous"], new, registry)
+                switch(self.host, one.name, made["previous"], change)
             raise
         rotation.open()
 
-    def _bring_back_slot(self, one, new, registry):
-        made = switch_slot(
-            self.layout, self.systemd, one.service, one.slots, one.release, new, registry, manner=self.manner
-        )
+    def _bring_back_slot(self, one: Wanted, change: Change) -> None:
+        host, drain_seconds = self.host, self.terms.drain_seconds
+        made = switch_slot(host, one.service, one.slots, one.release, change, manner=self.terms.manner)
         one.tried = made["instance"]
         if not made["action"]:
             return
         try:
-            prove(self.layout, self.systemd, made["instance"], one.manifest, self.timeout)
+            prove(host, made["instance"], one.manifest, self.terms.timeout)
             if made["candidate"]:
-                done = promote(
-                    self.layout,
-                    self.systemd,
-                    self.admin,
-                    one.service,
-                    one.slots,
-                    made["slot"],
-                    self.drain_seconds,
-                    new,
-                    registry,
-                )
+                done = promote(host, one.service, one.slots, made["slot"], change, drain_seconds)
                 if done["open_at_stop"]:
-                    self.warn(cut_words(done["open_at_stop"], self.drain_seconds))
+                    self.warn(cut_words(done["open_at_stop"], drain_seconds))
         except FAILURES:
-            if made["candidate"] and active_slot(self.layout, one.service) != made["slot"]:
-                take_back(self.layout, self.systemd, made["instance"])
+            if made["candidate"] and active_slot(host.layout, one.service) != made["slot"]:
+                take_back(host, made["instance"])
             raise

@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 
-from ..host.layout import read_text, unit_of, write_atomic
+from ..host.host import Host
+from ..host.layout import Layout, read_text, unit_of, write_atomic
 from ..host.processes import family, may_raise, memory_bytes, memory_of, threads
 
 NICE = 10
 WEIGHT = 20
 
 
-def megabytes(count):
+def megabytes(count: int) -> str:
     return f"{round(count / 1e6)} MB"
 
 
-def shortage(layout, pid, reserve):
+def shortage(layout: Layout, pid: int, reserve: int) -> str:
     """Why a second slot beside process `pid` would not fit, in words, or an empty string.
 
     `reserve` are the bytes that must stay free for everybody else.
@@ -37,18 +39,18 @@ def shortage(layout, pid, reserve):
     )
 
 
-def conf_of(layout, instance):
+def conf_of(layout: Layout, instance: str) -> str:
     # Below /run: after a power cut nothing of it is left.
     return layout.path("run/systemd/system", unit_of(instance) + ".d", "candidate.conf")
 
 
-def lower(layout, instance):
+def lower(layout: Layout, instance: str) -> None:
     """Let the next start of an instance run behind everybody else; the caller reloads systemd."""
     lines = ["[Service]", f"CPUWeight={WEIGHT}"] + ([f"Nice={NICE}"] if may_raise(layout) else [])
     write_atomic(conf_of(layout, instance), "\n".join(lines) + "\n")
 
 
-def forget(layout, instance):
+def forget(layout: Layout, instance: str) -> bool:
     """Take the low priority away from the instance's next start; whether there was one. The caller reloads systemd."""
     path = conf_of(layout, instance)
     if read_text(path) is None:
@@ -59,14 +61,14 @@ def forget(layout, instance):
     return True
 
 
-def promote(layout, systemd, instance, renice=os.setpriority):
+def promote(host: Host, instance: str, renice: Callable[[int, int, int], None] = os.setpriority) -> None:
     """Give a candidate the priority of the slot that serves: it is about to be that."""
-    if not forget(layout, instance):
+    if not forget(host.layout, instance):
         return
-    systemd.call("daemon-reload")
+    host.systemd.call("daemon-reload")
     # Twice: a thread begun while we look has its parent's value.
     for _round in range(2):
-        for member in family(layout, systemd.unit(unit_of(instance)).pid):
-            for thread in threads(layout, member):
+        for member in family(host.layout, host.systemd.unit(unit_of(instance)).pid):
+            for thread in threads(host.layout, member):
                 with contextlib.suppress(OSError):
                     renice(os.PRIO_PROCESS, thread, 0)

@@ -6,25 +6,27 @@ from __future__ import annotations
 
 import re
 
-from ..host.layout import linked_release, list_instances, service_of, unit_of
+from ..host.host import Host
+from ..host.layout import Layout, linked_release, list_instances, service_of, unit_of
 from .differences import release_files
 
 # What a llama-server says of --api-key that takes several. An older one would take two for one key, and refuse both.
 SEVERAL = re.compile(r"--api-key KEY\b(?:(?!--api-key-file).)*comma-separated", re.DOTALL)
 
 
-def takes_one_key(layout, systemd):
+def takes_one_key(host: Host) -> list[str]:
     """Names of the engines that run and take one key only."""
     found = []
-    for name in list_instances(layout):
-        if service_of(name) == "llama-cpp" and systemd.unit(unit_of(name)).active:
-            _code, text = systemd.run([program(layout, name), "--help"])
+    for name in list_instances(host.layout):
+        if service_of(name) == "llama-cpp" and host.systemd.unit(unit_of(name)).active:
+            _code, text = host.systemd.run([program(host.layout, name), "--help"])
             if not SEVERAL.search(text):
                 found.append(name)
     return found
 
 
-def program(layout, instance):
+def program(layout: Layout, instance: str) -> str:
     """The llama-server of an instance, as its release starts it."""
-    _manifest, dropin, _units = release_files(layout, service_of(instance), linked_release(layout, instance))
-    return re.findall(r"^ExecStart=(\S+)", dropin, re.MULTILINE)[-1]
+    files = release_files(layout, service_of(instance), linked_release(layout, instance))
+    starts: list[str] = re.findall(r"^ExecStart=(\S+)", files.dropin if files else "", re.MULTILINE)
+    return starts[-1]

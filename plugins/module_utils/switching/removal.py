@@ -9,15 +9,17 @@ import glob
 import os
 import pwd
 import shutil
+from collections.abc import Iterable
 
-from ..host.layout import list_instances
+from ..host.host import Host
+from ..host.layout import Layout, list_instances
 from .switch import withdraw
 
 USER_PREFIX = "ai-backend-"
 
 
-def our_users():
-    """Users made as host_state.make_users makes them; an account of a person with such a name is none."""
+def our_users() -> list[str]:
+    """Users made as host/state.py makes them; an account of a person with such a name is none."""
     return sorted(
         entry.pw_name
         for entry in pwd.getpwall()
@@ -25,7 +27,7 @@ def our_users():
     )
 
 
-def held_back(layout):
+def held_back(layout: Layout) -> list[str]:
     """The distribution's units that an install of ours kept from starting."""
     try:
         return sorted(os.listdir(os.path.join(layout.etc, "masked")))
@@ -33,7 +35,7 @@ def held_back(layout):
         return []
 
 
-def folders(layout, data):
+def folders(layout: Layout, data: Iterable[str]) -> list[str]:
     """The folders that go: ours always, and of the data only what was named."""
     ours = [layout.opt, layout.etc, layout.generations, layout.path("var/log/ai-backend")]
     # What systemd could not tidy up itself because the power went.
@@ -41,12 +43,12 @@ def folders(layout, data):
     return [path for path in ours + [os.path.join(layout.state, name) for name in data] if os.path.isdir(path)]
 
 
-def commands(layout):
+def commands(layout: Layout) -> list[str]:
     """Our commands for root."""
     return sorted(glob.glob(os.path.join(layout.commands, "ai-backend-*")))
 
 
-def inventory(layout, data):
+def inventory(layout: Layout, data: Iterable[str]) -> list[str]:
     """What a removal would take, in words, in its order."""
     lines = [f"instance {name}" for name in list_instances(layout)]
     lines += [f"hold on {name}" for name in held_back(layout)]
@@ -55,10 +57,11 @@ def inventory(layout, data):
     return lines + [f"user {name}" for name in our_users()]
 
 
-def remove(layout, systemd, data):
+def remove(host: Host, data: Iterable[str]) -> None:
     """Raises SystemdError where a unit can't be stopped, before any file is gone."""
+    layout, systemd = host.layout, host.systemd
     for name in list_instances(layout):
-        withdraw(layout, systemd, name)
+        withdraw(host, name)
     for name in held_back(layout):
         if os.path.islink(layout.unit(name)):
             os.unlink(layout.unit(name))

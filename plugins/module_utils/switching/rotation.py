@@ -8,7 +8,7 @@ that run already finish. HAProxy forgets the state when it is reloaded: then the
 
 from __future__ import annotations
 
-from ..host.haproxy import AdminError
+from ..host.haproxy import AdminError, AdminSocket
 from ..host.waiting import wait_until
 
 # The one server of a section, as the edge's configuration names it.
@@ -16,12 +16,15 @@ SERVER = "local"
 
 
 class Rotation:
-    """One engine at its edge. `listener` is its section of HAProxy's configuration, named after its provider."""
+    """One engine at its edge. `listener` is its section of HAProxy's configuration, empty where it has none.
 
-    def __init__(self, admin, listener):
-        self.admin, self.listener = admin, listener
+    Answers that run when it is taken out have `patience` seconds to end.
+    """
 
-    def row(self):
+    def __init__(self, admin: AdminSocket, listener: str, patience: float = 0) -> None:
+        self.admin, self.listener, self.patience = admin, listener, patience
+
+    def row(self) -> dict[str, str]:
         """What the edge says of the engine; empty where it does not offer it, or does not answer."""
         try:
             return self.admin.server(self.listener, SERVER) if self.listener and self.admin.present else {}
@@ -30,29 +33,29 @@ class Rotation:
             return {}
 
     @property
-    def known(self):
+    def known(self) -> bool:
         """Whether a running edge offers the engine at all."""
         return bool(self.row())
 
     @property
-    def closed(self):
+    def closed(self) -> bool:
         return self.row().get("status", "").startswith(("DRAIN", "MAINT"))
 
-    def close(self, patience):
+    def close(self) -> int:
         """Send it nothing new, wait for what runs. Returns how many answers still ran when patience ended."""
         if not self.known:
             return 0
         self.admin.order(f"set server {self.listener}/{SERVER} state drain")
-        row = {}
+        row: dict[str, str] = {}
 
-        def idle():
+        def idle() -> bool:
             row.update(self.row())
             return int(row.get("scur") or 0) == 0
 
-        wait_until(idle, patience)
+        wait_until(idle, self.patience)
         return int(row.get("scur") or 0)
 
-    def open(self):
+    def open(self) -> None:
         """Let it back in, where it is out."""
         if self.closed:
             self.admin.order(f"set server {self.listener}/{SERVER} state ready")

@@ -1,16 +1,21 @@
 # Copyright: lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Put a slotted service on a release: the idle slot is booted beside the one that serves, and committed elsewhere."""
+"""Put a slotted service on a release: the idle slot is booted beside the one that serves; slots.py commits it."""
 
 from __future__ import annotations
 
-from ..host.layout import linked_release, service_of, unit_of
-from ..releases.generations import active_slot
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..host.host import Host
+from ..host.layout import Layout, linked_release, service_of, slot_instance, unit_of
+from ..releases.generations import UNRECORDED, Change, active_slot
 from . import candidate
 from .differences import differences
-from .switch import SwitchError, apply, install, switch, withdraw
+from .switch import Switched, SwitchError, apply, install, switch, withdraw
 
 
+@dataclass(frozen=True)
 class Manner:
     """How a candidate comes up. `beside` the slot that serves, or after a `restart` that stops that one first.
 
@@ -18,84 +23,106 @@ class Manner:
     changed, and also where memory looks too small.
     """
 
-    def __init__(self, strategy="beside", reserve=0, force=False):
-        self.strategy, self.reserve, self.force = strategy, reserve, force
+    strategy: str = "beside"
+    reserve: int = 0
+    force: bool = False
+
+    @property
+    def beside(self) -> bool:
+        return self.strategy == "beside"
 
 
-def switch_slot(layout, systemd, service, slots, release_id, generation=0, registry="", check=False, manner=None):
+BESIDE = Manner()
+
+
+def switch_slot(
+    host: Host,
+    service: str,
+    slots: Sequence[str],
+    release_id: str,
+    change: Change = UNRECORDED,
+    check: bool = False,
+    manner: Manner = BESIDE,
+) -> Switched:
     """Boot the idle slot of a slotted service on a release, unless the active slot already serves it.
 
     The active slot is never touched while it runs, but for the manner `restart`; nothing is committed here. A slot that
     runs without being active is the rest of a run that died: it is stopped. Raises SwitchError where two do not fit.
     """
-    manner = manner or Manner()
-    active = active_slot(layout, service)
-    serving = f"{service}@{active}"
-    reasons, unit = differences(layout, systemd, serving, release_id) if active else (["no slot is active yet"], None)
-    if active:
-        same = linked_release(layout, serving) == release_id
+    active = active_slot(host.layout, service)
+    serving = slot_instance(service, active) if active else ""
+    reasons = ["no slot is active yet"]
+    if serving:
+        reasons, unit = differences(host, serving, release_id)
+        same = linked_release(host.layout, serving) == release_id
         if (not reasons and not manner.force) or (same and not unit.active):
-            result = switch(layout, systemd, serving, release_id, generation, registry, check)
-            result.update(candidate=False, slot=active, active=active)
-            return stop_leftovers(layout, systemd, result, service, slots, check)
+            made = switch(host, serving, release_id, change, check)
+            made["slot"] = made["active"] = active
+            return stop_leftovers(host, made, service, slots, check)
         reasons = reasons or ["asked for by force"]
-    beside = bool(unit and unit.active) and manner.strategy == "beside"
-    lacking = candidate.shortage(layout, unit.pid, manner.reserve) if beside else ""
-    if lacking and not manner.force:
-        raise SwitchError(lacking)
+        lacking = candidate.shortage(host.layout, unit.pid, manner.reserve) if unit.active and manner.beside else ""
+        if lacking and not manner.force:
+            raise SwitchError(lacking)
+        reasons += [lacking] if lacking else []
     idle = next(slot for slot in slots if slot != active)
-    instance = f"{service}@{idle}"
-    result = {
+    instance = slot_instance(service, idle)
+    if not check:
+        boot(host, instance, serving, release_id, manner)
+    return {
         "changed": True,
         "instance": instance,
         "unit": unit_of(instance),
         "release": release_id,
-        "previous": linked_release(layout, serving) if active else "",
-        "reasons": reasons + ([lacking] if lacking else []),
+        "previous": linked_release(host.layout, serving) if serving else "",
+        "reasons": reasons,
         "candidate": True,
         "slot": idle,
         "active": active,
-        "action": "",
+        "action": "" if check else "start",
     }
-    if check:
-        return result
-    systemd.run(["systemctl", "stop", unit_of(instance)])
-    if beside:
-        candidate.lower(layout, instance)
+
+
+def boot(host: Host, instance: str, serving: str, release_id: str, manner: Manner) -> None:
+    """Start an idle slot on a release; `serving` is the slot that serves, empty for none."""
+    runs = bool(serving) and host.systemd.unit(unit_of(serving)).active
+    host.systemd.run(["systemctl", "stop", unit_of(instance)])
+    if runs and manner.beside:
+        candidate.lower(host.layout, instance)
     else:
-        candidate.forget(layout, instance)
-    install(layout, systemd, instance, release_id)
-    if manner.strategy == "restart" and active:
-        systemd.run(["systemctl", "stop", unit_of(serving)])
-    result["action"] = "start"
-    apply(systemd, instance, result["action"])
-    return result
+        candidate.forget(host.layout, instance)
+    install(host, instance, release_id)
+    if serving and not manner.beside:
+        host.systemd.run(["systemctl", "stop", unit_of(serving)])
+    apply(host.systemd, instance, "start")
 
 
-def stop_leftovers(layout, systemd, result, service, slots, check):
-    """Stop what runs beside the active slot: the rest of a run that died. Returns the module's result."""
+def stop_leftovers(host: Host, made: Switched, service: str, slots: Sequence[str], check: bool) -> Switched:
+    """Stop what runs beside the active slot: the rest of a run that died."""
     for slot in slots:
-        unit = unit_of(f"{service}@{slot}")
-        if slot == result["active"] or systemd.unit(unit).stopped:
+        unit = unit_of(slot_instance(service, slot))
+        if slot == made["active"] or host.systemd.unit(unit).stopped:
             continue
-        result["changed"] = True
-        result["reasons"] = result["reasons"] + [f"slot {slot} ran although {result['active']} is active"]
+        made["changed"] = True
+        made["reasons"] = made["reasons"] + [f"slot {slot} ran although {made['active']} is active"]
         if not check:
-            systemd.call("stop", unit)
-    return result
+            host.systemd.call("stop", unit)
+    return made
 
 
-def take_back(layout, systemd, instance):
+def take_back(host: Host, instance: str) -> None:
     """Withdraw a candidate that was refused; the slot that serves is started again where it was stopped for it."""
-    withdraw(layout, systemd, instance)
-    service = service_of(instance)
+    withdraw(host, instance)
+    serving = serving_instance(host.layout, service_of(instance))
+    if serving and host.systemd.unit(unit_of(serving)).stopped:
+        apply(host.systemd, serving, "start")
+
+
+def serving_instance(layout: Layout, service: str) -> str:
+    """The instance of a slotted service that serves, or an empty string."""
     slot = active_slot(layout, service)
-    serving = f"{service}@{slot}"
-    if slot and systemd.unit(unit_of(serving)).stopped:
-        apply(systemd, serving, "start")
+    return slot_instance(service, slot) if slot else ""
 
 
-def committed(layout, instance):
+def committed(layout: Layout, instance: str) -> bool:
     """Whether the instance is the slot that serves: the way back leaves it alone, whatever failed after its commit."""
-    slot = active_slot(layout, service_of(instance))
-    return bool(slot) and instance == f"{service_of(instance)}@{slot}"
+    return instance == serving_instance(layout, service_of(instance))

@@ -4,11 +4,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypedDict
+
 from ..host.haproxy import AdminError
-from ..host.layout import unit_of, write_atomic
+from ..host.host import Host
+from ..host.layout import slot_instance, unit_of, write_atomic
 from ..host.processes import family
+from ..host.systemd import Systemd
 from ..host.waiting import wait_until
-from ..releases.generations import active_slot, record
+from ..releases.generations import UNRECORDED, Change, Note, active_slot, record
 from . import candidate
 from .soak import ratio, watch
 
@@ -20,104 +25,122 @@ class SlotError(Exception):
     pass
 
 
-def backend_of(service, slot):
-    return f"{service}_{slot}"
+class Promoted(TypedDict):
+    """`previous` served before, empty for none; `open_at_stop` answers of it were cut when it was stopped."""
+
+    changed: bool
+    previous: str
+    slot: str
+    open_at_stop: int
 
 
-def commit(layout, admin, service, slot, patience=30):
+def server(host: Host, service: str, slot: str) -> dict[str, str]:
+    """What the edge says of a slot; empty where it does not know it."""
+    return host.admin.server(f"{service}_{slot}", slot)
+
+
+def commit(host: Host, service: str, slot: str, patience: float = 30) -> None:
     """Send new requests to `slot` from now on: the file first (it decides after any crash), then the running HAProxy.
 
     Raises SlotError when HAProxy has not seen the slot up within `patience` seconds, AdminError when it does not take
     the change; the file then says what it said before.
     """
+    file, admin = host.layout.active_slot(service), host.admin
     if admin.present:
-        seen = wait_until(
-            lambda: admin.server(backend_of(service, slot), slot).get("status", "").startswith("UP"), patience
-        )
+        seen = wait_until(lambda: server(host, service, slot).get("status", "").startswith("UP"), patience)
         if not seen:
-            status = admin.server(backend_of(service, slot), slot).get("status", "unknown to it")
-            raise SlotError(f"the edge does not see slot {slot} up after {patience}s: {status}")
-    previous = active_slot(layout, service)
-    write_atomic(layout.active_slot(service), f"active {slot}\n")
+            status = server(host, service, slot).get("status", "unknown to it")
+            raise SlotError(f"the edge does not see slot {slot} up after {patience:.0f}s: {status}")
+    previous = active_slot(host.layout, service)
+    write_atomic(file, f"active {slot}\n")
     if admin.present:
         try:
-            admin.set_map(layout.active_slot(service), "active", slot)
+            admin.set_map(file, "active", slot)
         except AdminError:
             # Traffic stays where it was, so the file must say so: a reboot would else start a slot nobody committed.
-            write_atomic(layout.active_slot(service), f"active {previous}\n" if previous else "")
+            write_atomic(file, f"active {previous}\n" if previous else "")
             raise
 
 
-def reloading(layout, systemd):
+def reloading(host: Host) -> bool:
     """Whether the edge still has a worker of before its last reload: it ends its requests by the map it began with."""
-    return len(family(layout, systemd.unit(unit_of("edge")).pid)) > MASTER_AND_WORKER
+    return len(family(host.layout, host.systemd.unit(unit_of("edge")).pid)) > MASTER_AND_WORKER
 
 
-def drain(layout, systemd, admin, service, slot, patience):
+def drain(host: Host, service: str, slot: str, patience: float) -> int:
     """Wait until the last request of a slot has ended, and nobody is left who sends it a new one.
 
     Returns how many requests were open when patience ran out, as far as the edge's newest worker knows them.
     """
-    if not admin.present:
+    if not host.admin.present:
         return 0
-    row = {}
+    row: dict[str, str] = {}
 
-    def idle():
-        row.update(admin.server(backend_of(service, slot), slot))
-        return int(row.get("scur") or 0) == 0 and not reloading(layout, systemd)
+    def idle() -> bool:
+        row.update(server(host, service, slot))
+        return int(row.get("scur") or 0) == 0 and not reloading(host)
 
     wait_until(idle, patience)
     return int(row.get("scur") or 0)
 
 
-def cut_words(count, seconds):
+def cut_words(count: int, seconds: float) -> str:
     """What the operator is told of answers that a drain did not outwait."""
-    return f"{count} answers of the slot before were still open after {seconds} s, and were cut"
+    return f"{count} answers of the slot before were still open after {seconds:.0f} s, and were cut"
 
 
-def leave(systemd, unit):
+def leave(systemd: Systemd, unit: str) -> None:
     """Stop a slot that was drained. One whose last answers systemd had to cut has done nothing wrong."""
     systemd.call("stop", unit)
     if systemd.unit(unit).failed:
         systemd.call("reset-failed", unit)
 
 
-def follow(layout, admin, service):
-    """Mend a running HAProxy whose map differs from the file. Returns the reason, or an empty string."""
-    slot = active_slot(layout, service)
-    if not slot or not admin.present or admin.map_value(layout.active_slot(service), "active") == slot:
+def follow(host: Host, service: str) -> str:
+    """Why a running HAProxy's map has to be mended: it differs from the file. An empty string where it does not."""
+    slot = active_slot(host.layout, service)
+    file = host.layout.active_slot(service)
+    if not slot or not host.admin.present or host.admin.map_value(file, "active") == slot:
         return ""
     return f"the edge does not route to slot {slot}"
 
 
-def soak(layout, admin, service, slot, previous, seconds):
+def soak(host: Host, service: str, slot: str, previous: str, seconds: float) -> None:
     """Watch the new slot under real traffic while the old one still runs; give the traffic back when it is bad.
 
     Raises SlotError after traffic is back on the slot before.
     """
-    if not (seconds and previous != slot and admin.present):
+    if not (seconds and previous != slot and host.admin.present):
         return
-    usual = ratio(admin.server(backend_of(service, previous), previous))
-    wrong = watch(lambda: admin.server(backend_of(service, slot), slot), usual, seconds)
+    usual = ratio(server(host, service, previous))
+    wrong = watch(lambda: server(host, service, slot), usual, seconds)
     if wrong:
-        commit(layout, admin, service, previous)
+        commit(host, service, previous)
         raise SlotError(f"slot {slot} was taken back after its commit: {wrong}; slot {previous} serves again")
 
 
-def promote(layout, systemd, admin, service, slots, slot, drain_seconds, generation=0, registry="", soak_seconds=0):
-    """Commit `slot`, watch it, drain the other, stop it. Returns the module's result."""
-    previous = active_slot(layout, service)
-    candidate.promote(layout, systemd, f"{service}@{slot}")
-    commit(layout, admin, service, slot)
+def promote(
+    host: Host,
+    service: str,
+    slots: Sequence[str],
+    slot: str,
+    change: Change = UNRECORDED,
+    drain_seconds: float = 0,
+    soak_seconds: float = 0,
+) -> Promoted:
+    """Commit `slot`, watch it, drain the other, stop it."""
+    previous = active_slot(host.layout, service)
+    candidate.promote(host, slot_instance(service, slot))
+    commit(host, service, slot)
     # After a restart there is no other slot that could take the traffic back.
-    if previous and systemd.unit(unit_of(f"{service}@{previous}")).active:
-        soak(layout, admin, service, slot, previous, soak_seconds)
-    if generation:
-        record(layout, generation, registry, touched=f"{service}@{slot}")
+    if previous and host.systemd.unit(unit_of(slot_instance(service, previous))).active:
+        soak(host, service, slot, previous, soak_seconds)
+    if change.generation:
+        record(host, change, Note(touched=slot_instance(service, slot)))
     cut = 0
     for other in slots:
-        if other == slot or systemd.unit(unit_of(f"{service}@{other}")).stopped:
-            continue
-        cut += drain(layout, systemd, admin, service, other, drain_seconds)
-        leave(systemd, unit_of(f"{service}@{other}"))
+        unit = unit_of(slot_instance(service, other))
+        if other != slot and not host.systemd.unit(unit).stopped:
+            cut += drain(host, service, other, drain_seconds)
+            leave(host.systemd, unit)
     return {"changed": previous != slot, "previous": previous, "slot": slot, "open_at_stop": cut}

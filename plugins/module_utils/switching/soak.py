@@ -8,6 +8,10 @@ The other slot still runs, so a bad one costs only the requests of this window, 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
+
+# A server's row of HAProxy's `show stat`.
+Row = Mapping[str, str]
 
 # Fewer errors than this are a client's bad luck, not a bad release.
 FEWEST_ERRORS = 3
@@ -15,18 +19,18 @@ FEWEST_ERRORS = 3
 TOLERATED = 0.05
 
 
-def counts(row):
+def counts(row: Row) -> tuple[int, int]:
     """(answers, errors) of a server's row of `show stat`: errors are 5xx, failed connections and broken answers."""
     answers = sum(int(row.get(f"hrsp_{kind}") or 0) for kind in ("1xx", "2xx", "3xx", "4xx", "5xx", "other"))
     return answers, sum(int(row.get(key) or 0) for key in ("hrsp_5xx", "econ", "eresp"))
 
 
-def ratio(row):
+def ratio(row: Row) -> float:
     answers, errors = counts(row)
     return errors / max(answers, errors, 1)
 
 
-def complaint(row, begin, usual):
+def complaint(row: Row, begin: tuple[int, int], usual: float) -> str:
     """What is wrong with a slot, in words, or an empty string. `begin` are its counts when the window began."""
     status = row.get("status", "unknown to the edge")
     if not status.startswith("UP"):
@@ -39,15 +43,15 @@ def complaint(row, begin, usual):
     return ""
 
 
-def watch(server, usual, seconds, interval=0.5, clock=time.monotonic, sleep=time.sleep):
+def watch(server: Callable[[], Row], usual: float, seconds: float, interval: float = 0.5) -> str:
     """Look at a slot for `seconds`; end at once when it is bad. Returns what is wrong, or an empty string.
 
     `server()` gives its row of `show stat`; `usual` is the share of errors that the slot before had.
     """
-    end = clock() + seconds
+    end = time.monotonic() + seconds
     begin = counts(server())
     while True:
         wrong = complaint(server(), begin, usual)
-        if wrong or clock() >= end:
+        if wrong or time.monotonic() >= end:
             return wrong
-        sleep(interval)
+        time.sleep(interval)

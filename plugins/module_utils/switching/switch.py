@@ -1,13 +1,17 @@
 # Copyright: lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Put instances on releases and take them away: compare what runs with what should, mend the difference."""
+"""Put instances on releases and take them away: mend what is not yet as it should be, and only that."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Collection
+from typing import NotRequired, TypedDict
 
+from ..host.host import Host
 from ..host.layout import (
+    Layout,
     linked_release,
     list_instances,
     read_text,
@@ -16,36 +20,62 @@ from ..host.layout import (
     unit_of,
     write_atomic,
 )
-from ..releases.generations import record
+from ..host.systemd import Systemd, Unit
+from ..releases.generations import UNRECORDED, Change, Note, record
+from ..releases.releases import Manifest
 from . import candidate
 from .differences import differences, release_files
+from .rotation import Rotation
+
+OUT_OF_ROTATION = "it is out of rotation"
 
 
 class SwitchError(Exception):
     pass
 
 
-def install(layout, systemd, instance, release_id):
+class Switched(TypedDict):
+    """What a switch found and did; `action` is what systemd was asked, or `open` where only the rotation waits.
+
+    A `candidate` is a slot that waits for its commit; `slot` and `active` are there for a slotted service.
+    `open_at_restart` are the answers that were still running when the instance was restarted.
+    """
+
+    changed: bool
+    instance: str
+    unit: str
+    release: str
+    previous: str
+    reasons: list[str]
+    candidate: bool
+    action: str
+    slot: NotRequired[str]
+    active: NotRequired[str]
+    open_at_restart: NotRequired[int]
+
+
+def install(host: Host, instance: str, release_id: str) -> Manifest:
     """Link, unit files and drop-in of an instance; then tell systemd. Starts nothing."""
-    manifest, dropin, units = release_files(layout, service_of(instance), release_id)
-    if manifest is None:
+    layout, systemd = host.layout, host.systemd
+    files = release_files(layout, service_of(instance), release_id)
+    if files is None:
         raise SwitchError(f"release {release_id} of {service_of(instance)} isn't on this host")
-    lacking = [path for path in manifest["requires"] if not os.path.exists(path)]
+    lacking = [path for path in files.manifest["requires"] if not os.path.exists(path)]
     if lacking:
         raise SwitchError(f"release {release_id} of {service_of(instance)} needs {lacking[0]}, which isn't there")
-    for name, text in units.items():
+    for name, text in files.units.items():
         if read_text(layout.unit(name)) != text:
             write_atomic(layout.unit(name), text)
-    write_atomic(layout.dropin(instance), dropin)
+    write_atomic(layout.dropin(instance), files.dropin)
     point(layout, instance, release_id)
     systemd.call("daemon-reload")
-    for name in manifest["enable"]:
+    for name in files.manifest["enable"]:
         if not systemd.unit(name).enabled:
             systemd.call("enable", "--quiet", name)
-    return manifest
+    return files.manifest
 
 
-def point(layout, instance, release_id):
+def point(layout: Layout, instance: str, release_id: str) -> None:
     """Move the instance's link to a release, atomically."""
     link = layout.instance(instance)
     if linked_release(layout, instance) == release_id:
@@ -59,22 +89,25 @@ def point(layout, instance, release_id):
     sync_folder(layout.instances)
 
 
-def of_the_start(unit):
+def of_the_start(unit: str) -> list[str]:
     """What a running process has of its unit: how it is reloaded is read anew each time."""
     return [line for line in unit.splitlines() if not line.startswith(("#", "ExecReload="))]
 
 
-def may_reload(layout, manifest, service, old, new):
+def may_reload(layout: Layout, manifest: Manifest, old: str, new: str) -> bool:
     """Whether a reload takes the change: units and drop-ins stay what the process has, but for the release's name."""
 
-    def process_part(release_id):
-        found, dropin, units = release_files(layout, service, release_id)
-        return found and (dropin.replace(release_id, ""), {name: of_the_start(text) for name, text in units.items()})
+    def process_part(release_id: str) -> object:
+        files = release_files(layout, manifest["service"], release_id)
+        if files is None:
+            return None
+        units = {name: of_the_start(text) for name, text in files.units.items()}
+        return files.dropin.replace(release_id, ""), units
 
     return manifest["reload"] and process_part(old) == process_part(new)
 
 
-def apply(systemd, instance, verb):
+def apply(systemd: Systemd, instance: str, verb: str) -> None:
     """Start, reload or restart the instance's unit.
 
     A start that systemd itself reports as failed isn't an error here: the probe that follows tells it with the journal.
@@ -83,17 +116,24 @@ def apply(systemd, instance, verb):
     systemd.run(["systemctl", verb, unit_of(instance)])
 
 
-def switch(layout, systemd, instance, release_id, generation=0, registry="", check=False, rotation=None, patience=0):
-    """Put a service with one instance on a release. Returns the module's result.
+def switch(
+    host: Host,
+    instance: str,
+    release_id: str,
+    change: Change = UNRECORDED,
+    check: bool = False,
+    rotation: Rotation | None = None,
+) -> Switched:
+    """Put a service with one instance on a release.
 
-    With a `rotation` the instance is out of it when it must restart, at the latest after `patience` seconds, and stays
-    out until somebody has proven it and opens it again.
+    With a `rotation` the instance is out of it when it must restart, and stays out until somebody has proven it and
+    opens it again.
     """
-    previous = linked_release(layout, instance)
-    reasons, unit = differences(layout, systemd, instance, release_id)
+    previous = linked_release(host.layout, instance)
+    reasons, unit = differences(host, instance, release_id)
     if rotation and rotation.closed:
-        reasons.append("it is out of rotation")
-    result = {
+        reasons.append(OUT_OF_ROTATION)
+    made: Switched = {
         "changed": bool(reasons),
         "instance": instance,
         "unit": unit_of(instance),
@@ -104,48 +144,45 @@ def switch(layout, systemd, instance, release_id, generation=0, registry="", che
         "action": "",
         "open_at_restart": 0,
     }
-    if not reasons:
-        return result
-    if reasons == ["it is out of rotation"]:
-        result["action"] = "open"
-        return result
-    if not check:
-        manifest = install(layout, systemd, instance, release_id)
-        if generation:
-            record(layout, generation, registry, touched=instance, proven=False)
-        result["action"] = action_for(layout, manifest, instance, previous, release_id, reasons, unit)
-        if result["action"] == "restart" and rotation:
-            result["open_at_restart"] = rotation.close(patience)
-        if result["action"] != "enable":
-            apply(systemd, instance, result["action"])
-    return result
+    if reasons == [OUT_OF_ROTATION]:
+        made["action"] = "open"
+    elif reasons and not check:
+        manifest = install(host, instance, release_id)
+        if change.generation:
+            record(host, change, Note(touched=instance, proven=False))
+        made["action"] = action_for(host.layout, manifest, unit, made)
+        if made["action"] == "restart" and rotation:
+            made["open_at_restart"] = rotation.close()
+        if made["action"] != "enable":
+            apply(host.systemd, instance, made["action"])
+    return made
 
 
-def action_for(layout, manifest, instance, previous, release_id, reasons, unit):
+def action_for(layout: Layout, manifest: Manifest, unit: Unit, made: Switched) -> str:
     """What systemd is asked so that the reasons go."""
-    if all(reason.endswith("is not enabled") for reason in reasons):
+    if all(reason.endswith("is not enabled") for reason in made["reasons"]):
         return "enable"
     if not unit.active:
         return "start"
-    secret = any(reason.startswith("secret file") for reason in reasons)
-    gentle = not secret and may_reload(layout, manifest, service_of(instance), previous, release_id)
+    secret = any(reason.startswith("secret file") for reason in made["reasons"])
+    gentle = not secret and may_reload(layout, manifest, made["previous"], made["release"])
     return "reload" if gentle else "restart"
 
 
-def withdraw(layout, systemd, instance):
+def withdraw(host: Host, instance: str) -> None:
     """Stop an instance and take its unit, drop-in and link away; release, artifact and data stay."""
-    unit = unit_of(instance)
-    service = service_of(instance)
-    manifest, _dropin, units = release_files(layout, service, linked_release(layout, instance))
+    layout, systemd = host.layout, host.systemd
+    unit, service = unit_of(instance), service_of(instance)
+    files = release_files(layout, service, linked_release(layout, instance))
     systemd.run(["systemctl", "stop", unit])
     last = all(service_of(name) != service or name == instance for name in list_instances(layout))
-    for name in sorted((manifest or {}).get("enable", [])):
+    for name in sorted(files.manifest["enable"] if files else []):
         if name == unit or last:
             systemd.run(["systemctl", "disable", "--quiet", name])
     if os.path.isdir(os.path.dirname(layout.dropin(instance))):
         shutil.rmtree(os.path.dirname(layout.dropin(instance)))
     if last:
-        for name in units:
+        for name in files.units if files else []:
             if os.path.exists(layout.unit(name)):
                 os.unlink(layout.unit(name))
         if os.path.isdir(os.path.join(layout.etc, service)):
@@ -157,12 +194,12 @@ def withdraw(layout, systemd, instance):
     systemd.run(["systemctl", "reset-failed", unit])
 
 
-def retire(layout, systemd, expected, generation=0, registry="", check=False):
+def retire(host: Host, expected: Collection[str], change: Change = UNRECORDED, check: bool = False) -> list[str]:
     """Withdraw every instance of ours that `expected` does not name. Returns their names."""
-    gone = [name for name in list_instances(layout) if name not in expected]
+    gone = [name for name in list_instances(host.layout) if name not in expected]
     if gone and not check:
         for name in gone:
-            withdraw(layout, systemd, name)
-        if generation:
-            record(layout, generation, registry, summary=[f"retired {name}" for name in gone])
+            withdraw(host, name)
+        if change.generation:
+            record(host, change, Note(summary=[f"retired {name}" for name in gone]))
     return gone

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pathlib
 
 import pytest
-from host_stand_in import FakeSystemctl
+from host_stand_in import NOBODY, FakeSystemctl
 
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.host import Host
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout, linked_release
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching import differences
@@ -26,9 +27,15 @@ def systemctl() -> FakeSystemctl:
 
 
 @pytest.fixture
-def systemd(systemctl: FakeSystemctl, monkeypatch: pytest.MonkeyPatch) -> Systemd:
-    """Systemd over the stand-in; a process's environment is that of the release its unit was started on."""
+def systemd(systemctl: FakeSystemctl) -> Systemd:
+    """Systemd over the stand-in."""
     return Systemd(run=systemctl)
+
+
+@pytest.fixture
+def host(layout: Layout, systemd: Systemd) -> Host:
+    """Both together, without an edge."""
+    return Host(layout, systemd, NOBODY)
 
 
 @pytest.fixture

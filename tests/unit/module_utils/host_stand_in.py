@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.haproxy import AdminSocket
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.host import Host
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout, unit_of
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
 from ansible_collections.lab.ai_backend.plugins.module_utils.releases.releases import identifier, rendered, write
 
 
@@ -60,6 +63,14 @@ class FakeSystemctl:
             "StateChangeTimestampMonotonic": self.clock,
         }
         return "".join(f"{key}={value}\n" for key, value in properties.items())
+
+
+NOBODY = AdminSocket("/nonexistent/admin.sock")
+
+
+def host_on(layout: Layout) -> Host:
+    """A host with a systemd of its own, and without an edge."""
+    return Host(layout, Systemd(run=FakeSystemctl()), NOBODY)
 
 
 def manifest(service: str = "redis", dropin: str = "ExecStart=/bin/one\n", **changes: object) -> dict[str, object]:

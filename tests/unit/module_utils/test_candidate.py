@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import pathlib
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
-from host_stand_in import FakeSystemctl, made, manifest
+from host_stand_in import NOBODY, FakeSystemctl, made, manifest
 from proc_stand_in import Proc
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.host import processes
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.host import Host
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout, unit_of, write_atomic
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching import candidate, slot_switch
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching import switch as switching
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching.switch import Switched
 
 SLOTS = ["blue", "green"]
 MEGABYTE = 1_000_000
@@ -20,19 +24,14 @@ MEGABYTE = 1_000_000
 pytestmark = pytest.mark.usefixtures("environments")
 
 
-class Host:
+@dataclass(frozen=True)
+class Serving(Host):
     """A host whose blue slot serves with one process and a worker below it."""
 
-    def __init__(self, layout: Layout, systemd: Systemd, root: pathlib.Path) -> None:
-        self.layout, self.systemd, self.root = layout, systemd, root
-        self.proc = Proc(root)
-        self.release = made(layout, slotted("one"))
-        slot_switch.switch_slot(layout, systemd, "litellm", SLOTS, self.release)
-        write_atomic(layout.active_slot("litellm"), "active blue\n")
-        self.pid = systemd.unit(unit_of("litellm@blue")).pid
-        self.process(self.pid, 1, 100)
-        self.process(900, self.pid, 300)
-        self.may_raise(True)
+    root: pathlib.Path
+    proc: Proc
+    release: str
+    pid: int
 
     def process(self, pid: int, parent: int, megabytes: int) -> None:
         """A process that holds memory."""
@@ -54,13 +53,13 @@ class Host:
         (self.root / "proc" / "self").mkdir(exist_ok=True)
         (self.root / "proc" / "self" / "status").write_text(f"CapEff:\t{1 << 23 if able else 0:016x}\n")
 
-    def change(self, **manner: object) -> dict[str, object]:
+    def change(self, **manner: Any) -> Switched:
         """Boot another release."""
         release = made(self.layout, slotted("two"))
-        result: dict[str, object] = slot_switch.switch_slot(
-            self.layout, self.systemd, "litellm", SLOTS, release, manner=slot_switch.Manner(**manner)
+        made_anew: Switched = slot_switch.switch_slot(
+            self, "litellm", SLOTS, release, manner=slot_switch.Manner(**manner)
         )
-        return result
+        return made_anew
 
 
 def slotted(name: str) -> dict[str, object]:
@@ -68,18 +67,25 @@ def slotted(name: str) -> dict[str, object]:
 
 
 @pytest.fixture
-def host(layout: Layout, systemd: Systemd, tmp_path: pathlib.Path) -> Host:
-    return Host(layout, systemd, tmp_path)
+def host(layout: Layout, systemd: Systemd, tmp_path: pathlib.Path) -> Serving:
+    proc, release = Proc(tmp_path), made(layout, slotted("one"))
+    slot_switch.switch_slot(Host(layout, systemd, NOBODY), "litellm", SLOTS, release)
+    write_atomic(layout.active_slot("litellm"), "active blue\n")
+    serving = Serving(layout, systemd, NOBODY, tmp_path, proc, release, systemd.unit(unit_of("litellm@blue")).pid)
+    serving.process(serving.pid, 1, 100)
+    serving.process(900, serving.pid, 300)
+    serving.may_raise(True)
+    return serving
 
 
-def test_the_memory_of_a_slot_is_that_of_its_process_and_of_all_below_it(host: Host) -> None:
+def test_the_memory_of_a_slot_is_that_of_its_process_and_of_all_below_it(host: Serving) -> None:
     host.process(901, 900, 5)
     assert processes.memory_of(host.layout, host.pid) == 405 * 1000 * 1024
     assert processes.memory_of(host.layout, 0) == 0
 
 
 def test_a_second_slot_that_does_not_fit_is_refused_with_the_numbers_and_nothing_is_touched(
-    host: Host, systemctl: FakeSystemctl
+    host: Serving, systemctl: FakeSystemctl
 ) -> None:
     host.free(450)
     systemctl.calls.clear()
@@ -94,48 +100,45 @@ def test_a_second_slot_that_does_not_fit_is_refused_with_the_numbers_and_nothing
 
 
 @pytest.mark.parametrize(("free", "reserve"), [(450, 0), (600, 100 * MEGABYTE)])
-def test_one_that_fits_boots(host: Host, free: int, reserve: int) -> None:
+def test_one_that_fits_boots(host: Serving, free: int, reserve: int) -> None:
     host.free(free)
     assert host.change(reserve=reserve)["slot"] == "green"
 
 
-def test_where_nothing_serves_there_is_nothing_to_spare(host: Host, systemctl: FakeSystemctl) -> None:
+def test_where_nothing_serves_there_is_nothing_to_spare(host: Serving, systemctl: FakeSystemctl) -> None:
     host.free(1)
     systemctl.active.clear()
     assert host.change(reserve=MEGABYTE)["slot"] == "green"
     assert not pathlib.Path(candidate.conf_of(host.layout, "litellm@green")).exists()
 
 
-def test_force_boots_where_memory_looks_too_small_and_says_so(host: Host) -> None:
+def test_force_boots_where_memory_looks_too_small_and_says_so(host: Serving) -> None:
     host.free(1)
     reasons = host.change(force=True)["reasons"]
-    assert isinstance(reasons, list)
     assert any("only 1 MB are available" in reason for reason in reasons)
 
 
-def test_force_boots_a_slot_anew_where_nothing_changed(host: Host) -> None:
-    made_anew = slot_switch.switch_slot(
-        host.layout, host.systemd, "litellm", SLOTS, host.release, manner=slot_switch.Manner(force=True)
-    )
+def test_force_boots_a_slot_anew_where_nothing_changed(host: Serving) -> None:
+    made_anew = slot_switch.switch_slot(host, "litellm", SLOTS, host.release, manner=slot_switch.Manner(force=True))
     assert (made_anew["candidate"], made_anew["slot"], made_anew["reasons"]) == (True, "green", ["asked for by force"])
 
 
-def test_a_restart_needs_no_room_and_stops_the_slot_that_serves_first(host: Host, systemctl: FakeSystemctl) -> None:
+def test_a_restart_needs_no_room_and_stops_the_slot_that_serves_first(host: Serving, systemctl: FakeSystemctl) -> None:
     host.free(1)
     result = host.change(strategy="restart")
     assert (result["slot"], list(systemctl.active)) == ("green", ["ai-backend-litellm@green.service"])
 
 
 def test_a_candidate_refused_after_a_restart_leaves_the_slot_before_running(
-    host: Host, systemctl: FakeSystemctl
+    host: Serving, systemctl: FakeSystemctl
 ) -> None:
     host.change(strategy="restart")
-    slot_switch.take_back(host.layout, host.systemd, "litellm@green")
+    slot_switch.take_back(host, "litellm@green")
     assert list(systemctl.active) == ["ai-backend-litellm@blue.service"]
 
 
 @pytest.mark.parametrize("able", [True, False])
-def test_a_candidate_is_nice_only_where_that_can_be_taken_back(host: Host, able: bool) -> None:
+def test_a_candidate_is_nice_only_where_that_can_be_taken_back(host: Serving, able: bool) -> None:
     host.may_raise(able)
     host.change()
     text = pathlib.Path(candidate.conf_of(host.layout, "litellm@green")).read_text()
@@ -143,28 +146,26 @@ def test_a_candidate_is_nice_only_where_that_can_be_taken_back(host: Host, able:
 
 
 def test_its_promotion_gives_every_thread_and_the_next_start_the_ordinary_priority(
-    host: Host, systemctl: FakeSystemctl
+    host: Serving, systemctl: FakeSystemctl
 ) -> None:
     host.change()
     pid = host.systemd.unit(unit_of("litellm@green")).pid
     host.process(pid, 1, 1)
     host.process(950, pid, 1)
     asked: set[tuple[int, int]] = set()
-    candidate.promote(
-        host.layout, host.systemd, "litellm@green", renice=lambda _kind, thread, value: asked.add((thread, value))
-    )
+    candidate.promote(host, "litellm@green", renice=lambda _kind, thread, value: asked.add((thread, value)))
     assert asked == {(pid, 0), (pid + 50, 0), (950, 0), (1000, 0)}
     assert not pathlib.Path(candidate.conf_of(host.layout, "litellm@green")).parent.exists()
     assert systemctl.calls[-1] == "daemon-reload"
 
 
-def test_a_slot_without_a_low_priority_is_left_alone(host: Host, systemctl: FakeSystemctl) -> None:
+def test_a_slot_without_a_low_priority_is_left_alone(host: Serving, systemctl: FakeSystemctl) -> None:
     systemctl.calls.clear()
-    candidate.promote(host.layout, host.systemd, "litellm@blue", renice=pytest.fail)
+    candidate.promote(host, "litellm@blue", renice=pytest.fail)
     assert systemctl.calls == []
 
 
-def test_a_refused_candidate_leaves_no_priority_behind(host: Host) -> None:
+def test_a_refused_candidate_leaves_no_priority_behind(host: Serving) -> None:
     host.change()
-    slot_switch.take_back(host.layout, host.systemd, "litellm@green")
+    slot_switch.take_back(host, "litellm@green")
     assert not pathlib.Path(candidate.conf_of(host.layout, "litellm@green")).exists()

@@ -6,9 +6,10 @@ import pathlib
 from typing import Any
 
 import pytest
-from host_stand_in import FakeSystemctl, made, manifest
+from host_stand_in import NOBODY, FakeSystemctl, made, manifest
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.host import cards
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.host import Host
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
 from ansible_collections.lab.ai_backend.plugins.module_utils.inspection import status as reporting
@@ -94,7 +95,8 @@ def test_status_shows_the_card_and_the_layers_that_the_engine_itself_names(
     journal: str,
     device: str,
 ) -> None:
-    switching.install(layout, systemd, "llama-cpp@native", made(layout, manifest("llama-cpp", probes=[])))
+    on = Host(layout, systemd, NOBODY)
+    switching.install(on, "llama-cpp@native", made(layout, manifest("llama-cpp", probes=[])))
     systemctl.active["ai-backend-llama-cpp@native.service"] = 77
     ask = FakeSystemctl.__call__
 
@@ -105,5 +107,5 @@ def test_status_shows_the_card_and_the_layers_that_the_engine_itself_names(
         return (0, journal) if journal else (1, "")
 
     monkeypatch.setattr(FakeSystemctl, "__call__", run)
-    (row,) = reporting.report(layout, systemd, "gpu1")["rows"]
+    (row,) = reporting.report(on, "gpu1")["rows"]
     assert row["device"] == device

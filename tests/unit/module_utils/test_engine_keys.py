@@ -5,8 +5,9 @@ from __future__ import annotations
 import pathlib
 
 import pytest
-from host_stand_in import FakeSystemctl, made, manifest
+from host_stand_in import NOBODY, FakeSystemctl, made, manifest
 
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.host import Host
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd, run_command
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching import switch as switching
@@ -29,13 +30,13 @@ pytestmark = pytest.mark.usefixtures("environments")
 
 
 @pytest.fixture
-def running(layout: Layout, systemd: Systemd, tmp_path: pathlib.Path) -> pathlib.Path:
+def running(host: Host, layout: Layout, tmp_path: pathlib.Path) -> pathlib.Path:
     """The program of an engine that runs."""
     program = tmp_path / "llama-server"
     program.touch(mode=0o755)
     dropin = f"ExecStart=\nExecStart={program}\n"
     release = made(layout, manifest("llama-cpp", dropin, slotted=True, enable=[f"ai-backend-{ENGINE}.service"]))
-    switching.switch(layout, systemd, ENGINE, release)
+    switching.switch(host, ENGINE, release)
     return program
 
 
@@ -45,9 +46,9 @@ def test_it_is_asked_itself(
 ) -> None:
     running.write_text(f"#!/bin/sh\ncat <<'END'\n{text}END\n")
     systemd = Systemd(run=lambda argv: systemctl(argv) if argv[0] == "systemctl" else run_command(argv))
-    assert takes_one_key(layout, systemd) == expected
+    assert takes_one_key(Host(layout, systemd, NOBODY)) == expected
 
 
-def test_one_that_does_not_run_refuses_nobody(layout: Layout, systemctl: FakeSystemctl, running: pathlib.Path) -> None:
+def test_one_that_does_not_run_refuses_nobody(host: Host, systemctl: FakeSystemctl, running: pathlib.Path) -> None:
     systemctl.active.clear()
-    assert takes_one_key(layout, Systemd(run=systemctl)) == []
+    assert takes_one_key(host) == []

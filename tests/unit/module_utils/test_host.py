@@ -9,17 +9,19 @@ import struct
 import time
 
 import pytest
-from host_stand_in import FakeSystemctl, made, manifest
+from host_stand_in import NOBODY, FakeSystemctl, made, manifest
 
-from ansible_collections.lab.ai_backend.plugins.module_utils import tiny_gguf
 from ansible_collections.lab.ai_backend.plugins.module_utils.host import secret_files
 from ansible_collections.lab.ai_backend.plugins.module_utils.host import state as host_state
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.host import Host
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout, write_atomic
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd, SystemdError, run_command
 from ansible_collections.lab.ai_backend.plugins.module_utils.inspection import status as reporting
 from ansible_collections.lab.ai_backend.plugins.module_utils.releases import generations
+from ansible_collections.lab.ai_backend.plugins.module_utils.releases.generations import Change, Note
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching import removal
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching import switch as switching
+from ansible_collections.lab.ai_backend.plugins.modules import tiny_model
 
 
 def test_the_facts_of_this_machine_are_those_of_its_own_files() -> None:
@@ -208,9 +210,9 @@ def test_a_generation_is_opened_closed_and_protects_its_releases(layout: Layout)
     release_id = made(layout, manifest(package="redis-server"))
     switching.point(layout, "redis", release_id)
     write_atomic(layout.active_slot("redis"), "active blue\n")
-    run = lambda argv: (0, "7.0")  # noqa: E731
-    generations.record(layout, 2, "hash", summary=["one"], run=run)
-    closed = generations.record(layout, 2, complete=True, run=run)
+    host = Host(layout, Systemd(run=lambda argv: (0, "7.0")), NOBODY)
+    generations.record(host, Change(2, "hash"), Note(summary=["one"]))
+    closed = generations.record(host, Change(2), Note(complete=True))
     assert (closed["registry"], closed["summary"], closed["complete"]) == ("hash", ["one"], True)
     assert closed["instances"]["redis"]["package_version"] == "7.0"
     assert closed["slots"] == {"redis": "blue"}
@@ -231,43 +233,41 @@ def test_a_secret_of_two_lines_is_refused_by_name() -> None:
         secret_files.render("a.env", {"NAME": "THE_SECRET"}, {"THE_SECRET": "a\nb"})  # pragma: allowlist secret
 
 
-def test_a_report_of_an_empty_host_says_so(layout: Layout, systemd: Systemd) -> None:
-    report = reporting.report(layout, systemd, "gpu1")
+def test_a_report_of_an_empty_host_says_so(host: Host) -> None:
+    report = reporting.report(host, "gpu1")
     assert (report["generation"], report["rows"][0]["service"]) == (0, "(nothing of ours)")
 
 
-def test_a_report_tells_down_from_ok_and_active_from_idle(
-    layout: Layout, systemd: Systemd, systemctl: FakeSystemctl
-) -> None:
+def test_a_report_tells_down_from_ok_and_active_from_idle(host: Host, layout: Layout, systemctl: FakeSystemctl) -> None:
     release_id = made(layout, manifest("litellm", slotted=True, probes=[{"kind": "http", "path": "/", "status": 200}]))
     for slot in ("blue", "green"):
-        switching.install(layout, systemd, f"litellm@{slot}", release_id)
+        switching.install(host, f"litellm@{slot}", release_id)
     write_atomic(layout.active_slot("litellm"), "active blue\n")
-    rows = {row["service"]: row for row in reporting.report(layout, systemd, "gpu1")["rows"]}
+    rows = {row["service"]: row for row in reporting.report(host, "gpu1")["rows"]}
     assert rows["litellm@blue"]["health"] == "down"
     assert rows["litellm@green"]["unit"] == "idle slot"
     systemctl.active["ai-backend-litellm@blue.service"] = 5
-    (row,) = [row for row in reporting.report(layout, systemd, "gpu1")["rows"] if row["service"] == "litellm@blue"]
+    (row,) = [row for row in reporting.report(host, "gpu1")["rows"] if row["service"] == "litellm@blue"]
     assert "refused" in row["health"]
 
 
 def test_a_removal_names_all_that_goes_and_keeps_models(
-    layout: Layout, systemd: Systemd, monkeypatch: pytest.MonkeyPatch
+    host: Host, layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(removal, "our_users", lambda: ["ai-backend-redis"])
     host_state.make_folders(layout, host_state.missing_folders(layout))
-    switching.switch(layout, systemd, "redis", made(layout, manifest()))
+    switching.switch(host, "redis", made(layout, manifest()))
     write_atomic(os.path.join(layout.etc, "masked", "redis-server.service"), "")
     os.symlink("/dev/null", layout.unit("redis-server.service"))
     model = pathlib.Path(layout.models) / "a.gguf"
     model.write_text("x")
     lines = removal.inventory(layout, [])
     assert {"instance redis", "hold on redis-server.service", "user ai-backend-redis"} <= set(lines)
-    removal.remove(layout, systemd, [])
+    removal.remove(host, [])
     assert model.exists()
     assert not os.path.exists(layout.opt)
     assert not os.path.lexists(layout.unit("redis-server.service"))
-    removal.remove(layout, systemd, ["models"])
+    removal.remove(host, ["models"])
     assert not model.exists()
 
 
@@ -279,9 +279,9 @@ def test_a_systemctl_that_fails_is_told_with_its_words() -> None:
 
 
 def test_the_tiny_model_is_the_same_each_time_and_a_whole_gguf() -> None:
-    content = tiny_gguf.build("lab-tiny", 7)
-    assert content == tiny_gguf.build("lab-tiny", 7)
-    assert content != tiny_gguf.build("other", 8)
+    content = tiny_model.build("lab-tiny", 7)
+    assert content == tiny_model.build("lab-tiny", 7)
+    assert content != tiny_model.build("other", 8)
     magic, version, tensors, pairs = struct.unpack("<4sIQQ", content[:24])
-    assert (magic, version, tensors, pairs) == (b"GGUF", 3, len(tiny_gguf.shapes()), len(tiny_gguf.metadata("x")))
+    assert (magic, version, tensors, pairs) == (b"GGUF", 3, len(tiny_model.shapes()), len(tiny_model.metadata("x")))
     assert len(content) < 1_000_000

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from host_stand_in import FakeSystemctl
+from host_stand_in import NOBODY, FakeSystemctl
 
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.host import Host
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout, unit_of, write_atomic
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.secret_files import SecretError, secret
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
@@ -237,7 +238,7 @@ def test_a_unit_that_keeps_dying_ends_the_wait_at_once(layout: Layout, port: int
     dying.restarts = 0  # type: ignore[attr-defined]
     manifest = {"ports": {"a": port}, "probes": [LIST]}
     with pytest.raises(checks.ProbeError, match="does not stay up"):
-        proving.prove(layout, Systemd(run=dying), "a", manifest, timeout=60, sleep=lambda seconds: None)
+        proving.prove(Host(layout, Systemd(run=dying), NOBODY), "a", manifest, timeout=60, sleep=lambda seconds: None)
 
 
 def process(layout: Layout, pid: int, state: str, *children: int) -> None:
@@ -257,7 +258,7 @@ def process(layout: Layout, pid: int, state: str, *children: int) -> None:
     ],
 )
 def test_workers_that_die_below_a_parent_that_lives_end_the_wait(
-    layout: Layout, systemd: Systemd, systemctl: FakeSystemctl, port: int, workers: int, states: str, refusal: str
+    host: Host, layout: Layout, systemctl: FakeSystemctl, port: int, workers: int, states: str, refusal: str
 ) -> None:
     systemctl.active[unit_of("a")] = 7
     process(layout, 7, "S", 8, 9)
@@ -273,24 +274,20 @@ def test_workers_that_die_below_a_parent_that_lives_end_the_wait(
     Engine.answers["/v1/models"] = (503, "")
     manifest = {"ports": {"a": port}, "probes": [LIST, asked]}
     with pytest.raises(checks.ProbeError, match=refusal):
-        proving.prove(layout, systemd, "a", manifest, timeout=0.2, sleep=time_goes_by)
+        proving.prove(host, "a", manifest, timeout=0.2, sleep=time_goes_by)
 
 
-def test_the_deadline_ends_the_wait_with_the_last_reason(
-    layout: Layout, port: int, systemd: Systemd, systemctl: FakeSystemctl
-) -> None:
+def test_the_deadline_ends_the_wait_with_the_last_reason(host: Host, port: int, systemctl: FakeSystemctl) -> None:
     systemctl.active[unit_of("a")] = 1
     Engine.answers["/v1/models"] = models("a")
     manifest = {"ports": {"a": port}, "probes": [LIST]}
     with pytest.raises(checks.ProbeError, match=r"within 0 s: .* does not list b"):
-        proving.prove(layout, systemd, "a", manifest, timeout=0, sleep=lambda seconds: None)
+        proving.prove(host, "a", manifest, timeout=0, sleep=lambda seconds: None)
     Engine.answers["/v1/models"] = models("a", "b")
-    assert proving.prove(layout, systemd, "a", manifest, timeout=5) < 5
+    assert proving.prove(host, "a", manifest, timeout=5) < 5
 
 
-def test_the_reason_is_the_fault_and_not_the_breaker_it_opens(
-    layout: Layout, systemd: Systemd, systemctl: FakeSystemctl, port: int
-) -> None:
+def test_the_reason_is_the_fault_and_not_the_breaker_it_opens(host: Host, systemctl: FakeSystemctl, port: int) -> None:
     systemctl.active[unit_of("litellm@blue")] = 1
     Engine.answers["/v1/chat/completions"] = (500, "the engine is on fire")
 
@@ -299,11 +296,11 @@ def test_the_reason_is_the_fault_and_not_the_breaker_it_opens(
 
     release = {"ports": {"litellm@blue": port}, "probes": [{**CHAT, "times": 1}]}
     with pytest.raises(checks.ProbeError, match="answered 500: the engine is on fire"):
-        proving.prove(layout, systemd, "litellm@blue", release, timeout=0.2, sleep=then_the_breaker_opens)
+        proving.prove(host, "litellm@blue", release, timeout=0.2, sleep=then_the_breaker_opens)
 
 
 def test_an_attempt_that_hangs_does_not_outlast_the_deadline(
-    layout: Layout, systemd: Systemd, systemctl: FakeSystemctl, monkeypatch: pytest.MonkeyPatch
+    host: Host, systemctl: FakeSystemctl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A refusal took 3:45 where it says 60 s, on a host that could not resolve names."""
     never = threading.Event()
@@ -313,6 +310,6 @@ def test_an_attempt_that_hangs_does_not_outlast_the_deadline(
     release = {"ports": {"a": 1}, "probes": [{"kind": "http", "path": "/", "status": 200}]}
     begin = time.monotonic()
     with pytest.raises(checks.ProbeError, match=r"no good answer within 0 s: http /: no answer in 0 s"):
-        proving.prove(layout, systemd, "a", release, timeout=0.1)
+        proving.prove(host, "a", release, timeout=0.1)
     assert time.monotonic() - begin < 5
     never.set()

@@ -8,11 +8,12 @@ import shutil
 from typing import Any
 
 import pytest
-from host_stand_in import made, manifest
+from host_stand_in import host_on, made, manifest
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout, write_atomic
 from ansible_collections.lab.ai_backend.plugins.module_utils.releases import generations
 from ansible_collections.lab.ai_backend.plugins.module_utils.releases import integrity as restorable
+from ansible_collections.lab.ai_backend.plugins.module_utils.releases.generations import Change, Note
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching import switch as switching
 
 
@@ -20,7 +21,7 @@ def generation(layout: Layout, number: int, complete: bool = True, **content: An
     """A generation of a host whose Redis runs a release of its own. Returns the release."""
     release_id = made(layout, manifest(files={"a.conf": f"{number} @RELEASE@\n"}, ports={"redis": 6379}, **content))
     switching.point(layout, "redis", release_id)
-    generations.record(layout, number, "hash", complete=complete, run=lambda argv: (0, ""))
+    generations.record(host_on(layout), Change(number, "hash"), Note(complete=complete))
     return release_id
 
 
@@ -111,7 +112,7 @@ def test_what_a_release_runs_from_has_to_be_there(layout: Layout, tmp_path: path
 def test_one_damage_is_said_once_with_all_it_costs(layout: Layout) -> None:
     release_id = generation(layout, 4)
     for number in (5, 6):
-        generations.record(layout, number, "hash", complete=True, run=lambda argv: (0, ""))
+        generations.record(host_on(layout), Change(number, "hash"), Note(complete=True))
     shutil.rmtree(layout.release("redis", release_id))
     assert found(layout) == [("critical", f"release {release_id} of redis is gone: no way back to generation 4, 5, 6")]
 

@@ -6,8 +6,8 @@ import pytest
 from host_stand_in import FakeSystemctl, made, manifest
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.haproxy import AdminError, AdminSocket
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.host import Host
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout
-from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching import switch as switching
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching.rotation import Rotation
 
@@ -40,8 +40,8 @@ class Edge(AdminSocket):
 
 
 @pytest.fixture
-def edge(layout: Layout, systemd: Systemd, systemctl: FakeSystemctl) -> Edge:
-    switching.switch(layout, systemd, ENGINE, engine(layout, "one"))
+def edge(host: Host, layout: Layout, systemctl: FakeSystemctl) -> Edge:
+    switching.switch(host, ENGINE, engine(layout, "one"))
     return Edge(systemctl)
 
 
@@ -50,12 +50,12 @@ def engine(layout: Layout, model: str) -> str:
 
 
 def test_it_leaves_before_its_restart_and_stays_out_until_it_is_proven(
-    layout: Layout, systemd: Systemd, systemctl: FakeSystemctl, edge: Edge
+    host: Host, layout: Layout, systemctl: FakeSystemctl, edge: Edge
 ) -> None:
     before = systemctl.active[UNIT]
     edge.sessions = [0, 3, 2, 0]
-    rotation = Rotation(edge, "fast")
-    result = switching.switch(layout, systemd, ENGINE, engine(layout, "two"), rotation=rotation, patience=20)
+    rotation = Rotation(edge, "fast", patience=20)
+    result = switching.switch(host, ENGINE, engine(layout, "two"), rotation=rotation)
     assert (result["action"], result["open_at_restart"], edge.pids) == ("restart", 0, [before])
     assert systemctl.active[UNIT] != before
     assert rotation.closed
@@ -63,31 +63,31 @@ def test_it_leaves_before_its_restart_and_stays_out_until_it_is_proven(
     assert not rotation.closed
 
 
-def test_answers_that_outlast_the_patience_are_counted(layout: Layout, systemd: Systemd, edge: Edge) -> None:
+def test_answers_that_outlast_the_patience_are_counted(host: Host, layout: Layout, edge: Edge) -> None:
     edge.sessions = [4]
     rotation = Rotation(edge, "fast")
-    result = switching.switch(layout, systemd, ENGINE, engine(layout, "two"), rotation=rotation, patience=0)
+    result = switching.switch(host, ENGINE, engine(layout, "two"), rotation=rotation)
     assert result["open_at_restart"] == 4
 
 
 def test_one_that_a_dead_run_left_out_comes_back_without_a_restart(
-    layout: Layout, systemd: Systemd, systemctl: FakeSystemctl, edge: Edge
+    host: Host, layout: Layout, systemctl: FakeSystemctl, edge: Edge
 ) -> None:
     edge.status = "DRAIN"
     before = dict(systemctl.active)
-    result = switching.switch(layout, systemd, ENGINE, engine(layout, "one"), rotation=Rotation(edge, "fast"))
+    result = switching.switch(host, ENGINE, engine(layout, "one"), rotation=Rotation(edge, "fast"))
     assert (result["changed"], result["action"], result["reasons"]) == (True, "open", ["it is out of rotation"])
     assert systemctl.active == before
 
 
-def test_what_does_not_restart_stays_in(layout: Layout, systemd: Systemd, edge: Edge) -> None:
-    result = switching.switch(layout, systemd, ENGINE, engine(layout, "one"), rotation=Rotation(edge, "fast"))
+def test_what_does_not_restart_stays_in(host: Host, layout: Layout, edge: Edge) -> None:
+    result = switching.switch(host, ENGINE, engine(layout, "one"), rotation=Rotation(edge, "fast"))
     assert (result["changed"], edge.pids) == (False, [])
 
 
 def test_an_edge_that_does_not_offer_it_is_not_asked(edge: Edge) -> None:
     rotation = Rotation(edge, "new")
-    assert (rotation.known, rotation.closed, rotation.close(patience=0)) == (False, False, 0)
+    assert (rotation.known, rotation.closed, rotation.close()) == (False, False, 0)
     rotation.open()
     assert edge.pids == []
 
@@ -95,15 +95,15 @@ def test_an_edge_that_does_not_offer_it_is_not_asked(edge: Edge) -> None:
 def test_a_refusal_of_haproxy_is_told(edge: Edge) -> None:
     edge.refuses = "No such server."
     with pytest.raises(AdminError, match=r"set server fast/local state drain: No such server\."):
-        Rotation(edge, "fast").close(patience=0)
+        Rotation(edge, "fast").close()
 
 
 def test_an_edge_that_is_down_keeps_no_engine_from_being_mended(
-    layout: Layout, systemd: Systemd, edge: Edge, monkeypatch: pytest.MonkeyPatch
+    host: Host, layout: Layout, edge: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def nobody_listens(_command: str) -> str:
         raise AdminError("admin.sock: Connection refused")
 
     monkeypatch.setattr(edge, "ask", nobody_listens)
-    result = switching.switch(layout, systemd, ENGINE, engine(layout, "two"), rotation=Rotation(edge, "fast"))
+    result = switching.switch(host, ENGINE, engine(layout, "two"), rotation=Rotation(edge, "fast"))
     assert (result["action"], result["open_at_restart"]) == ("restart", 0)

@@ -8,13 +8,14 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from host_stand_in import FakeSystemctl, made, manifest
+from host_stand_in import FakeSystemctl, host_on, made, manifest
 from proc_stand_in import Proc
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.haproxy import AdminError, AdminSocket
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.host import Host
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
-from ansible_collections.lab.ai_backend.plugins.module_utils.releases.generations import active_slot
+from ansible_collections.lab.ai_backend.plugins.module_utils.releases.generations import Change, active_slot
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching import settled, slots
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching.slot_switch import switch_slot
 
@@ -71,57 +72,59 @@ def admin(haproxy: HAProxy) -> AdminSocket:
     return AdminSocket(str(haproxy.server_address))
 
 
-def test_the_first_commit_writes_the_file_and_adds_the_map_entry(
-    layout: Layout, admin: AdminSocket, haproxy: HAProxy
-) -> None:
-    slots.commit(layout, admin, "litellm", "blue")
+@pytest.fixture
+def host(layout: Layout, systemd: Systemd, admin: AdminSocket) -> Host:
+    """A host with an edge."""
+    return Host(layout, systemd, admin)
+
+
+def test_the_first_commit_writes_the_file_and_adds_the_map_entry(host: Host, layout: Layout, haproxy: HAProxy) -> None:
+    slots.commit(host, "litellm", "blue")
     assert pathlib.Path(layout.active_slot("litellm")).read_text() == "active blue\n"
     assert haproxy.maps == {"active": "blue"}
-    slots.commit(layout, admin, "litellm", "green")
+    slots.commit(host, "litellm", "green")
     assert (active_slot(layout, "litellm"), haproxy.maps) == ("green", {"active": "green"})
 
 
-def test_a_slot_the_edge_does_not_see_up_is_not_committed(layout: Layout, admin: AdminSocket, haproxy: HAProxy) -> None:
+def test_a_slot_the_edge_does_not_see_up_is_not_committed(host: Host, layout: Layout, haproxy: HAProxy) -> None:
     haproxy.status["green"] = "DOWN"
     with pytest.raises(slots.SlotError, match="does not see slot green up after 0s: DOWN"):
-        slots.commit(layout, admin, "litellm", "green", patience=0)
+        slots.commit(host, "litellm", "green", patience=0)
     assert active_slot(layout, "litellm") == ""
 
 
 def test_a_commit_that_haproxy_does_not_take_is_taken_back_in_the_file_too(
-    layout: Layout, admin: AdminSocket, haproxy: HAProxy
+    host: Host, layout: Layout, haproxy: HAProxy
 ) -> None:
-    slots.commit(layout, admin, "litellm", "blue")
+    slots.commit(host, "litellm", "blue")
     haproxy.deaf = True
     with pytest.raises(AdminError, match="set map"):
-        slots.commit(layout, admin, "litellm", "green")
+        slots.commit(host, "litellm", "green")
     assert (active_slot(layout, "litellm"), haproxy.maps) == ("blue", {"active": "blue"})
 
 
 def test_a_first_commit_that_haproxy_does_not_take_leaves_no_slot_active(
-    layout: Layout, admin: AdminSocket, haproxy: HAProxy
+    host: Host, layout: Layout, haproxy: HAProxy
 ) -> None:
     haproxy.deaf = True
     with pytest.raises(AdminError, match="add map"):
-        slots.commit(layout, admin, "litellm", "green")
+        slots.commit(host, "litellm", "green")
     assert active_slot(layout, "litellm") == ""
 
 
-def test_an_edge_that_routes_elsewhere_than_the_file_says_is_seen(
-    layout: Layout, admin: AdminSocket, haproxy: HAProxy
-) -> None:
-    slots.commit(layout, admin, "litellm", "green")
+def test_an_edge_that_routes_elsewhere_than_the_file_says_is_seen(host: Host, haproxy: HAProxy) -> None:
+    slots.commit(host, "litellm", "green")
     haproxy.maps["active"] = "blue"
-    assert slots.follow(layout, admin, "litellm") == "the edge does not route to slot green"
+    assert slots.follow(host, "litellm") == "the edge does not route to slot green"
 
 
 @pytest.fixture
-def serving(layout: Layout, admin: AdminSocket, systemd: Systemd, environments: dict[int, str]) -> Callable[[], bool]:
+def serving(host: Host, layout: Layout, environments: dict[int, str]) -> Callable[[], bool]:
     """Whether the release that blue was put on and committed to is settled."""
     release = made(layout, manifest("litellm", slotted=True, enable=[]))
-    switch_slot(layout, systemd, "litellm", SLOTS, release)
-    slots.commit(layout, admin, "litellm", "blue")
-    return lambda: settled.settled(layout, systemd, admin, "litellm", release, SLOTS)
+    switch_slot(host, "litellm", SLOTS, release)
+    slots.commit(host, "litellm", "blue")
+    return lambda: settled.settled(host, "litellm", release, SLOTS)
 
 
 def test_a_slot_that_serves_its_release_is_settled(serving: Callable[[], bool]) -> None:
@@ -139,42 +142,37 @@ def test_nor_where_the_other_slot_runs_as_well(serving: Callable[[], bool], syst
 
 
 def test_nor_where_no_slot_was_committed_or_another_release_runs(
-    serving: Callable[[], bool], layout: Layout, systemd: Systemd, admin: AdminSocket
+    host: Host, serving: Callable[[], bool], layout: Layout
 ) -> None:
-    assert not settled.settled(layout, systemd, admin, "litellm", "another", SLOTS)
+    assert not settled.settled(host, "litellm", "another", SLOTS)
     pathlib.Path(layout.active_slot("litellm")).unlink()
     assert not serving()
 
 
-def test_without_an_edge_the_file_is_enough(layout: Layout, tmp_path: pathlib.Path) -> None:
-    nobody = AdminSocket(str(tmp_path / "nobody.sock"))
-    slots.commit(layout, nobody, "litellm", "blue")
+def test_without_an_edge_the_file_is_enough(layout: Layout) -> None:
+    alone = host_on(layout)
+    slots.commit(alone, "litellm", "blue")
     assert active_slot(layout, "litellm") == "blue"
-    assert slots.follow(layout, nobody, "litellm") == ""
+    assert slots.follow(alone, "litellm") == ""
     with pytest.raises(AdminError):
-        nobody.ask("show stat")
+        alone.admin.ask("show stat")
 
 
 def test_a_promotion_waits_for_open_answers_of_the_other_slot_then_stops_it(
-    layout: Layout, admin: AdminSocket, haproxy: HAProxy, systemd: Systemd, systemctl: FakeSystemctl
+    host: Host, haproxy: HAProxy, systemctl: FakeSystemctl
 ) -> None:
     for slot in SLOTS:
         systemctl.active[f"ai-backend-litellm@{slot}.service"] = 1
-    slots.commit(layout, admin, "litellm", "blue")
+    slots.commit(host, "litellm", "blue")
     haproxy.sessions["blue"] = [2, 2, 1, 0]
-    result = slots.promote(layout, systemd, admin, "litellm", SLOTS, "green", drain_seconds=20, generation=4)
+    result = slots.promote(host, "litellm", SLOTS, "green", drain_seconds=20, change=Change(4))
     assert result == {"changed": True, "previous": "blue", "slot": "green", "open_at_stop": 0}
     assert list(systemctl.active) == ["ai-backend-litellm@green.service"]
     assert haproxy.sessions["blue"] == [0]
 
 
 def test_a_slot_is_not_stopped_while_an_old_worker_of_the_edge_may_still_send_it_requests(
-    layout: Layout,
-    admin: AdminSocket,
-    systemd: Systemd,
-    systemctl: FakeSystemctl,
-    tmp_path: pathlib.Path,
-    monkeypatch: pytest.MonkeyPatch,
+    host: Host, systemctl: FakeSystemctl, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proc = Proc(tmp_path)
     systemctl.active["ai-backend-edge.service"] = 50
@@ -182,8 +180,8 @@ def test_a_slot_is_not_stopped_while_an_old_worker_of_the_edge_may_still_send_it
         proc.process(pid, "haproxy", parent=parent)
     for slot in SLOTS:
         systemctl.active[f"ai-backend-litellm@{slot}.service"] = 1
-    slots.commit(layout, admin, "litellm", "blue")
-    assert slots.reloading(layout, systemd)
+    slots.commit(host, "litellm", "blue")
+    assert slots.reloading(host)
     looks = []
 
     def the_old_worker_ends(_seconds: float) -> None:
@@ -192,37 +190,31 @@ def test_a_slot_is_not_stopped_while_an_old_worker_of_the_edge_may_still_send_it
             proc.end(51)
 
     monkeypatch.setattr("time.sleep", the_old_worker_ends)
-    slots.promote(layout, systemd, admin, "litellm", SLOTS, "green", drain_seconds=20)
+    slots.promote(host, "litellm", SLOTS, "green", drain_seconds=20)
     assert looks == [True, True, True]
     assert "ai-backend-litellm@blue.service" not in systemctl.active
 
 
-def test_a_stream_that_outlasts_the_patience_is_counted(
-    layout: Layout, admin: AdminSocket, haproxy: HAProxy, systemd: Systemd, systemctl: FakeSystemctl
-) -> None:
+def test_a_stream_that_outlasts_the_patience_is_counted(host: Host, haproxy: HAProxy, systemctl: FakeSystemctl) -> None:
     for slot in SLOTS:
         systemctl.active[f"ai-backend-litellm@{slot}.service"] = 1
     haproxy.sessions["blue"] = [3]
     systemctl.stuck.add("ai-backend-litellm@blue.service")
-    result = slots.promote(layout, systemd, admin, "litellm", SLOTS, "green", drain_seconds=0)
+    result = slots.promote(host, "litellm", SLOTS, "green", drain_seconds=0)
     assert result["open_at_stop"] == 3
     # Nothing is wrong with a slot whose last answers had to be cut.
     assert not systemctl.failed
 
 
 @pytest.fixture
-def promoted(
-    layout: Layout, admin: AdminSocket, haproxy: HAProxy, systemd: Systemd, systemctl: FakeSystemctl
-) -> Callable[[], dict[str, object]]:
+def promoted(host: Host, haproxy: HAProxy, systemctl: FakeSystemctl) -> Callable[[], dict[str, object]]:
     """Promote green while blue serves, watched for a second."""
     for slot in SLOTS:
         systemctl.active[f"ai-backend-litellm@{slot}.service"] = 1
-    slots.commit(layout, admin, "litellm", "blue")
+    slots.commit(host, "litellm", "blue")
 
     def promote() -> dict[str, object]:
-        made: dict[str, object] = slots.promote(
-            layout, systemd, admin, "litellm", SLOTS, "green", drain_seconds=5, soak_seconds=1
-        )
+        made: dict[str, object] = slots.promote(host, "litellm", SLOTS, "green", drain_seconds=5, soak_seconds=1)
         return made
 
     return promote
@@ -270,9 +262,7 @@ def test_a_slot_that_goes_down_in_the_window_is_taken_back(
     assert active_slot(layout, "litellm") == "blue"
 
 
-def test_the_first_slot_has_nothing_to_go_back_to_and_is_not_watched(
-    layout: Layout, admin: AdminSocket, haproxy: HAProxy, systemd: Systemd
-) -> None:
+def test_the_first_slot_has_nothing_to_go_back_to_and_is_not_watched(host: Host, haproxy: HAProxy) -> None:
     haproxy.answers["blue"] = [(0, 9)]
-    made = slots.promote(layout, systemd, admin, "litellm", SLOTS, "blue", drain_seconds=0, soak_seconds=30)
+    made = slots.promote(host, "litellm", SLOTS, "blue", drain_seconds=0, soak_seconds=30)
     assert made["slot"] == "blue"

@@ -8,9 +8,8 @@ from collections.abc import Callable
 import pytest
 from host_stand_in import FakeSystemctl, made, manifest
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.host.haproxy import AdminSocket
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.host import Host
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout
-from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching import slots
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching.settled import standing
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching.slot_switch import switch_slot
@@ -18,29 +17,28 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.switching.switch im
 
 pytestmark = pytest.mark.usefixtures("environments")
 SLOTS = ["blue", "green"]
-NOBODY = AdminSocket("/nonexistent/admin.sock")
 
 
 @pytest.fixture
-def look(layout: Layout, systemd: Systemd) -> Callable[[], dict[str, str]]:
+def look(host: Host) -> Callable[[], dict[str, str]]:
     """What stands, by service."""
 
     def found() -> dict[str, str]:
-        rows: dict[str, str] = standing(layout, systemd, NOBODY)
+        rows: dict[str, str] = standing(host)
         return rows
 
     return found
 
 
 @pytest.fixture
-def releases(layout: Layout, systemd: Systemd) -> dict[str, str]:
+def releases(host: Host, layout: Layout) -> dict[str, str]:
     """The releases of a host with Redis and a gateway that serves."""
     redis = made(layout, manifest("redis", requires=[layout.models]))
     litellm = made(layout, manifest("litellm", slotted=True, enable=[], ports={"litellm@blue": 1, "litellm@green": 2}))
     pathlib.Path(layout.models).mkdir(parents=True, exist_ok=True)
-    switch(layout, systemd, "redis", redis)
-    switch_slot(layout, systemd, "litellm", SLOTS, litellm)
-    slots.commit(layout, NOBODY, "litellm", "blue")
+    switch(host, "redis", redis)
+    switch_slot(host, "litellm", SLOTS, litellm)
+    slots.commit(host, "litellm", "blue")
     return {"litellm": litellm, "redis": redis}
 
 

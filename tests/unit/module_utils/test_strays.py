@@ -12,17 +12,19 @@ from host_stand_in import made, manifest
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.host import layout
 from ansible_collections.lab.ai_backend.plugins.module_utils.host import state as host_state
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.host import Host
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd, SystemdError, run_command
 from ansible_collections.lab.ai_backend.plugins.module_utils.releases import generations, releases
+from ansible_collections.lab.ai_backend.plugins.module_utils.releases.generations import Change
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching import switch as switching
 
 
 @pytest.fixture
-def littered(layout: Layout, systemd: Systemd) -> Layout:
+def littered(host: Host, layout: Layout) -> Layout:
     """A host with one service, and a file, a folder and bytes where none of them belong."""
     host_state.make_folders(layout, host_state.missing_folders(layout))
-    switching.switch(layout, systemd, "redis", made(layout, manifest()), generation=1)
+    switching.switch(host, "redis", made(layout, manifest()), change=Change(1))
     for folder in (layout.instances, layout.releases, f"{layout.releases}/redis", layout.artifacts, layout.generations):
         pathlib.Path(folder, "notes.txt").write_bytes(b"caf\xe9")
     pathlib.Path(layout.instances, "a-folder").mkdir()

@@ -9,14 +9,15 @@ import pathlib
 import pytest
 from host_stand_in import FakeSystemctl, made, manifest
 
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.host import Host
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import (
     Layout,
     linked_release,
     unit_of,
     write_atomic,
 )
-from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
 from ansible_collections.lab.ai_backend.plugins.module_utils.releases import generations
+from ansible_collections.lab.ai_backend.plugins.module_utils.releases.generations import Change
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching import differences, slot_switch
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching import switch as switching
 
@@ -27,10 +28,10 @@ pytestmark = pytest.mark.usefixtures("environments")
 
 
 def test_a_new_instance_is_linked_installed_enabled_and_started(
-    layout: Layout, systemd: Systemd, systemctl: FakeSystemctl
+    host: Host, layout: Layout, systemctl: FakeSystemctl
 ) -> None:
     release_id = made(layout, manifest())
-    result = switching.switch(layout, systemd, "redis", release_id, generation=3, registry="r")
+    result = switching.switch(host, "redis", release_id, change=Change(3, "r"))
     assert (result["changed"], result["previous"], result["action"]) == (True, "", "start")
     assert linked_release(layout, "redis") == release_id
     assert pathlib.Path(layout.dropin("redis")).read_text().count("ExecStart=/bin/one") == 1
@@ -40,22 +41,20 @@ def test_a_new_instance_is_linked_installed_enabled_and_started(
     assert (opened["complete"], opened["instances"]["redis"]["release"]) == (False, release_id)
 
 
-def test_a_second_switch_finds_nothing_and_calls_nothing(
-    layout: Layout, systemd: Systemd, systemctl: FakeSystemctl
-) -> None:
+def test_a_second_switch_finds_nothing_and_calls_nothing(host: Host, layout: Layout, systemctl: FakeSystemctl) -> None:
     release_id = made(layout, manifest())
-    switching.switch(layout, systemd, "redis", release_id)
+    switching.switch(host, "redis", release_id)
     systemctl.calls.clear()
-    result = switching.switch(layout, systemd, "redis", release_id, generation=9)
+    result = switching.switch(host, "redis", release_id, change=Change(9))
     assert (result["changed"], systemctl.calls, generations.read(layout, 9)) == (False, [], None)
 
 
 @pytest.mark.parametrize("damage", ["stopped", "disabled", "dropin", "unit file", "other process", "secret"])
 def test_whatever_differs_is_mended(
-    layout: Layout, systemd: Systemd, systemctl: FakeSystemctl, environments: dict[int, str], damage: str
+    host: Host, layout: Layout, systemctl: FakeSystemctl, environments: dict[int, str], damage: str
 ) -> None:
     release_id = made(layout, manifest(secrets=["redis.conf"]))
-    switching.switch(layout, systemd, "redis", release_id)
+    switching.switch(host, "redis", release_id)
     unit = unit_of("redis")
     if damage == "stopped":
         systemctl.active.clear()
@@ -70,16 +69,16 @@ def test_whatever_differs_is_mended(
     else:
         systemctl.clock = 0
         write_atomic(os.path.join(layout.secrets, "redis.conf"), "new", 0o600)
-    result = switching.switch(layout, systemd, "redis", release_id)
+    result = switching.switch(host, "redis", release_id)
     assert result["changed"], result
     systemctl.clock = 10**15
-    assert not switching.switch(layout, systemd, "redis", release_id)["changed"]
+    assert not switching.switch(host, "redis", release_id)["changed"]
 
 
 @pytest.mark.parametrize(("given", "restarts"), [("right", False), ("older", True), (None, True)])
 def test_a_key_written_again_restarts_nobody_who_has_it(
+    host: Host,
     layout: Layout,
-    systemd: Systemd,
     systemctl: FakeSystemctl,
     monkeypatch: pytest.MonkeyPatch,
     given: str | None,
@@ -87,41 +86,39 @@ def test_a_key_written_again_restarts_nobody_who_has_it(
 ) -> None:
     """A wrong key, taken back before its engine saw it, may not cost the minutes of loading a model."""
     release_id = made(layout, manifest("llama-cpp", secrets=["llama-cpp.env"]))
-    switching.switch(layout, systemd, "llama-cpp", release_id)
+    switching.switch(host, "llama-cpp", release_id)
     environment = {"AI_BACKEND_RELEASE": release_id, **({"LLAMA_API_KEY": given} if given else {})}
     monkeypatch.setattr(differences, "environment", lambda layout, pid: environment)
     systemctl.clock = 0
     text = 'LLAMA_API_KEY="right"\n'  # pragma: allowlist secret
     write_atomic(os.path.join(layout.secrets, "llama-cpp.env"), text, 0o600)
-    result = switching.switch(layout, systemd, "llama-cpp", release_id)
+    result = switching.switch(host, "llama-cpp", release_id)
     assert (result["changed"], result["action"]) == (restarts, "restart" if restarts else "")
 
 
-def test_check_mode_says_the_same_and_touches_nothing(
-    layout: Layout, systemd: Systemd, systemctl: FakeSystemctl
-) -> None:
+def test_check_mode_says_the_same_and_touches_nothing(host: Host, layout: Layout, systemctl: FakeSystemctl) -> None:
     release_id = made(layout, manifest())
-    result = switching.switch(layout, systemd, "redis", release_id, generation=1, check=True)
+    result = switching.switch(host, "redis", release_id, change=Change(1), check=True)
     assert result["changed"]
     assert (systemctl.calls, linked_release(layout, "redis"), generations.numbers(layout)) == ([], "", [])
-    unknown = switching.switch(layout, systemd, "redis", "not-made-yet", check=True)
+    unknown = switching.switch(host, "redis", "not-made-yet", check=True)
     assert unknown["reasons"] == ["release not-made-yet is new"]
 
 
-def test_a_release_that_lacks_something_is_not_switched_to(layout: Layout, systemd: Systemd) -> None:
+def test_a_release_that_lacks_something_is_not_switched_to(host: Host, layout: Layout) -> None:
     release_id = made(layout, manifest(requires=["/nowhere/model.gguf"]))
     with pytest.raises(switching.SwitchError, match=r"needs /nowhere/model\.gguf"):
-        switching.switch(layout, systemd, "redis", release_id)
+        switching.switch(host, "redis", release_id)
     assert linked_release(layout, "redis") == ""
 
 
-def test_a_service_that_reloads_is_reloaded(layout: Layout, systemd: Systemd, systemctl: FakeSystemctl) -> None:
-    switching.switch(layout, systemd, "edge", made(layout, manifest("edge", reload=True)))
+def test_a_service_that_reloads_is_reloaded(host: Host, layout: Layout, systemctl: FakeSystemctl) -> None:
+    switching.switch(host, "edge", made(layout, manifest("edge", reload=True)))
     second = made(layout, manifest("edge", files={"a.conf": "changed\n"}, reload=True))
-    assert switching.switch(layout, systemd, "edge", second)["action"] == "reload"
+    assert switching.switch(host, "edge", second)["action"] == "reload"
 
 
-def test_a_service_whose_unit_only_reloads_otherwise_is_reloaded(layout: Layout, systemd: Systemd) -> None:
+def test_a_service_whose_unit_only_reloads_otherwise_is_reloaded(host: Host, layout: Layout) -> None:
     """An upgrade restarted the edge, and two requests were lost, because its unit checks a configuration otherwise."""
     name, start = "ai-backend-edge.service", "[Service]\nType=notify\n"
     for text, action in (
@@ -130,13 +127,13 @@ def test_a_service_whose_unit_only_reloads_otherwise_is_reloaded(layout: Layout,
         ("[Service]\n", "restart"),
     ):
         release = made(layout, manifest("edge", units={name: text}, reload=True))
-        assert switching.switch(layout, systemd, "edge", release)["action"] == action
+        assert switching.switch(host, "edge", release)["action"] == action
 
 
-def test_a_service_that_reloads_is_restarted_where_its_process_must_change(layout: Layout, systemd: Systemd) -> None:
-    switching.switch(layout, systemd, "edge", made(layout, manifest("edge", reload=True)))
+def test_a_service_that_reloads_is_restarted_where_its_process_must_change(host: Host, layout: Layout) -> None:
+    switching.switch(host, "edge", made(layout, manifest("edge", reload=True)))
     second = made(layout, manifest("edge", dropin="LoadCredential=tls.pem:/x.pem\n", reload=True))
-    assert switching.switch(layout, systemd, "edge", second)["action"] == "restart"
+    assert switching.switch(host, "edge", second)["action"] == "restart"
 
 
 def slotted(dropin: str = "ExecStart=/bin/one\n") -> dict[str, object]:
@@ -148,62 +145,60 @@ def commit(layout: Layout, slot: str) -> None:
 
 
 def test_the_first_candidate_boots_in_a_slot_and_nothing_is_committed(
-    layout: Layout, systemd: Systemd, systemctl: FakeSystemctl
+    host: Host, layout: Layout, systemctl: FakeSystemctl
 ) -> None:
-    result = slot_switch.switch_slot(layout, systemd, "litellm", SLOTS, made(layout, slotted()))
+    result = slot_switch.switch_slot(host, "litellm", SLOTS, made(layout, slotted()))
     assert (result["candidate"], result["slot"], result["active"]) == (True, "blue", "")
     assert generations.active_slot(layout, "litellm") == ""
     assert list(systemctl.active) == ["ai-backend-litellm@blue.service"]
 
 
 def test_a_change_boots_the_idle_slot_and_leaves_the_active_one_alone(
-    layout: Layout, systemd: Systemd, systemctl: FakeSystemctl
+    host: Host, layout: Layout, systemctl: FakeSystemctl
 ) -> None:
     first = made(layout, slotted())
-    slot_switch.switch_slot(layout, systemd, "litellm", SLOTS, first)
+    slot_switch.switch_slot(host, "litellm", SLOTS, first)
     commit(layout, "blue")
     pid = systemctl.active["ai-backend-litellm@blue.service"]
     second = made(layout, slotted("ExecStart=/bin/two\n"))
-    result = slot_switch.switch_slot(layout, systemd, "litellm", SLOTS, second)
+    result = slot_switch.switch_slot(host, "litellm", SLOTS, second)
     assert (result["slot"], result["previous"]) == ("green", first)
     assert systemctl.active["ai-backend-litellm@blue.service"] == pid
     assert linked_release(layout, "litellm@blue") == first
 
 
 def test_an_active_slot_that_serves_the_release_is_left_alone_and_a_leftover_candidate_stopped(
-    layout: Layout, systemd: Systemd, systemctl: FakeSystemctl
+    host: Host, layout: Layout, systemctl: FakeSystemctl
 ) -> None:
     release_id = made(layout, slotted())
-    slot_switch.switch_slot(layout, systemd, "litellm", SLOTS, release_id)
+    slot_switch.switch_slot(host, "litellm", SLOTS, release_id)
     commit(layout, "blue")
-    assert not slot_switch.switch_slot(layout, systemd, "litellm", SLOTS, release_id)["changed"]
+    assert not slot_switch.switch_slot(host, "litellm", SLOTS, release_id)["changed"]
     systemctl(["systemctl", "start", "ai-backend-litellm@green.service"])
-    result = slot_switch.switch_slot(layout, systemd, "litellm", SLOTS, release_id)
+    result = slot_switch.switch_slot(host, "litellm", SLOTS, release_id)
     assert (result["changed"], result["candidate"]) == (True, False)
     assert list(systemctl.active) == ["ai-backend-litellm@blue.service"]
 
 
-def test_an_active_slot_that_died_is_started_where_it_is(
-    layout: Layout, systemd: Systemd, systemctl: FakeSystemctl
-) -> None:
+def test_an_active_slot_that_died_is_started_where_it_is(host: Host, layout: Layout, systemctl: FakeSystemctl) -> None:
     release_id = made(layout, slotted())
-    slot_switch.switch_slot(layout, systemd, "litellm", SLOTS, release_id)
+    slot_switch.switch_slot(host, "litellm", SLOTS, release_id)
     commit(layout, "blue")
     systemctl.active.clear()
-    result = slot_switch.switch_slot(layout, systemd, "litellm", SLOTS, release_id)
+    result = slot_switch.switch_slot(host, "litellm", SLOTS, release_id)
     assert (result["candidate"], result["action"]) == (False, "start")
     assert list(systemctl.active) == ["ai-backend-litellm@blue.service"]
 
 
 def test_what_is_not_expected_is_withdrawn_and_its_release_kept(
-    layout: Layout, systemd: Systemd, systemctl: FakeSystemctl
+    host: Host, layout: Layout, systemctl: FakeSystemctl
 ) -> None:
     release_id = made(layout, manifest())
-    switching.switch(layout, systemd, "redis", release_id)
-    assert switching.retire(layout, systemd, ["redis"]) == []
-    assert switching.retire(layout, systemd, [], check=True) == ["redis"]
+    switching.switch(host, "redis", release_id)
+    assert switching.retire(host, ["redis"]) == []
+    assert switching.retire(host, [], check=True) == ["redis"]
     assert unit_of("redis") in systemctl.active
-    assert switching.retire(layout, systemd, [], generation=5) == ["redis"]
+    assert switching.retire(host, [], change=Change(5)) == ["redis"]
     assert (systemctl.active, systemctl.enabled) == ({}, set())
     assert not os.path.exists(layout.unit(unit_of("redis")))
     assert os.path.isdir(layout.release("redis", release_id))
@@ -211,13 +206,13 @@ def test_what_is_not_expected_is_withdrawn_and_its_release_kept(
     assert kept["summary"] == ["retired redis"]
 
 
-def test_the_unit_file_of_a_template_goes_with_its_last_instance(layout: Layout, systemd: Systemd) -> None:
+def test_the_unit_file_of_a_template_goes_with_its_last_instance(host: Host, layout: Layout) -> None:
     release_id = made(layout, slotted())
     for slot in SLOTS:
-        switching.install(layout, systemd, f"litellm@{slot}", release_id)
-    switching.withdraw(layout, systemd, "litellm@blue")
+        switching.install(host, f"litellm@{slot}", release_id)
+    switching.withdraw(host, "litellm@blue")
     assert os.path.exists(layout.unit("ai-backend-litellm@.service"))
-    switching.withdraw(layout, systemd, "litellm@green")
+    switching.withdraw(host, "litellm@green")
     assert not os.path.exists(layout.unit("ai-backend-litellm@.service"))
 
 

@@ -7,12 +7,13 @@ import pathlib
 import shutil
 
 import pytest
-from host_stand_in import made, manifest
+from host_stand_in import host_on, made, manifest
 
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.host import Host
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout
-from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
 from ansible_collections.lab.ai_backend.plugins.module_utils.inspection import status as reporting
 from ansible_collections.lab.ai_backend.plugins.module_utils.releases import generations
+from ansible_collections.lab.ai_backend.plugins.module_utils.releases.generations import Change, Note
 from ansible_collections.lab.ai_backend.plugins.module_utils.releases.integrity import damage
 from ansible_collections.lab.ai_backend.plugins.module_utils.releases.releases import prune_artifacts
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching.switch import point
@@ -26,7 +27,7 @@ def deploy(layout: Layout, number: int, complete: bool = True) -> str:
     release_id = made(layout, manifest(files={"redis.conf": f"{number}\n"}))
     os.utime(layout.release("redis", release_id), (number, number))
     point(layout, "redis", release_id)
-    generations.record(layout, number, complete=complete, run=lambda argv: (0, ""))
+    generations.record(host_on(layout), Change(number), Note(complete=complete))
     return str(release_id)
 
 
@@ -90,16 +91,16 @@ def test_a_damaged_manifest_may_name_any_artifact_so_all_stay(layout: Layout) ->
     assert prune_artifacts(layout) == ["old"]
 
 
-def test_a_report_reads_past_a_damaged_generation_and_a_damaged_manifest(layout: Layout, systemd: Systemd) -> None:
+def test_a_report_reads_past_a_damaged_generation_and_a_damaged_manifest(host: Host, layout: Layout) -> None:
     release_id = deploy(layout, 1)
     pathlib.Path(generations.path_of(layout, 1)).write_text("{")
     pathlib.Path(layout.release("redis", release_id), "manifest.json").write_text("{")
-    found = reporting.report(layout, systemd, "gpu1")
+    found = reporting.report(host, "gpu1")
     assert (found["generation"], found["complete"]) == (1, False)
     assert found["warnings"] == [f"generation 1 can't be read: {generations.path_of(layout, 1)}"]
     assert found["rows"][0]["service"] == "redis"
     shutil.rmtree(layout.release("redis", release_id))
-    assert reporting.report(layout, systemd, "gpu1")["rows"]
+    assert reporting.report(host, "gpu1")["rows"]
 
 
 def test_a_run_that_died_after_its_last_change_is_closed_by_the_next_of_everything(layout: Layout) -> None:
