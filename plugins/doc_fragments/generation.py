@@ -14,7 +14,7 @@ options:
     description: Number of the generation that the change belongs to; 0 records none.
     type: int
     default: 0
-  registry:
+  registry_hash:
     description: Hash of the registry that the change comes from.
     type: str
     default: ""

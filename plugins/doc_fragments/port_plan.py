@@ -10,7 +10,7 @@ class ModuleDocFragment:
 
     DOCUMENTATION = r"""
 options:
-  registry:
+  port_rows:
     description: The plan's rows of ports, C(ai_backend_plan.ports).
     type: list
     elements: dict

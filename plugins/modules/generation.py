@@ -27,7 +27,7 @@ options:
     description: Number of the generation.
     type: int
     required: true
-  registry:
+  registry_hash:
     description: Hash of the registry.
     type: str
     default: ""
@@ -72,7 +72,7 @@ from ..module_utils.releases.releases import prune, prune_artifacts
 
 ARGUMENTS = {
     "number": {"type": "int", "required": True},
-    "registry": {"type": "str", "default": ""},
+    "registry_hash": {"type": "str", "default": ""},
     "finish": {"type": "bool", "default": False},
     "run": {"type": "dict", "default": {}},
     "keep": {"type": "int", "default": 10},
@@ -109,7 +109,7 @@ def main() -> None:
     if not number or module.check_mode:
         give_back(layout, params["run"])
         module.exit_json(changed=bool(number), pruned=[])
-    record(host, Change(number, params["registry"]), Note(complete=True))
+    record(host, Change(number, params["registry_hash"]), Note(complete=True))
     pruned, warnings = tidy(layout, params["keep"])
     give_back(layout, params["run"])
     for line in warnings:

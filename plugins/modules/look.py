@@ -51,7 +51,7 @@ EXAMPLES = r"""
 - name: Look at the host
   lab.ai_backend.look:
     host: "{{ inventory_hostname }}"
-    registry: "{{ ai_backend_plan.ports }}"
+    port_rows: "{{ ai_backend_plan.ports }}"
     instances: "{{ ai_backend_slice.ports }}"
     upstreams: "{{ ai_backend_slice.upstreams }}"
 """

@@ -47,13 +47,13 @@ options:
 EXAMPLES = r"""
 - name: Look who listens
   lab.ai_backend.ports:
-    registry: "{{ ai_backend_plan.ports }}"
+    port_rows: "{{ ai_backend_plan.ports }}"
     instances: "{{ ai_backend_slice.ports }}"
   register: found
 
 - name: Stop what stands in the way
   lab.ai_backend.ports:
-    registry: "{{ ai_backend_plan.ports }}"
+    port_rows: "{{ ai_backend_plan.ports }}"
     instances: "{{ ai_backend_slice.ports }}"
     stop: "{{ found.conflicts }}"
 """

@@ -57,7 +57,7 @@ from ..module_utils.switching.switch import retire
 ARGUMENTS = {
     "instances": {"type": "list", "elements": "str", "required": True},
     "generation": {"type": "int", "default": 0},
-    "registry": {"type": "str", "default": ""},
+    "registry_hash": {"type": "str", "default": ""},
 }
 
 
@@ -70,7 +70,7 @@ def main() -> None:
     host, params = this_host(), module.params
     before = list_instances(host.layout)
     try:
-        change = Change(params["generation"], params["registry"])
+        change = Change(params["generation"], params["registry_hash"])
         gone = retire(host, params["instances"], change, module.check_mode)
     except SystemdError as error:
         module.fail_json(msg=str(error))

@@ -93,7 +93,7 @@ ARGUMENTS = {
     "drain_seconds": {"type": "int", "default": 600},
     "soak_seconds": {"type": "int", "default": 0},
     "generation": {"type": "int", "default": 0},
-    "registry": {"type": "str", "default": ""},
+    "registry_hash": {"type": "str", "default": ""},
 }
 
 
@@ -110,7 +110,7 @@ def main() -> None:
                 params["service"],
                 params["slots"],
                 params["slot"],
-                Change(params["generation"], params["registry"]),
+                Change(params["generation"], params["registry_hash"]),
                 params["drain_seconds"],
                 params["soak_seconds"],
             )

@@ -157,12 +157,12 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "refused": {"type": "str", "default": ""},
     "state": {"type": "str", "choices": ["present", "withdrawn"], "default": "present"},
     "generation": {"type": "int", "default": 0},
-    "registry": {"type": "str", "default": ""},
+    "registry_hash": {"type": "str", "default": ""},
 }
 
 
 def change_of(params: Mapping[str, Any]) -> Change:
-    return Change(params["generation"], params["registry"])
+    return Change(params["generation"], params["registry_hash"])
 
 
 def take_away(host: Host, params: Mapping[str, Any], check: bool) -> dict[str, Any]:

@@ -83,7 +83,7 @@ NOBODY: Owner = {
 
 # The arguments of a module that compares; documented in doc_fragments/port_plan.py.
 ARGUMENTS: dict[str, dict[str, Any]] = {
-    "registry": {"type": "list", "elements": "dict", "required": True},
+    "port_rows": {"type": "list", "elements": "dict", "required": True},
     "instances": {"type": "dict", "default": {}},
     "published": {"type": "list", "elements": "dict", "default": []},
     "upstreams": {"type": "list", "elements": "dict", "default": []},
@@ -99,11 +99,11 @@ def plan_of(params: Mapping[str, Any]) -> dict[str, Any]:
 def expectations(plan: Mapping[str, Any]) -> list[Expected]:
     """One entry a port.
 
-    `plan` = {registry: rows of the plan's ports, instances: {instance: port}, published: [service],
+    `plan` = {port_rows: rows of the plan's ports, instances: {instance: port}, published: [service],
     upstreams: [upstream]}.
     """
     entries: dict[int, dict[str, Any]] = {}
-    for row in plan["registry"]:
+    for row in plan["port_rows"]:
         section = "reserved" if row["reserved"] else "services"
         entries[row["port"]] = {
             "service": row["name"],

@@ -45,7 +45,7 @@ def tool(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> Callable[[s
 def asked(**changes: Any) -> dict[str, Any]:
     return {
         "host": "gpu1",
-        "registry": [],
+        "port_rows": [],
         "instances": {},
         "published": [],
         "upstreams": [],
@@ -63,8 +63,8 @@ def test_every_finding_names_the_host_and_nothing_changes_on_it(
     layout: Layout, systemd: Systemd, systemctl: FakeSystemctl, proc: Proc, tool: Callable[[str], None]
 ) -> None:
     write_atomic(generations.path_of(layout, 1), "{")
-    registry = [{"port": 6379, "name": "redis", "reserved": False}]
-    findings, memory = module.look(layout, systemd, asked(registry=registry, instances={"redis": 6379}))
+    port_rows = [{"port": 6379, "name": "redis", "reserved": False}]
+    findings, memory = module.look(layout, systemd, asked(port_rows=port_rows, instances={"redis": 6379}))
     assert [(finding["check"], finding["host"]) for finding in findings] == [("ports", "gpu1"), ("generations", "gpu1")]
     assert all(list(finding) == ["check", "severity", "path", "message", "hint", "host"] for finding in findings)
     assert (memory, systemctl.calls) == ([], [])
@@ -113,9 +113,9 @@ def test_a_stranger_on_the_port_of_the_cache_is_not_sent_its_password(
         port = server.getsockname()[1]
         proc.process(7, "nc")
         proc.listen(port, 7)
-        registry = [{"port": port, "name": "redis", "reserved": False}]
+        port_rows = [{"port": port, "name": "redis", "reserved": False}]
         findings, _memory = module.look(
-            gateway, systemd, asked(registry=registry, instances={"redis": port}, cache=cache(port))
+            gateway, systemd, asked(port_rows=port_rows, instances={"redis": port}, cache=cache(port))
         )
         with pytest.raises(BlockingIOError):
             server.accept()

@@ -28,8 +28,8 @@ def entry(port: int, name: str, reserved: bool = False) -> dict[str, Any]:
 
 def plan(**changes: Any) -> dict[str, Any]:
     """A host that should run Redis, with a spare port and a reserved one in the registry."""
-    registry = [entry(6379, "redis"), entry(8001, "vllm"), entry(9080, "promtail", reserved=True)]
-    return {"registry": registry, "instances": {"redis": 6379}, "published": [], "upstreams": [], **changes}
+    port_rows = [entry(6379, "redis"), entry(8001, "vllm"), entry(9080, "promtail", reserved=True)]
+    return {"port_rows": port_rows, "instances": {"redis": 6379}, "published": [], "upstreams": [], **changes}
 
 
 def upstream(provider: str, port: int) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def test_on_a_port_the_plan_does_not_need_the_services_own_name_is_enough(
 def test_names_are_compared_without_their_punctuation(layout: Layout, systemd: Systemd, proc: Proc) -> None:
     proc.process(7, "node", "/system.slice/open-webui.service")
     proc.listen(5000, 7)
-    assert verdicts(layout, systemd, plan(registry=[entry(5000, "openwebui")]))[0] == (5000, "unmanaged", "node")
+    assert verdicts(layout, systemd, plan(port_rows=[entry(5000, "openwebui")]))[0] == (5000, "unmanaged", "node")
 
 
 def test_an_active_provider_of_somebody_else_may_be_anybody(layout: Layout, systemd: Systemd, proc: Proc) -> None:
@@ -113,8 +113,8 @@ def test_a_unit_of_ours_on_the_port_of_another_is_misplaced(layout: Layout, syst
 def test_the_slot_that_does_not_serve_is_idle_and_the_one_that_should_is_down(
     layout: Layout, systemd: Systemd, systemctl: FakeSystemctl, proc: Proc
 ) -> None:
-    registry = [entry(4001, "litellm_blue"), entry(4002, "litellm_green")]
-    given = plan(registry=registry, instances={"litellm@blue": 4001, "litellm@green": 4002})
+    port_rows = [entry(4001, "litellm_blue"), entry(4002, "litellm_green")]
+    given = plan(port_rows=port_rows, instances={"litellm@blue": 4001, "litellm@green": 4002})
     assert [verdict for _port, verdict, _command in verdicts(layout, systemd, given)] == ["absent", "absent"]
     deployed(layout, "litellm@blue", "litellm@green")
     write_atomic(layout.active_slot("litellm"), "active green\n")
@@ -166,7 +166,7 @@ def test_a_host_as_it_should_be_has_no_finding(layout: Layout, systemd: Systemd,
     proc.listen(6379, 7)
     proc.process(8, "haproxy", "/system.slice/ai-backend-edge.service")
     proc.listen(4000, 8, address="0.0.0.0")  # noqa: S104 - what is looked at
-    given = plan(registry=[*plan()["registry"], entry(4000, "litellm_gateway")])
+    given = plan(port_rows=[*plan()["port_rows"], entry(4000, "litellm_gateway")])
     given["instances"] = {"redis": 6379, "edge": 4000}
     assert found(layout, systemd, given) == []
 
@@ -219,8 +219,8 @@ def test_a_unit_that_should_listen_and_does_not_is_critical_with_its_state(
 def test_before_the_first_deploy_each_service_is_said_once_as_a_warning(
     layout: Layout, systemd: Systemd, proc: Proc
 ) -> None:
-    registry = [entry(4001, "litellm_blue"), entry(4002, "litellm_green"), entry(6379, "redis")]
-    given = plan(registry=registry, instances={"litellm@blue": 4001, "litellm@green": 4002, "redis": 6379})
+    port_rows = [entry(4001, "litellm_blue"), entry(4002, "litellm_green"), entry(6379, "redis")]
+    given = plan(port_rows=port_rows, instances={"litellm@blue": 4001, "litellm@green": 4002, "redis": 6379})
     assert [(severity, message) for severity, _path, message in found(layout, systemd, given)] == [
         ("warning", "litellm is not deployed on this host yet"),
         ("warning", "redis is not deployed on this host yet"),

@@ -18,7 +18,7 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.inspection import p
 
 PORT = 8001
 PLAN: dict[str, Any] = {
-    "registry": [
+    "port_rows": [
         {"port": PORT, "name": "vllm", "reserved": False},
         {"port": 9080, "name": "promtail", "reserved": True},
     ],
