@@ -27,6 +27,11 @@ options:
     description: The service; its releases lie together.
     type: str
     required: true
+  stage:
+    description: When a deploy and a way back bring it up; the edge, then what a gateway asks, then the gateway.
+    type: str
+    required: true
+    choices: [edge, backend, gateway]
   instance:
     description: The instance that the diff compares with. For a slotted service the active slot is taken.
     type: str
@@ -98,6 +103,7 @@ EXAMPLES = r"""
 - name: Configure | Make the release
   lab.ai_backend.release:
     service: redis
+    stage: backend
     instance: redis
     files: {redis.conf: "port 6379\n"}
     units: {ai-backend-redis.service: "[Service]\nType=notify\n"}

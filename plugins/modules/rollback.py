@@ -42,13 +42,14 @@ options:
     description: The number that this way back gets, the same on all hosts of a fleet; 0 takes the host's next one.
     type: int
     default: 0
-  part:
+  stage:
     description:
-      - What this call does of a way back that several hosts make together.
-      - V(before) brings back what a gateway asks, V(gateway) the gateway, and V(all) whatever is not back yet.
-      - That last call also takes away what was not there and closes the generation.
+      - What this call does of a way back that several hosts make together, stage by stage.
+      - V(edge) brings back the edge, V(backend) what a gateway asks, V(gateway) the gateway, and V(all) whatever is not
+        back yet. An edge that only takes away waits for that last call.
+      - It also takes away what was not there and closes the generation.
     type: str
-    choices: [before, gateway, all]
+    choices: [edge, backend, gateway, all]
     default: all
   run:
     description: The run that takes the host for itself, as P(lab.ai_backend.this_run#lookup) gives it; empty for none.
@@ -130,10 +131,10 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.host.host import this_host
-from ..module_utils.host.layout import unit_of
+from ..module_utils.host.layout import STAGES, unit_of
 from ..module_utils.host.run_lock import holder_of
 from ..module_utils.rollback.choice import RestoreError, list_generations
-from ..module_utils.rollback.restore import Aim, Restore, Terms
+from ..module_utils.rollback.restore import ALL, Aim, Restore, Terms
 from ..module_utils.switching.slot_switch import Manner
 
 ARGUMENTS = {
@@ -141,7 +142,7 @@ ARGUMENTS = {
     "number": {"type": "int", "default": 0},
     "services": {"type": "list", "elements": "str", "default": []},
     "generation": {"type": "int", "default": 0},
-    "part": {"type": "str", "choices": ["before", "gateway", "all"], "default": "all"},
+    "stage": {"type": "str", "choices": [*STAGES, ALL], "default": ALL},
     "run": {"type": "dict", "default": {}},
     "instead_of": {"type": "str", "default": ""},
     "strategy": {"type": "str", "choices": ["beside", "restart"], "default": "beside"},
@@ -159,7 +160,7 @@ def main() -> None:
     terms = Terms(
         params["timeout"], params["drain_seconds"], Manner(params["strategy"]), params["run"], params["instead_of"]
     )
-    aim = Aim(params["number"], params["services"], params["generation"], params["part"])
+    aim = Aim(params["number"], params["services"], params["generation"], params["stage"])
     try:
         result: dict[str, Any] = dict(Restore(host, terms, warn=module.warn).run(aim, module.check_mode))
     except RestoreError as error:

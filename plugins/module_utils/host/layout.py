@@ -10,6 +10,9 @@ import tempfile
 from typing import Any
 
 ARTIFACT_MARKER = ".complete"
+# The order in which a deploy and a way back bring services up: the edge, what a gateway asks through it, and last the
+# gateway, which clients talk to.
+STAGES = ("edge", "backend", "gateway")
 
 
 def service_of(instance: str) -> str:

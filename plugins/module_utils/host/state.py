@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .cards import vendors
-from .layout import Layout, linked_release, list_instances, read_json, read_text, service_of, user_of, write_atomic
+from .edge import EDGE, published
+from .layout import Layout, linked_release, list_instances, read_text, service_of, user_of, write_atomic
 from .processes import memory_bytes
 from .sockets import OURS, listeners
 from .systemd import Run, run_command
@@ -35,13 +36,6 @@ def free_bytes(path: str) -> int:
     return shutil.disk_usage(path).free
 
 
-def published(layout: Layout) -> list[dict[str, Any]]:
-    """What the edge of this host offers today: the sections of its release, as the plan names them."""
-    release = layout.release("edge", linked_release(layout, "edge") or "none")
-    found = read_json(os.path.join(release, "files", "published.json"))
-    return found if isinstance(found, list) else []
-
-
 def describe(layout: Layout, python: str, run: Run = run_command) -> dict[str, Any]:
     """The facts that roles need, small enough to replace fact gathering."""
     release = read_os_release(layout)
@@ -57,7 +51,7 @@ def describe(layout: Layout, python: str, run: Run = run_command) -> dict[str, A
         "cores": len(os.sched_getaffinity(0)),
         "memory_bytes": memory_bytes(layout),
         "cards": vendors(layout),
-        "published": published(layout),
+        "published": published(layout, linked_release(layout, EDGE)) or [],
         "instances": list_instances(layout),
     }
 

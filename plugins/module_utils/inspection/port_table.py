@@ -22,12 +22,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
+from ..host.edge import EDGE
+from ..host.edge import UNIT as EDGE_UNIT
 from ..host.layout import Layout, linked_release, service_of, slot_instance, unit_of
 from ..host.sockets import OURS, Owner, is_loopback, listeners
 from ..host.systemd import Systemd
 from ..releases.generations import active_slot
-
-EDGE = unit_of("edge")
 
 
 class Expected(TypedDict):
@@ -112,11 +112,11 @@ def expectations(plan: Mapping[str, Any]) -> list[Expected]:
         }
     instances = {port: {unit_of(name): name} for name, port in plan["instances"].items()}
     for service in plan["published"]:
-        instances.setdefault(service["port"], {})[EDGE] = "edge"
+        instances.setdefault(service["port"], {})[EDGE_UNIT] = EDGE
     providers = {row["local_port"]: row["provider"] for row in plan["upstreams"] if row["local_port"]}
     for port in {*instances, *providers} - set(entries):
         # An engine whose port stands in its base_url alone.
-        name = providers.get(port) or next(name for name in instances[port].values() if name != "edge")
+        name = providers.get(port) or next(name for name in instances[port].values() if name != EDGE)
         provider = name.partition("@")[2] or name
         path = f"ai_backend_providers.{provider}.base_url"
         entries[port] = {"service": provider, "path": path, "reserved": False}
@@ -211,5 +211,8 @@ def exposed(layout: Layout) -> list[tuple[int, Owner]]:
         (port, owner)
         for port, owners in listeners(layout).items()
         for owner in owners
-        if OURS.fullmatch(owner["unit"]) and owner["unit"] != EDGE and not all(map(is_loopback, owner["addresses"]))
+        if OURS.fullmatch(owner["unit"]) and owner["unit"] != EDGE_UNIT
+        if not all(map(is_loopback, owner["addresses"]))
+        and owner["unit"] != EDGE_UNIT
+        and not all(map(is_loopback, owner["addresses"]))
     ]

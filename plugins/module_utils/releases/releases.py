@@ -17,6 +17,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, TypedDict, cast
 
 from ..host.layout import (
+    STAGES,
     Layout,
     folders_in,
     linked_release,
@@ -30,6 +31,7 @@ from ..host.layout import (
 # The arguments of the module `release`, which its action reads as well.
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "service": {"type": "str", "required": True},
+    "stage": {"type": "str", "required": True, "choices": list(STAGES)},
     "instance": {"type": "str", "required": True},
     "slots": {"type": "list", "elements": "str", "default": []},
     "admin_socket": {"type": "str", "default": ""},
@@ -47,7 +49,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "reload": {"type": "bool", "default": False},
 }
 # What only says where to look for the instance that runs.
-NOT_OF_THE_RELEASE = ("admin_socket", "instance", "listener", "slots")
+NOT_OF_THE_RELEASE = ("admin_socket", "instance")
 
 # A release's own folder, known only after its hash: replaced when it is written.
 RELEASE_MARK = "@RELEASE@"
@@ -57,6 +59,9 @@ class Service(TypedDict):
     """What a release says of its service; each key is an option of the module `release`."""
 
     service: str
+    stage: str
+    slots: list[str]
+    listener: str
     enable: list[str]
     artifact: str
     package: str
@@ -157,7 +162,21 @@ def write(layout: Layout, service: str, release_id: str, texts: Mapping[str, str
 def read_manifest(layout: Layout, service: str, release_id: str) -> Manifest | None:
     """The manifest of a release on disk, or None where it is not there or was damaged."""
     found = read_json(os.path.join(layout.release(service, release_id), "manifest.json"))
-    return cast(Manifest, found) if isinstance(found, dict) else None
+    return of_today(found) if isinstance(found, dict) else None
+
+
+def of_today(manifest: dict[str, Any]) -> Manifest:
+    """A manifest with its stage, slots and listener, which those of version 0.1.0 do not name.
+
+    Needed for as long as a host may keep a generation with such a release: eleven complete generations after it.
+    """
+    if "stage" not in manifest:
+        parts = [name.partition("@")[2] for name in sorted(manifest["ports"])]
+        slots = parts if len(parts) > 1 else []
+        edge = any(probe["kind"] == "haproxy" for probe in manifest["probes"])
+        stage = "gateway" if slots else "edge" if edge else "backend"
+        manifest = {**manifest, "stage": stage, "slots": slots, "listener": "" if slots else "".join(parts)}
+    return cast(Manifest, manifest)
 
 
 def manifest_of(layout: Layout, instance: str) -> Manifest | None:

@@ -4,17 +4,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NotRequired, TypedDict
 
-from ..host.layout import Layout, linked_release, read_text, service_of, slot_instance
+from ..host.edge import offered
+from ..host.layout import STAGES, Layout, linked_release, service_of, slot_instance
 from ..releases.generations import Generation, Snapshot, read_all
 from ..releases.integrity import damage
 from ..releases.releases import read_manifest
 
-# As in a deploy: what others need first, what clients meet last.
-ORDER = ("redis", "llama-cpp", "edge", "litellm")
+NOTHING_KNOWN = {"stage": STAGES[-1], "slots": [], "listener": ""}
 
 
 class RestoreError(Exception):
@@ -49,14 +48,14 @@ class Row(TypedDict):
 class Wanted:
     """One service of a generation: an instance, or for a slotted service its name, and the release it ran."""
 
-    def __init__(self, layout: Layout, name: str, release_id: str, slotted: bool) -> None:
+    def __init__(self, layout: Layout, name: str, release_id: str) -> None:
         self.name = name
         self.service = service_of(name)
         self.release = release_id
         # Of a damaged release there is none: such a generation is refused before anything of it is used.
-        self.manifest: Mapping[str, Any] = read_manifest(layout, self.service, release_id) or {"ports": {}}
-        ports = sorted(self.manifest["ports"])
-        self.slots = [port.partition("@")[2] for port in ports] if slotted else []
+        self.manifest: Mapping[str, Any] = read_manifest(layout, self.service, release_id) or NOTHING_KNOWN
+        # Before the first commit a slot is an instance like others: nobody says which one serves.
+        self.slots = self.manifest["slots"] if name == self.service else []
         # The instance that was touched last; for a slotted service the slot.
         self.tried = name
 
@@ -163,22 +162,17 @@ def target_of(layout: Layout, number: int) -> Generation:
 
 def wanted_of(layout: Layout, content: Snapshot, services: Collection[str] = ()) -> list[Wanted]:
     """What a generation ran, in the order it is brought back; only some services when they are named."""
-    slotted = content.get("slots", {})
-    wanted = [Wanted(layout, name, release, name in slotted) for name, release in served(content).items()]
+    wanted = [Wanted(layout, name, release) for name, release in served(content).items()]
     wanted = [one for one in wanted if not services or one.service in services]
-    return sorted(wanted, key=lambda one: (ORDER.index(one.service) if one.service in ORDER else len(ORDER), one.name))
-
-
-def binds(layout: Layout, release_id: str) -> set[str]:
-    """The lines of an edge's configuration that say what it offers and where."""
-    folder = layout.release("edge", release_id or "none")
-    text = read_text(os.path.join(folder, "files", "haproxy.cfg")) or ""
-    return {line.strip() for line in text.splitlines() if line.strip().startswith(("listen ", "bind "))}
+    return sorted(wanted, key=lambda one: (STAGES.index(one.manifest["stage"]), one.name))
 
 
 def only_takes_away(layout: Layout, one: Wanted) -> bool:
     """Whether this is an edge that offers less than the one that runs: it waits until no gateway asks for the rest."""
-    return one.service == "edge" and binds(layout, one.release) < binds(layout, linked_release(layout, one.name))
+    if one.manifest["stage"] != "edge":
+        return False
+    then, now = offered(layout, one.release), offered(layout, linked_release(layout, one.name))
+    return then is not None and now is not None and then < now
 
 
 def lacking(layout: Layout, wanted: Iterable[Wanted]) -> list[str]:

@@ -29,6 +29,7 @@ from ..switching.slots import SlotError, cut_words, promote
 from ..switching.switch import OUT_OF_ROTATION, SwitchError, retire, switch
 from .choice import RestoreError, Wanted, lacking, only_takes_away, target_of, unproven, wanted_of
 
+ALL = "all"
 FAILURES = (SwitchError, SystemdError, ProbeError, SlotError, AdminError, OSError)
 
 
@@ -37,19 +38,19 @@ class Aim:
     """What to go back to, and how much of it now.
 
     `number` is the generation, `services` the only ones that are meant, empty for all. `generation` is the number that
-    this way back gets, the same on all hosts of a fleet; 0 takes the host's next one. `part` is what this call does:
-    "before" what a gateway asks, "gateway", or "all" that is not back yet, which also takes away what was not there and
-    closes the generation.
+    this way back gets, the same on all hosts of a fleet; 0 takes the host's next one. `stage` is what this call brings
+    back: one of STAGES, or "all" that is not back yet, which also takes away what was not there and closes the
+    generation.
     """
 
     number: int
     services: Collection[str] = ()
     generation: int = 0
-    part: str = "all"
+    stage: str = ALL
 
     @property
     def closes(self) -> bool:
-        return self.part == "all"
+        return self.stage == ALL
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ class Restore:
         first = [one for one in wanted if one not in later]
         if aim.closes:
             return Plan(content, first + later, gone, reasons)
-        mine = [one for one in first if bool(one.slots) == (aim.part == "gateway")]
+        mine = [one for one in first if one.manifest["stage"] == aim.stage]
         return Plan(content, mine, [], {one.name: reasons[one.name] for one in mine if one.name in reasons})
 
     def _serving(self, one: Wanted) -> str:
@@ -171,8 +172,7 @@ class Restore:
         return differences(self.host, serving, one.release)[0] + closed
 
     def _rotation(self, one: Wanted) -> Rotation:
-        """An engine at its edge; the name behind the `@` is its provider's, and the edge's section has it too."""
-        return Rotation(self.host.admin, "" if one.slots else one.name.partition("@")[2])
+        return Rotation(self.host.admin, one.manifest["listener"])
 
     def run(self, aim: Aim, check: bool = False) -> Restored:
         """Bring the host back. Raises RestoreError saying what stands."""

@@ -45,10 +45,10 @@ def standing(host: Host) -> dict[str, str]:
         release_id, manifest = linked_release(host.layout, name), manifest_of(host.layout, name)
         if not release_id or not manifest or damage(host.layout, service, release_id):
             continue
-        slots = [port.partition("@")[2] for port in manifest["ports"]] if active else []
-        known = service if active else name
+        slots = manifest["slots"]
+        known = service if slots else name
         try:
-            if settled(host, known, release_id, slots, known.partition("@")[2]):
+            if settled(host, known, release_id, slots, manifest["listener"]):
                 found[known] = release_id
         except AdminError:
             continue

@@ -12,6 +12,7 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.releases.releases i
 
 ARGUMENTS = {
     "service": "redis",
+    "stage": "backend",
     "instance": "redis",
     "units": {"ai-backend-redis.service": "[Service]\n"},
     "dropin": "ExecStart=/usr/bin/redis-server\n",
@@ -22,6 +23,9 @@ ARGUMENTS = {
 # What the module makes of them: defaults, and a port that is a number.
 MANIFEST = {
     "service": "redis",
+    "stage": "backend",
+    "slots": [],
+    "listener": "",
     "files": {},
     "units": ARGUMENTS["units"],
     "dropin": ARGUMENTS["dropin"],

@@ -75,10 +75,15 @@ def host_on(layout: Layout) -> Host:
 
 def manifest(service: str = "redis", dropin: str = "ExecStart=/bin/one\n", **changes: object) -> dict[str, object]:
     """A release's manifest."""
-    name = f"ai-backend-{service}{'@' if changes.get('slotted') else ''}.service"
-    changes.pop("slotted", None)
+    stage = {"edge": "edge", "litellm": "gateway"}.get(service, "backend")
+    # A template, of a gateway's slots or of engines, which the edge offers.
+    template = bool(changes.pop("slotted", False))
+    name = f"ai-backend-{service}{'@' if template else ''}.service"
     return {
         "service": service,
+        "stage": stage,
+        "slots": ["blue", "green"] if stage == "gateway" else [],
+        "listener": "fast" if template and stage == "backend" else "",
         "files": {"a.conf": "path @RELEASE@\n"},
         "units": {name: "[Service]\nType=exec\n"},
         "dropin": dropin,

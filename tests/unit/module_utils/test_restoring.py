@@ -197,9 +197,9 @@ def test_a_host_without_the_named_service_stays_as_it_is(host: Deployed) -> None
 def test_the_calls_of_one_way_back_make_one_generation_with_the_number_of_the_fleet(host: Deployed) -> None:
     first = host.deploy(1, "a", "b")
     host.deploy(2, "c", "b")
-    began = host.restore(1, generation=9, part="before")
+    began = host.restore(1, generation=9, stage="backend")
     assert (began["changed"], read(host.layout, 9)["complete"]) == (True, False)
-    assert not host.restore(1, generation=9, part="gateway")["changed"]
+    assert not host.restore(1, generation=9, stage="gateway")["changed"]
     ended = host.restore(1, generation=9)
     assert (ended["changed"], ended["reasons"], read(host.layout, 9)["complete"]) == (True, [], True)
     assert host.serving() == first
@@ -211,7 +211,7 @@ def test_the_calls_of_one_way_back_make_one_generation_with_the_number_of_the_fl
 def test_a_way_back_that_was_cut_off_is_tried_again(host: Deployed, services: list[str]) -> None:
     for number, word in enumerate("abc", start=1):
         host.deploy(number, word, word)
-    host.restore(1, services=services, generation=4, part="before")
+    host.restore(1, services=services, generation=4, stage="backend")
     assert previous_of(rows(host)) == 1
     host.restore(1, services=services, generation=5)
     # With a service alone it is no generation that stood: before it was the third.
@@ -249,7 +249,7 @@ def test_a_second_way_back_at_the_same_time_is_refused(host: Deployed) -> None:
 def test_a_way_back_in_two_calls_keeps_the_host_between_them(host: Deployed) -> None:
     host.deploy(1, "a", "b")
     host.deploy(2, "c", "d")
-    host.restore(1, run=run_of("ada"), part="before")
+    host.restore(1, run=run_of("ada"), stage="backend")
     assert changing.holder_of(host.layout)["who"] == "ada"
     host.restore(1, run=run_of("ada"))
     assert changing.holder_of(host.layout) is None
@@ -373,9 +373,9 @@ def refusing(monkeypatch: pytest.MonkeyPatch, layout: Layout, *releases: str) ->
     monkeypatch.setattr(restoring, "prove", prove)
 
 
-@pytest.mark.parametrize("parts", [["all"], ["before", "gateway", "all"]])
+@pytest.mark.parametrize("stages", [["all"], ["edge", "backend", "gateway", "all"]])
 def test_a_way_back_that_fails_ends_on_what_served_before_it(
-    host: Deployed, monkeypatch: pytest.MonkeyPatch, parts: list[str]
+    host: Deployed, monkeypatch: pytest.MonkeyPatch, stages: list[str]
 ) -> None:
     """It left the host mixed: the cache of one generation, the gateway of another."""
     first = host.deploy(1, "a", "b")
@@ -384,8 +384,8 @@ def test_a_way_back_that_fails_ends_on_what_served_before_it(
     with pytest.raises(
         RestoreError, match=r"litellm was not brought back: .* What served before serves on this host, redis"
     ):
-        for part in parts:
-            host.restore(1, part=part, generation=3)
+        for stage in stages:
+            host.restore(1, stage=stage, generation=3)
     assert host.serving() == second
     content = read(host.layout, 3)
     assert (content["complete"], content["refused"]) == (False, {"litellm@blue": first[1]})

@@ -1,0 +1,27 @@
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the edge of a host offers to gateways, by its release's own file."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from .layout import Layout, read_json, unit_of
+
+EDGE = "edge"
+UNIT = unit_of(EDGE)
+
+
+def published(layout: Layout, release_id: str) -> list[dict[str, Any]] | None:
+    """The sections of an edge's release, as the plan names them; None where it does not say."""
+    found = read_json(os.path.join(layout.release(EDGE, release_id or "none"), "files", "published.json"))
+    return found if isinstance(found, list) else None
+
+
+def offered(layout: Layout, release_id: str) -> set[tuple[str, str, int]] | None:
+    """{(section, address, port)} of an edge's release; None where it does not say."""
+    sections = published(layout, release_id)
+    if sections is None:
+        return None
+    return {(row["name"], address, int(row["port"])) for row in sections for address in row["addresses"]}
