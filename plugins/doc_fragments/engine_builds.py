@@ -11,7 +11,9 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   engines:
-    description: The host's engines, as the plan names them.
+    description:
+      - The host's engines, as the plan names them; of each C(provider), C(gpu_layers) and C(gpu_variable) are read.
+      - The layers it asks to put on a card are empty where it asks for none; the variable is what says its build.
     type: list
     elements: dict
     default: []

@@ -50,17 +50,23 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.host.layout import Layout, linked_release, read_text, slot_instance
 from ..module_utils.releases.generations import active_slot
+from ..module_utils.releases.releases import gateway_of
 
-SERVICE = "litellm"
+
+def served(layout: Layout) -> dict[str, str]:
+    """{slot, release, config} of the gateway that serves, all empty before the first deploy."""
+    gateway = gateway_of(layout)
+    slot = active_slot(layout, gateway["service"]) if gateway else ""
+    if not gateway or not slot:
+        return {"slot": "", "release": "", "config": ""}
+    release = linked_release(layout, slot_instance(gateway["service"], slot))
+    path = os.path.join(layout.release(gateway["service"], release), "files", "config.yaml")
+    return {"slot": slot, "release": release, "config": (read_text(path) or "") if release else ""}
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec={}, supports_check_mode=True)
-    layout = Layout()
-    slot = active_slot(layout, SERVICE)
-    release = linked_release(layout, slot_instance(SERVICE, slot)) if slot else ""
-    path = os.path.join(layout.release(SERVICE, release), "files", "config.yaml")
-    module.exit_json(changed=False, slot=slot, release=release, config=(read_text(path) or "") if release else "")
+    module.exit_json(changed=False, **served(Layout()))
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ kept:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.host.host import this_host
-from ..module_utils.host.secret_files import accepted_before, fingerprint, held
+from ..module_utils.host.secret_files import ENGINE_KEY, accepted_before, fingerprint, held
 from ..module_utils.switching.engine_keys import takes_one_key
 
 ARGUMENTS = {
@@ -107,7 +107,7 @@ def main() -> None:
         asked=sorted(params["names"]),
         held={name: fingerprint(params["salt"], value) for name, value in found.items()},
         before=accepted_before(host.layout, params["files"]),
-        single=takes_one_key(host) if "AI_BACKEND_ENGINE_KEY" in params["names"] else [],
+        single=takes_one_key(host, params["files"]) if ENGINE_KEY in params["names"] else [],
         **({"values": found} if params["reveal"] else {}),
     )
 

@@ -30,7 +30,7 @@ options:
     type: str
     required: true
   cache:
-    description: Where this host's gateway finds Redis; address and port. Empty where it asks none.
+    description: Where this host's gateway finds Redis; host, unit, address, port. Empty where it asks none.
     type: dict
     default: {}
   certificate:
@@ -78,14 +78,15 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.host.cards import card_findings
 from ..module_utils.host.findings import Finding, critical
 from ..module_utils.host.graphics import gpu_memory
-from ..module_utils.host.layout import Layout, list_instances, read_text, service_of
+from ..module_utils.host.layout import Layout, read_text
 from ..module_utils.host.sockets import is_loopback
 from ..module_utils.host.systemd import Systemd
 from ..module_utils.inspection.port_findings import STRANGERS, port_findings
 from ..module_utils.inspection.port_table import ARGUMENTS, compare, exposed, plan_of
 from ..module_utils.probes.checks import ProbeError, run_once
-from ..module_utils.probes.upstreams import KEYS, ask_all
+from ..module_utils.probes.upstreams import ask_all
 from ..module_utils.releases.integrity import generation_findings
+from ..module_utils.releases.releases import gateway_of, keys_of_gateway
 
 
 def cache_findings(layout: Layout, cache: Mapping[str, Any], held: Collection[int]) -> list[Finding]:
@@ -93,11 +94,12 @@ def cache_findings(layout: Layout, cache: Mapping[str, Any], held: Collection[in
     if is_loopback(cache["address"]) and int(cache["port"]) in held:
         message = f"Redis can't be asked: somebody else listens on its port {cache['port']}"
         return [critical("cache", "ai_backend_cache", message, "free the port, and deploy")]
-    probe = {"kind": "redis", "address": cache["address"], "key": {"file": KEYS, "name": "REDIS_PASSWORD"}}
+    key = {"file": keys_of_gateway(layout), "name": "REDIS_PASSWORD"}
+    probe = {"kind": "redis", "address": cache["address"], "key": key}
     try:
         run_once(layout, probe, int(cache["port"]))
     except ProbeError as error:
-        hint = f"look at `journalctl -u ai-backend-redis.service -n 50` on {cache['host']}, then deploy"
+        hint = f"look at `journalctl -u {cache['unit']} -n 50` on {cache['host']}, then deploy"
         return [critical("cache", "ai_backend_cache", f"the cache on {cache['host']}: {error}", hint)]
     return []
 
@@ -125,7 +127,7 @@ def look(layout: Layout, systemd: Systemd, params: Mapping[str, Any]) -> tuple[l
     held = {row["port"] for row in rows if row["verdict"] in STRANGERS}
     found = port_findings(systemd, rows, exposed(layout), host)
     upstreams = params["upstreams"]
-    if "litellm" in map(service_of, list_instances(layout)):
+    if gateway_of(layout):
         found += cache_findings(layout, params["cache"], held) if params["cache"] else []
     else:
         # Before the first deploy there is no key to ask with; that nothing is deployed was said above.

@@ -97,7 +97,6 @@ def main() -> None:
         module.fail_json(msg=str(error))
     over = outdated(layout)
     if not module.check_mode:
-        delete(layout, over)
         if params["rotate"]:
             # First: a run that dies in between has two names for one key, not none for those who use it.
             grace = params["grace_seconds"]
@@ -105,6 +104,8 @@ def main() -> None:
             keep_before(layout, files, values.get(params["rotate"], ""), params["rotate"], until)
             wrong = stale(layout, files, values, params["as_held"])
         write(layout, wrong)
+        # Last: as long as a line holds two keys, the file that tells them apart is there.
+        delete(layout, outdated(layout))
         for name, at in params["rotated"].items():
             note_rotation(layout, name, int(at))
     lines = [f"secret file {name} written\n" for name in wrong]

@@ -9,8 +9,8 @@ built for a card and finds none does the same. Both look healthy.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TypedDict
 
 from .findings import Finding, critical, warning
 from .layout import Layout, read_text
@@ -18,7 +18,6 @@ from .layout import Layout, read_text
 # PCI's register of vendors and classes (pci.ids): display controllers are 0x03....
 VENDORS = {"0x10de": "NVIDIA", "0x1002": "AMD", "0x8086": "Intel"}
 DISPLAY = "0x03"
-LAYERS = "LLAMA_ARG_N_GPU_LAYERS"
 # What a build needs to find on the host: device nodes by the beginning of their names, and how they get there.
 NODES = {
     "cuda": ("dev", "nvidia", "install the NVIDIA driver, and look whether `nvidia-smi` answers"),
@@ -44,37 +43,45 @@ def usable(layout: Layout, gpu: str) -> bool:
     return os.path.isdir(path) and any(name.startswith(prefix) for name in os.listdir(path))
 
 
-def wants(engine: Mapping[str, Any]) -> str:
-    """The layers that an engine is to put on a card, or an empty string. `auto` asks for none."""
-    layers = str(engine["environment"].get(LAYERS, ""))
-    return "" if layers in ("", "0", "-1", "auto") else layers
+class Engine(TypedDict):
+    """An engine of the plan: the layers it asks to put on a card, empty for none, and the variable of its build."""
+
+    provider: str
+    gpu_layers: str
+    gpu_variable: str
 
 
-def card_findings(layout: Layout, host: str, engines: Sequence[Mapping[str, Any]], gpu: str) -> list[Finding]:
-    """Findings. `engines` are those of the plan's slice, `gpu` what they are built for: none, cuda or vulkan."""
+def card_findings(layout: Layout, host: str, engines: Sequence[Engine], gpu: str) -> list[Finding]:
+    """What does not fit. `engines` are those of the host, `gpu` what they are built for: none, cuda or vulkan."""
     if not engines:
         return []
-    cards, found = vendors(layout), []
-    if gpu == "none":
-        for engine in engines:
-            if wants(engine):
-                message = (
-                    f"gpu_layers is {wants(engine)}, but the engines of '{host}' are for the processor "
-                    "(llama_cpp_gpu: none)"
-                )
-                hint = (
-                    "write `llama_cpp_gpu: cuda` or `vulkan` for the host and choose such a build, or drop gpu_layers"
-                )
-                path = f"ai_backend_providers.{engine['provider']}"
-                found.append(critical("capacity", path, message, hint))
-        if "NVIDIA" in cards and not found:
-            message = "it has an NVIDIA card, and its engines compute on the processor (llama_cpp_gpu: none)"
-            hint = "write `llama_cpp_gpu: cuda` for the host, or `vulkan` where there is no CUDA toolkit"
-            found.append(warning("capacity", f"host.{host}", message, hint))
-        return found
-    if not usable(layout, gpu):
-        seen = f"a card of {', '.join(cards)} without a driver" if cards else "no graphics card"
-        message = f"llama_cpp_gpu is {gpu}, and the host shows {seen}"
-        hint = NODES[gpu][2] if cards else "write `llama_cpp_gpu: none` for the host, or put the engine on another"
-        found.append(critical("capacity", f"host.{host}", message, hint))
+    variable = engines[0]["gpu_variable"]
+    return for_processor(layout, host, engines, variable) if gpu == "none" else for_cards(layout, host, gpu, variable)
+
+
+def for_processor(layout: Layout, host: str, engines: Sequence[Engine], variable: str) -> list[Finding]:
+    """Of engines that are built for the processor: those that ask for a card, or a card that nobody uses."""
+    found = []
+    for engine in engines:
+        if engine["gpu_layers"]:
+            message = (
+                f"gpu_layers is {engine['gpu_layers']}, but the engines of '{host}' are for the processor "
+                f"({variable}: none)"
+            )
+            hint = f"write `{variable}: cuda` or `vulkan` for the host and choose such a build, or drop gpu_layers"
+            found.append(critical("capacity", f"ai_backend_providers.{engine['provider']}", message, hint))
+    if "NVIDIA" in vendors(layout) and not found:
+        message = f"it has an NVIDIA card, and its engines compute on the processor ({variable}: none)"
+        hint = f"write `{variable}: cuda` for the host, or `vulkan` where there is no CUDA toolkit"
+        found.append(warning("capacity", f"host.{host}", message, hint))
     return found
+
+
+def for_cards(layout: Layout, host: str, gpu: str, variable: str) -> list[Finding]:
+    """Of engines that are built for a card: that there is none they can use."""
+    if usable(layout, gpu):
+        return []
+    cards = vendors(layout)
+    seen = f"a card of {', '.join(cards)} without a driver" if cards else "no graphics card"
+    hint = NODES[gpu][2] if cards else f"write `{variable}: none` for the host, or put the engine on another"
+    return [critical("capacity", f"host.{host}", f"{variable} is {gpu}, and the host shows {seen}", hint)]

@@ -16,10 +16,10 @@ from .layout import Layout, read_text, write_atomic
 # What a key was before its rotation stands in a file of its own beside the key's, with the time until which it counts:
 # a deploy that knows nothing of the rotation leaves it alone.
 BEFORE = "-before.env"
-# Keys whose service takes the value before beside the new one: the gateway asks that file at each request, llama-server
-# is started with both, newest first.
-WITH_BEFORE = ("LITELLM_MASTER_KEY", "LLAMA_API_KEY")
-IN_ONE_LINE = ("LLAMA_API_KEY",)
+UNTIL = "_BEFORE_UNTIL"
+# Secrets whose service takes the value before beside the new one: the gateway asks that file at each request, an engine
+# is started with both in one line, newest first.
+GATEWAY_KEY, ENGINE_KEY = "LITELLM_MASTER_KEY", "AI_BACKEND_ENGINE_KEY"
 # When each secret was rotated.
 ROTATED = "rotated"
 
@@ -29,6 +29,19 @@ Files = Mapping[str, Mapping[str, str]]
 
 class SecretError(Exception):
     pass
+
+
+def in_one_line(key: str, name: str) -> bool:
+    """Whether a file's key takes two values of the secret `name` in its line.
+
+    An engine's program has a name of its own for its key; under the secret's name stands the one that a gateway sends.
+    """
+    return name == ENGINE_KEY and key != name
+
+
+def takes_two(key: str, name: str) -> bool:
+    """Whether who reads this key of a file takes the value before beside the new one."""
+    return name == GATEWAY_KEY or in_one_line(key, name)
 
 
 def render(
@@ -46,7 +59,7 @@ def render(
             raise SecretError(f"secret {name} has no value")
         if any(character in value for character in "\n\r\0"):
             raise SecretError(f"secret {name} holds a line break")
-        if key in IN_ONE_LINE:
+        if in_one_line(key, name):
             value = ",".join([value, *(old for old in [(before or {}).get(key)] if old and old != value)])
         lines.append(f"{key}{' ' if file_name.endswith('.conf') else '='}{quoted(value)}\n")
     return "".join(lines)
@@ -95,13 +108,12 @@ def held(layout: Layout, files: Files, names: Collection[str]) -> dict[str, str]
     found: dict[str, str] = {}
     for file_name, keys in sorted(files.items()):
         there = values(read_text(os.path.join(layout.secrets, file_name)) or "")
-        found.update((name, newest(key, there[key])) for key, name in keys.items() if name in names and there.get(key))
+        found.update(
+            (name, there[key].partition(",")[0] if in_one_line(key, name) else there[key])
+            for key, name in keys.items()
+            if name in names and there.get(key)
+        )
     return found
-
-
-def newest(key: str, value: str) -> str:
-    """The value of a key, where a line holds it and the one before it."""
-    return value.partition(",")[0] if key in IN_ONE_LINE else value
 
 
 def fingerprint(salt: str, value: str) -> str:
@@ -117,11 +129,8 @@ def before_of(file_name: str) -> str:
 def read_before(layout: Layout, file_name: str) -> dict[str, tuple[str, int]]:
     """{key: (value, until when it counts, in seconds since 1970)} of a file's keys of before."""
     there = values(read_text(os.path.join(layout.secrets, before_of(file_name))) or "")
-    return {
-        key: (there.get(key + "_BEFORE", ""), int(there[key + "_BEFORE_UNTIL"]))
-        for key in WITH_BEFORE
-        if key + "_BEFORE_UNTIL" in there
-    }
+    keys = [name.removesuffix(UNTIL) for name in there if name.endswith(UNTIL)]
+    return {key: (there.get(f"{key}_BEFORE", ""), int(there[key + UNTIL])) for key in keys}
 
 
 def still_valid(layout: Layout, file_name: str) -> dict[str, str]:
@@ -147,9 +156,9 @@ def keep_before(layout: Layout, files: Files, new: str, name: str, until: int) -
     now = held(layout, files, [name]).get(name)
     for file_name, keys in files.items():
         path = os.path.join(layout.secrets, before_of(file_name))
-        for key in (key for key, of_it in keys.items() if of_it == name and key in WITH_BEFORE):
+        for key in (key for key, of_it in keys.items() if of_it == name and takes_two(key, name)):
             if until and now and now != new:
-                text = f'{key}_BEFORE={quoted(now)}\n{key}_BEFORE_UNTIL="{until}"\n'
+                text = f'{key}_BEFORE={quoted(now)}\n{key}{UNTIL}="{until}"\n'
                 write_atomic(path, text, mode=0o600)
             elif not until and os.path.exists(path):
                 os.unlink(path)
@@ -172,7 +181,7 @@ def outdated(layout: Layout) -> list[str]:
     gone = []
     for name in sorted(os.listdir(layout.secrets) if os.path.isdir(layout.secrets) else []):
         there = values(read_text(os.path.join(layout.secrets, name)) or "") if name.endswith(BEFORE) else {}
-        if any(key.endswith("_BEFORE_UNTIL") and int(value) <= time.time() for key, value in there.items()):
+        if any(key.endswith(UNTIL) and int(value) <= time.time() for key, value in there.items()):
             gone.append(name)
     return gone
 
@@ -201,4 +210,6 @@ def accepted(layout: Layout, key: Mapping[str, str]) -> list[str]:
     if key["name"] not in found:
         raise SecretError(f"secret file {key['file']} has no {key['name']}")
     value = found[key["name"]]
-    return value.split(",") if key["name"] in IN_ONE_LINE else [value]
+    before, _until = read_before(layout, key["file"]).get(key["name"], ("", 0))
+    both = bool(before) and value.endswith(f",{before}")
+    return [value.removesuffix(f",{before}"), before] if both else [value]

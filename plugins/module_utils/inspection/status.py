@@ -43,6 +43,7 @@ def health(layout: Layout, manifest: Mapping[str, Any], instance: str) -> str:
     return "ok"
 
 
+UNKNOWN: Mapping[str, Any] = {"probes": [], "ports": {}, "listener": ""}
 NOTHING: Line = {
     "service": "(nothing of ours)",
     "unit": "-",
@@ -67,11 +68,12 @@ def device_of(systemd: Systemd, unit: Unit) -> str:
 def line_of(host: Host, instance: str) -> Line:
     """The line of one instance."""
     layout = host.layout
-    manifest: Mapping[str, Any] = manifest_of(layout, instance) or {"probes": [], "ports": {}}
+    manifest: Mapping[str, Any] = manifest_of(layout, instance) or UNKNOWN
     unit = host.systemd.unit(unit_of(instance))
     slot = active_slot(layout, service_of(instance))
     idle = bool(slot) and instance != slot_instance(service_of(instance), slot)
-    engine = service_of(instance) == "llama-cpp"
+    # What the edge offers to gateways by a section of its own is an engine.
+    engine = bool(manifest["listener"])
     models = sorted({name for probe in manifest["probes"] for name in probe.get("models", [])})
     silent = "-" if unit.stopped and idle else "down"
     return {

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ask each engine, from the gateway's host, whether it is well and which models it has.
 
-An upstream is an entry of the plan: {provider, host, type, managed, health, models_url, models: [{name, path}], key}.
-`health` and `models_url` are URLs as this gateway sees them, `key` the name of the key in litellm.env, or empty.
+What kinds of providers there are is the plan's to know: an upstream says how it is asked, and what to do where it lacks
+a model.
 """
 
 from __future__ import annotations
@@ -16,17 +16,52 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import TypedDict
 
 from ..host.findings import Finding, critical, suggest, warning
 from ..host.layout import Layout
 from ..host.secret_files import SecretError, secret
+from ..releases.releases import keys_of_gateway
 
-KEYS = "litellm.env"
 # A list of models is some kilobytes; what answers without end is no engine.
 LONGEST = 8_000_000
 
-Upstream = Mapping[str, Any]
+
+class Model(TypedDict):
+    """A model that the registry names, and its path there."""
+
+    name: str
+    path: str
+
+
+class Spelling(TypedDict):
+    """How a model's name is brought to one spelling: endings go, then the tag is added where there is no `:`."""
+
+    tag: str
+    endings: list[str]
+
+
+class Upstream(TypedDict):
+    """An upstream of the plan; `health` and `models_url` are URLs as this gateway sees them.
+
+    `key` is the name of the key that the gateway sends, or empty; `headers` are sent with it in the place of `{key}`.
+    `aliases`: whether a name that is not listed is asked for by itself, at models_url/<name>. `any_name`: it answers to
+    any name with the one model it was started with. `unit` is its systemd unit when it is ours, else empty. `hint` says
+    how a model is got that it lacks, with `{model}` in it.
+    """
+
+    provider: str
+    host: str
+    health: str
+    models_url: str
+    models: list[Model]
+    key: str
+    headers: dict[str, str]
+    spelling: Spelling
+    aliases: bool
+    any_name: bool
+    unit: str
+    hint: str
 
 
 class UnansweredError(Exception):
@@ -65,20 +100,18 @@ def get(url: str, headers: Mapping[str, str], timeout: float) -> tuple[int, str]
 
 
 def headers_of(layout: Layout, upstream: Upstream) -> dict[str, str]:
-    """The key as this kind of provider takes it. Raises SecretError where it is not on the host."""
+    """The key as this provider takes it. Raises SecretError where it is not on the host."""
     if not upstream["key"]:
         return {}
-    value = secret(layout, {"file": KEYS, "name": upstream["key"]})
-    if upstream["type"] == "anthropic":
-        return {"x-api-key": value, "anthropic-version": "2023-06-01"}
-    return {"Authorization": f"Bearer {value}"}
+    value = secret(layout, {"file": keys_of_gateway(layout), "name": upstream["key"]})
+    return {name: text.replace("{key}", value) for name, text in upstream["headers"].items()}
 
 
-def plain_name(kind: str, name: str) -> str:
-    """One spelling of a model's name: Ollama reads a missing tag as `latest`, its cloud drops `-cloud`."""
-    if kind == "ollama_cloud":
-        name = name.removesuffix("-cloud").removesuffix(":cloud")
-    return name if ":" in name or not kind.startswith("ollama") else name + ":latest"
+def plain_name(spelling: Spelling, name: str) -> str:
+    """One spelling of a model's name, whichever the engine and the registry chose."""
+    for ending in spelling["endings"]:
+        name = name.removesuffix(ending)
+    return name if ":" in name or not spelling["tag"] else f"{name}:{spelling['tag']}"
 
 
 def listed(text: str) -> list[str]:
@@ -121,9 +154,9 @@ class Engine:
     def dead(self, problem: str) -> Finding:
         """What to do about an engine that is ours, or is not."""
         hint = "start it there, or write `status: inactive`"
-        if self.upstream["managed"]:
-            unit = f"ai-backend-llama-cpp@{self.upstream['provider']}.service"
-            hint = f"look at `journalctl -u {unit} -n 50` on {self.upstream['host']}, then deploy"
+        unit, host = self.upstream["unit"], self.upstream["host"]
+        if unit:
+            hint = f"look at `journalctl -u {unit} -n 50` on {host}, then deploy"
         return critical("references", self.path, f"{self.name} {problem}", hint)
 
     def unwell(self, status: int) -> Finding | None:
@@ -152,14 +185,14 @@ class Engine:
         if names is None:
             message = f"{where} does not list its models ({status})"
             return [warning("references", self.path, message, "whether it has them can't be told from here")]
-        kind = self.upstream["type"]
-        known = {plain_name(kind, name) for name in names}
-        lacking = [model for model in self.upstream["models"] if plain_name(kind, model["name"]) not in known]
+        spelling = self.upstream["spelling"]
+        known = {plain_name(spelling, name) for name in names}
+        lacking = [model for model in self.upstream["models"] if plain_name(spelling, model["name"]) not in known]
         return [self.lacking(where, model, names) for model in lacking if not self.alias(model["name"], headers)]
 
     def alias(self, name: str, headers: Mapping[str, str]) -> bool:
-        """Anthropic lists models with their dates, and takes other names for them."""
-        if self.upstream["type"] != "anthropic":
+        """Whether it takes a name that it does not list."""
+        if not self.upstream["aliases"]:
             return False
         url = f"{self.upstream['models_url']}/{urllib.parse.quote(name, safe='')}"
         try:
@@ -167,20 +200,13 @@ class Engine:
         except UnansweredError:
             return False
 
-    def lacking(self, where: str, model: Mapping[str, str], names: Sequence[str]) -> Finding:
+    def lacking(self, where: str, model: Model, names: Sequence[str]) -> Finding:
         message = f"{where} does not have '{model['name']}'"
-        hint = suggest(model["name"], names)
-        if self.upstream["type"] == "llama_cpp" and not self.upstream["managed"]:
-            # It answers to any name with the one model it was started with.
-            return warning("references", model["path"], message, f"{hint}, and answers to any name with it")
-        get_it = {"ollama": f"`ollama pull {model['name']}` there"}.get(
-            self.upstream["type"], "start it with that model"
-        )
-        if self.upstream["managed"]:
-            get_it = "deploy"
-        elif self.upstream["type"] not in ("ollama", "vllm"):
-            get_it = "write a name it has"
-        return critical("references", model["path"], message, f"{hint} else {get_it}" if hint else get_it)
+        near = suggest(model["name"], names)
+        if self.upstream["any_name"]:
+            return warning("references", model["path"], message, f"{near}, and answers to any name with it")
+        get_it = self.upstream["hint"].replace("{model}", model["name"])
+        return critical("references", model["path"], message, f"{near} else {get_it}" if near else get_it)
 
 
 def local_port(url: str) -> int:

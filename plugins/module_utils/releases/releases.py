@@ -185,6 +185,18 @@ def manifest_of(layout: Layout, instance: str) -> Manifest | None:
     return read_manifest(layout, service_of(instance), release_id) if release_id else None
 
 
+def gateway_of(layout: Layout) -> Manifest | None:
+    """The manifest of this host's gateway, of whatever slot, or None where none was deployed."""
+    found = (manifest_of(layout, name) for name in list_instances(layout))
+    return next((manifest for manifest in found if manifest and manifest["stage"] == "gateway"), None)
+
+
+def keys_of_gateway(layout: Layout) -> str:
+    """The secret file with the keys that this host's gateway sends, or an empty string where it has none."""
+    gateway = gateway_of(layout)
+    return next((name for name in gateway["secrets"] if name.endswith(".env")), "") if gateway else ""
+
+
 def named_by_instances(layout: Layout, service: str) -> set[str]:
     return {linked_release(layout, name) for name in list_instances(layout) if service_of(name) == service}
 

@@ -8,17 +8,21 @@ import re
 
 from ..host.host import Host
 from ..host.layout import Layout, linked_release, list_instances, service_of, unit_of
+from ..host.secret_files import Files, in_one_line
+from ..releases.releases import manifest_of
 from .differences import release_files
 
-# What a llama-server says of --api-key that takes several. An older one would take two for one key, and refuse both.
+# What an engine's program says of --api-key that takes several. An older one takes two for one key, and refuses both.
 SEVERAL = re.compile(r"--api-key KEY\b(?:(?!--api-key-file).)*comma-separated", re.DOTALL)
 
 
-def takes_one_key(host: Host) -> list[str]:
-    """Names of the engines that run and take one key only."""
+def takes_one_key(host: Host, files: Files) -> list[str]:
+    """Names of the engines that run and take one key only; `files` are the host's secret files, by their plan."""
+    theirs = {file for file, keys in files.items() if any(in_one_line(key, name) for key, name in keys.items())}
     found = []
     for name in list_instances(host.layout):
-        if service_of(name) == "llama-cpp" and host.systemd.unit(unit_of(name)).active:
+        manifest = manifest_of(host.layout, name)
+        if manifest and theirs.intersection(manifest["secrets"]) and host.systemd.unit(unit_of(name)).active:
             _code, text = host.systemd.run([program(host.layout, name), "--help"])
             if not SEVERAL.search(text):
                 found.append(name)

@@ -6,9 +6,6 @@ from __future__ import annotations
 
 from typing import Any, TypedDict
 
-# The order in which services come up: the edge first, then what a gateway asks, then what clients talk to.
-STAGES = ("edge", "backend", "gateway")
-
 
 class Publish(TypedDict):
     """What the edge of a host offers of a service.

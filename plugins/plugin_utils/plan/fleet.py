@@ -10,8 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ...module_utils.host.layout import STAGES
 from ..data.folder_modules import modules_in
-from ..data.row import STAGES, Row
+from ..data.row import Row
 from ..engines.site import Site
 from ..findings.findings import Finding
 from ..findings.paths import join

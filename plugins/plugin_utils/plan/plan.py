@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 from typing import Any
 
+from ...module_utils.host.layout import unit_of
 from ..data.row import Row, instances_of
 from ..engines.provider import Provider
 from ..findings.findings import Finding, RegistryError
@@ -28,7 +29,7 @@ def plan_of(fleet: Fleet) -> dict[str, Any]:
     {schema, registry_hash, warnings: [str], models: [str], tags: [role of a service], members: [host],
      providers: [row], ports: [row], hosts: {host: {address, services: [data/row.py], instances: [str],
      ports: {instance: port}, secrets: {file: {key: secret name}}, published: [section of its edge],
-     upstreams: [upstreams.py], cache: {host, address, port} or None, gateway: bool, tls_certificate: path or "",
+     upstreams: [upstreams.py], cache: {host, unit, address, port} or None, gateway: bool, tls_certificate: path or "",
      gpu_needs: [gpu_memory.py], gpu_engines: [{provider, gpu_layers, gpu_variable}]}}}
 
     `instances`, `ports`, `secrets` and `published` are those of all services together. All lists but `services` are
@@ -98,11 +99,12 @@ def _secrets(fleet: Fleet, host: str) -> dict[str, dict[str, str]]:
 
 
 def _cache(fleet: Fleet, gateway: str) -> dict[str, Any] | None:
-    """{host, address, port}: the host of the cache, and where a gateway finds it."""
+    """{host, unit, address, port}: the host of the cache and its unit there, and where a gateway finds it."""
     if gateway not in fleet.reach.cache:
         return None
     address, port = fleet.reach.cache[gateway]
-    return {"host": fleet.place.cache, "address": address, "port": port}
+    unit = unit_of(fleet.registry.cache.GROUP)
+    return {"host": fleet.place.cache, "unit": unit, "address": address, "port": port}
 
 
 def check_extra(registry: Registry, said: Container[str] = ()) -> Iterator[Finding]:

@@ -14,6 +14,10 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.switching import sw
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching.engine_keys import takes_one_key
 
 ENGINE = "llama-cpp@fast"
+FILES = {
+    "llama-cpp.env": {"LLAMA_API_KEY": "AI_BACKEND_ENGINE_KEY"},
+    "litellm.env": {"AI_BACKEND_ENGINE_KEY": "AI_BACKEND_ENGINE_KEY"},
+}
 # As llama-server breaks its lines.
 SEVERAL = """\
 --api-key KEY                           API key to use for authentication, multiple keys can be provided as a
@@ -35,7 +39,8 @@ def running(host: Host, layout: Layout, tmp_path: pathlib.Path) -> pathlib.Path:
     program = tmp_path / "llama-server"
     program.touch(mode=0o755)
     dropin = f"ExecStart=\nExecStart={program}\n"
-    release = made(layout, manifest("llama-cpp", dropin, slotted=True, enable=[f"ai-backend-{ENGINE}.service"]))
+    parts = {"enable": [f"ai-backend-{ENGINE}.service"], "secrets": ["llama-cpp.env"]}
+    release = made(layout, manifest("llama-cpp", dropin, slotted=True, **parts))
     switching.switch(host, ENGINE, release)
     return program
 
@@ -46,9 +51,9 @@ def test_it_is_asked_itself(
 ) -> None:
     running.write_text(f"#!/bin/sh\ncat <<'END'\n{text}END\n")
     systemd = Systemd(run=lambda argv: systemctl(argv) if argv[0] == "systemctl" else run_command(argv))
-    assert takes_one_key(Host(layout, systemd, NOBODY)) == expected
+    assert takes_one_key(Host(layout, systemd, NOBODY), FILES) == expected
 
 
 def test_one_that_does_not_run_refuses_nobody(host: Host, systemctl: FakeSystemctl, running: pathlib.Path) -> None:
     systemctl.active.clear()
-    assert takes_one_key(host) == []
+    assert takes_one_key(host, FILES) == []

@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from host_stand_in import made, manifest
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout, write_atomic
 from ansible_collections.lab.ai_backend.plugins.module_utils.probes.upstreams import ask_all
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching.switch import point
 
 SECRET = "the-key-of-the-engine"  # pragma: allowlist secret
 
@@ -43,9 +45,15 @@ class Server(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+def gateway(layout: Layout) -> None:
+    """Deploy a gateway, whose keys are sent."""
+    point(layout, "litellm@blue", made(layout, manifest("litellm", slotted=True, secrets=["litellm.env"])))
+
+
 @pytest.fixture
 def base(layout: Layout) -> Iterator[str]:
     Server.answers, Server.asked, Server.over = {}, [], threading.Event()
+    gateway(layout)
     write_atomic(os.path.join(layout.secrets, "litellm.env"), f'ENGINE_KEY="{SECRET}"\n', 0o600)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
     server.daemon_threads = True
@@ -61,12 +69,16 @@ def upstream(base: str, *models: str, **changes: Any) -> dict[str, Any]:
     return {
         "provider": "vllm",
         "host": "gpu1",
-        "type": "vllm",
-        "managed": False,
         "health": f"{base}/health",
         "models_url": f"{base}/v1/models",
         "models": [{"name": name, "path": f"ai_backend_providers.vllm.models[{i}]"} for i, name in enumerate(models)],
         "key": "ENGINE_KEY",
+        "headers": {"Authorization": "Bearer {key}"},
+        "spelling": {"tag": "", "endings": []},
+        "aliases": False,
+        "any_name": False,
+        "unit": "",
+        "hint": "start it with that model",
         **changes,
     }
 
@@ -98,7 +110,7 @@ def test_an_engine_that_is_well_and_has_its_models_and_more_is_no_finding(layout
 
 def test_an_engine_without_a_key_is_asked_without_one(layout: Layout, base: str) -> None:
     Server.answers = {"/health": (200, ""), "/v1/models": openai("a")}
-    assert ask_all(layout, [upstream(base, "a", key="")]) == []
+    assert ask_all(layout, [upstream(base, "a", key="", headers={})]) == []
     assert all("authorization" not in sent for _path, sent in Server.asked)
 
 
@@ -116,33 +128,41 @@ def test_a_model_the_engine_lacks_is_critical_at_its_place_in_the_registry(layou
     assert hint.startswith("did you mean 'Qwen/Coder-7B'?")
 
 
-def test_ollama_lists_tags_and_a_missing_tag_is_latest(layout: Layout, base: str) -> None:
+def test_a_missing_tag_is_the_usual_one_and_the_hint_says_how_a_model_is_got(layout: Layout, base: str) -> None:
     Server.answers = {"/api/version": (200, "{}"), "/api/tags": ollama("llama3.1:latest", "qwen2.5-coder:7b")}
-    kind = {"type": "ollama", "health": f"{base}/api/version", "models_url": f"{base}/api/tags", "key": ""}
+    kind = {
+        "health": f"{base}/api/version",
+        "models_url": f"{base}/api/tags",
+        "key": "",
+        "spelling": {"tag": "latest", "endings": []},
+        "hint": "`ollama pull {model}` there",
+    }
     assert ask_all(layout, [upstream(base, "llama3.1", "qwen2.5-coder:7b", **kind)]) == []
     *_rest, hint = one(layout, upstream(base, "mistral:7b", **kind))
     assert "`ollama pull mistral:7b` there" in hint
 
 
-def test_the_cloud_of_ollama_knows_models_without_their_suffix(layout: Layout, base: str) -> None:
+@pytest.mark.parametrize("name", ["kimi-k2:1t-cloud", "kimi-k2:1t"])
+def test_an_ending_that_a_provider_does_not_list_makes_no_other_model(layout: Layout, base: str, name: str) -> None:
     Server.answers = {"/api/tags": ollama("kimi-k2:1t")}
-    kind = {"type": "ollama_cloud", "health": f"{base}/api/tags", "models_url": f"{base}/api/tags"}
-    assert ask_all(layout, [upstream(base, "kimi-k2:1t-cloud", **kind)]) == []
+    spelling = {"tag": "latest", "endings": [":cloud", "-cloud"]}
+    tags = f"{base}/api/tags"
+    assert ask_all(layout, [upstream(base, name, health=tags, models_url=tags, spelling=spelling)]) == []
 
 
-def test_a_llama_cpp_of_somebody_else_answers_to_any_name_so_another_one_is_a_warning(
-    layout: Layout, base: str
-) -> None:
+def test_one_that_answers_to_any_name_with_another_model_is_a_warning(layout: Layout, base: str) -> None:
     Server.answers = {"/health": (200, ""), "/v1/models": openai("/models/x.gguf")}
-    assert one(layout, upstream(base, "mine", type="llama_cpp"))[:2] == ("references", "warning")
-    assert one(layout, upstream(base, "mine", type="llama_cpp", managed=True))[:2] == ("references", "critical")
+    assert one(layout, upstream(base, "mine", any_name=True))[:2] == ("references", "warning")
+    assert one(layout, upstream(base, "mine", hint="deploy"))[4].endswith(" else deploy")
 
 
-def test_anthropic_takes_the_key_its_own_way_and_knows_names_it_does_not_list(layout: Layout, base: str) -> None:
+def test_a_provider_may_take_the_key_its_own_way_and_know_names_it_does_not_list(layout: Layout, base: str) -> None:
     Server.answers = {"/v1/models": openai("claude-3-20240229"), "/v1/models/claude-latest": (200, "{}")}
-    given = upstream(base, "claude-latest", "claude-9", type="anthropic", health=f"{base}/v1/models")
+    given = upstream(base, "claude-latest", "claude-9", aliases=True, health=f"{base}/v1/models")
+    given["headers"] = {"x-api-key": "{key}", "anthropic-version": "2023-06-01"}
     (finding,) = ask_all(layout, [given])
     assert finding["path"] == "ai_backend_providers.vllm.models[1]"
+    assert all(sent["anthropic-version"] == "2023-06-01" for _path, sent in Server.asked)
     assert all(sent["x-api-key"] == SECRET and "authorization" not in sent for _path, sent in Server.asked)
 
 
@@ -178,11 +198,13 @@ def test_an_engine_that_lists_nothing_readable_is_a_warning(layout: Layout, base
 
 
 def test_nobody_there_is_critical_and_says_where_to_look(layout: Layout) -> None:
+    gateway(layout)
     write_atomic(os.path.join(layout.secrets, "litellm.env"), f'ENGINE_KEY="{SECRET}"\n', 0o600)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         base = f"http://127.0.0.1:{free.getsockname()[1]}"
-    check, severity, path, message, hint = one(layout, upstream(base, managed=True, provider="fast"))
+    ours = upstream(base, unit="ai-backend-llama-cpp@fast.service", provider="fast")
+    check, severity, path, message, hint = one(layout, ours)
     assert (check, severity, path) == ("references", "critical", "ai_backend_providers.fast")
     assert message == f"'fast' at {base}/health does not answer: Connection refused"
     assert "journalctl -u ai-backend-llama-cpp@fast.service -n 50` on gpu1" in hint

@@ -73,13 +73,13 @@ def test_every_finding_names_the_host_and_nothing_changes_on_it(
 @pytest.fixture
 def gateway(layout: Layout, proc: Proc) -> Layout:
     """A host with a deployed gateway and its password."""
-    switching.point(layout, "litellm@blue", made(layout, manifest("litellm", slotted=True)))
+    switching.point(layout, "litellm@blue", made(layout, manifest("litellm", slotted=True, secrets=["litellm.env"])))
     write_atomic(f"{layout.secrets}/litellm.env", f'REDIS_PASSWORD="{SECRET}"\n', 0o600)
     return layout
 
 
 def cache(port: int) -> dict[str, Any]:
-    return {"host": "store", "address": "127.0.0.1", "port": port}
+    return {"host": "store", "unit": "ai-backend-redis.service", "address": "127.0.0.1", "port": port}
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_before_the_first_deploy_only_who_wants_no_key_is_asked(
     layout: Layout, systemd: Systemd, proc: Proc, tool: Callable[[str], None]
 ) -> None:
     urls = {"health": "http://127.0.0.1:9/h", "models_url": "http://127.0.0.1:9/m", "local_port": 0, "models": []}
-    common = {"host": "gpu1", "type": "vllm", "managed": False, **urls}
+    common = {"host": "gpu1", "headers": {}, "unit": "", **urls}
     upstreams = [{**common, "provider": "keyed", "key": "K"}, {**common, "provider": "open", "key": ""}]
     findings, _memory = module.look(layout, systemd, asked(upstreams=upstreams, cache=cache(9)))
     assert [finding["path"] for finding in findings] == ["ai_backend_providers.open"]

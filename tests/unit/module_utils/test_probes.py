@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from host_stand_in import NOBODY, FakeSystemctl
+from host_stand_in import NOBODY, FakeSystemctl, made, manifest
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.host import Host
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout, unit_of, write_atomic
@@ -20,6 +20,7 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.host.secret_files i
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
 from ansible_collections.lab.ai_backend.plugins.module_utils.probes import checks
 from ansible_collections.lab.ai_backend.plugins.module_utils.probes import prove as proving
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching.switch import point
 
 KEY = {"file": "engine.env", "name": "ENGINE_KEY"}
 SECRET = "the-key-of-the-engine"  # pragma: allowlist secret
@@ -79,9 +80,11 @@ def test_an_answer_counts_whoever_gives_it(layout: Layout, port: int) -> None:
 
 def test_a_provider_that_is_paid_for_is_looked_at_and_not_asked(layout: Layout, port: int) -> None:
     write_atomic(os.path.join(layout.secrets, "litellm.env"), f'CLOUD_KEY="{SECRET}"\n', 0o600)
+    point(layout, "litellm@blue", made(layout, manifest("litellm", slotted=True, secrets=["litellm.env"])))
     url = f"http://127.0.0.1:{port}/v1/models"
-    cloud = {"provider": "cloud", "host": "x", "type": "openai", "managed": False, "key": "CLOUD_KEY"}
-    cloud |= {"health": url, "models_url": url, "models": [{"name": "gpt", "path": "p"}]}
+    cloud: dict[str, Any] = {"provider": "cloud", "host": "x", "key": "CLOUD_KEY", "health": url, "models_url": url}
+    cloud |= {"models": [{"name": "gpt", "path": "p"}], "headers": {"Authorization": "Bearer {key}"}, "unit": ""}
+    cloud |= {"spelling": {"tag": "", "endings": []}, "aliases": False, "any_name": False, "hint": "write its name"}
     Engine.answers["/v1/models"] = models("gpt")
     checks.run_once(layout, {"kind": "upstream", "upstream": cloud}, 0)
     assert {path for path, _key, _body in Engine.asked} == {"/v1/models"}
@@ -100,7 +103,9 @@ def test_an_engine_has_to_take_every_key_that_counts(layout: Layout, port: int) 
     """While the engines' key is rotated gateways still ask with the one before."""
     Engine.answers["/v1/models"] = models("a", "b")
     both = 'LLAMA_API_KEY="new,old"\n'  # pragma: allowlist secret
+    before = 'LLAMA_API_KEY_BEFORE="old"\nLLAMA_API_KEY_BEFORE_UNTIL="9999999999"\n'  # pragma: allowlist secret
     write_atomic(os.path.join(layout.secrets, "llama-cpp.env"), both, 0o600)
+    write_atomic(os.path.join(layout.secrets, "llama-cpp-before.env"), before, 0o600)
     probe = {**LIST, "key": {"file": "llama-cpp.env", "name": "LLAMA_API_KEY"}}
     checks.run_once(layout, probe, port)
     assert [key for _path, key, _body in Engine.asked] == ["Bearer old", "Bearer new"]

