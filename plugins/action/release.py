@@ -23,6 +23,6 @@ class ActionModule(ActionBase):
         if not checked.error_messages:
             release_id = identifier(content_from(checked.validated_parameters))
             if host.get("settled", {}).get(self._task.args["instance"]) == release_id:
-                stands = {"id": release_id, "previous": release_id, "settled": True, "missing": []}
+                stands = {"id": release_id, "previous": release_id, "settled": True, "missing": [], "shown": {}}
                 return {**result, **stands, "changed": False, "asked": False, "free_bytes": host["free_bytes"]}
         return {**result, **self._execute_module(task_vars=task_vars)}

@@ -97,6 +97,11 @@ options:
     description: Whether a change is taken by C(systemctl reload) instead of a restart.
     type: bool
     default: false
+  shown:
+    description: Files of the release before that are read back when the instance is to leave it.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -136,6 +141,10 @@ missing:
   type: list
   elements: str
   returned: always
+shown:
+  description: Text by name, of those files of O(shown) that the release before has; empty where it stays.
+  type: dict
+  returned: always
 free_bytes:
   description: Free space below /opt.
   type: int
@@ -143,7 +152,7 @@ free_bytes:
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -170,6 +179,11 @@ def text_diff(before: Mapping[str, str], after: Mapping[str, str], old: str, new
         for name in names
         if before.get(name, "").replace(old or new, new) != after.get(name, "")
     ]
+
+
+def shown(before: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
+    """Of the texts of a release those of the named files that it has."""
+    return {name: before[f"files/{name}"] for name in names if f"files/{name}" in before}
 
 
 def previous_release(host: Host, service: str, instance: str) -> str:
@@ -202,7 +216,7 @@ def main() -> None:
             place = os.path.join(layout.releases, service)
             problem = f"release {release_id} of {service} could not be written below {place}: {error}"
             module.fail_json(msg=f"{problem}. What runs is as it was")
-    before = current_texts(layout, service, old) if old else {}
+    before = current_texts(layout, service, old) if old not in ("", release_id) else {}
     module.exit_json(
         changed=changed,
         asked=True,
@@ -210,6 +224,7 @@ def main() -> None:
         id=release_id,
         previous=old,
         missing=[path for path in content["requires"] if not os.path.exists(path)],
+        shown=shown(before, params["shown"]),
         free_bytes=free_bytes(layout.opt),
         diff=text_diff(before, texts, old, release_id) if old != release_id else [],
     )

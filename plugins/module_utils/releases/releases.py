@@ -47,9 +47,10 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "ports": {"type": "dict", "default": {}},
     "probes": {"type": "list", "elements": "dict", "required": True},
     "reload": {"type": "bool", "default": False},
+    "shown": {"type": "list", "elements": "str", "default": []},
 }
-# What only says where to look for the instance that runs.
-NOT_OF_THE_RELEASE = ("admin_socket", "instance")
+# What only says where to look for the instance that runs, and what to read there.
+NOT_OF_THE_RELEASE = ("admin_socket", "instance", "shown")
 
 # A release's own folder, known only after its hash: replaced when it is written.
 RELEASE_MARK = "@RELEASE@"

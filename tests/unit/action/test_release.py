@@ -61,6 +61,7 @@ def test_a_service_that_runs_this_very_release_is_not_asked_for() -> None:
         "missing": [],
         "previous": ID,
         "settled": True,
+        "shown": {},
     }
 
 

@@ -11,6 +11,7 @@ from host_stand_in import made, manifest
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout
 from ansible_collections.lab.ai_backend.plugins.module_utils.releases import releases
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching.switch import point
+from ansible_collections.lab.ai_backend.plugins.modules.release import shown
 
 
 def test_the_same_content_has_the_same_name_and_any_change_another() -> None:
@@ -61,3 +62,8 @@ def test_an_artifact_goes_only_when_no_release_names_it(layout: Layout) -> None:
     made(layout, manifest(artifact=used))
     assert releases.prune_artifacts(layout) == ["venv-2"]
     assert os.path.isdir(used)
+
+
+def test_files_of_the_release_before_are_read_back_where_it_has_them() -> None:
+    before = {"files/config.yaml": "served", "units/config.unit": "unit", "release.conf": "drop-in"}
+    assert shown(before, ["config.yaml", "config.unit", "lacking"]) == {"config.yaml": "served"}
