@@ -55,12 +55,21 @@ from ansible.module_utils.basic import AnsibleModule
 
 # Two layers, 64 wide, random weights from a seed, a byte-level vocabulary: enough to prove that a registry, an engine
 # and the gateway work together on a machine that reaches no model hub. Format: GGUF version 3, ggml's docs/gguf.md.
-UINT32, FLOAT32, BOOL, STRING, ARRAY = 4, 6, 7, 8, 9
+UINT32 = 4
+FLOAT32 = 6
+BOOL = 7
+STRING = 8
+ARRAY = 9
 INT32 = 5
 F32_TENSOR = 0
 ALIGNMENT = 32
-WIDTH, LAYERS, HEADS, HIDDEN, CONTEXT = 64, 2, 4, 128, 4096
-NORMAL_TOKEN, CONTROL_TOKEN = 1, 3
+WIDTH = 64
+LAYERS = 2
+HEADS = 4
+HIDDEN = 128
+CONTEXT = 4096
+NORMAL_TOKEN = 1
+CONTROL_TOKEN = 3
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"

@@ -33,7 +33,7 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines import (  #
     provider,
 )
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema import cache, gateway, pools, ports, routing, rules  # noqa: E402
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema.base import SECRET_NAME, Described  # noqa: E402
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema.base import SECRET_NAME, Described, Strict  # noqa: E402
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema.secrets import GENERATED  # noqa: E402
 
 PAGE = ROOT / "docs" / "registry.md"
@@ -185,9 +185,10 @@ def kind(annotation: Any) -> str:
 
 def schema() -> str:
     """One JSON schema for all files of the registry: each holds one of its properties."""
-    any_provider = typing.Union[tuple(catalog.provider_types().values())]  # noqa: UP007  # made from a list
+    any_provider: Any = typing.Union[tuple(catalog.provider_types().values())]  # noqa: UP007  # made from a list
+    one: Any = typing.Annotated[any_provider, Field(discriminator="type")]
     variables: dict[str, Any] = {
-        "ai_backend_providers": dict[str, typing.Annotated[any_provider, Field(discriminator="type")]],  # type: ignore[valid-type]
+        "ai_backend_providers": dict[str, one],
         "ai_backend_routing": routing.Routing,
         "ai_backend_ports": ports.Ports,
         "ai_backend_gateway": gateway.Gateway,
@@ -222,8 +223,9 @@ def schema() -> str:
     return json.dumps(spelled(result), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-SPELLED = {model.__name__: model for model in (routing.Routing, rules.Exact, rules.Pattern, rules.Chain)}
-SPELLED |= {model.__name__: model for model in (pools.Pool, pools.PoolTarget, pools.Capability)}
+_ROUTING: tuple[type[Strict], ...] = (routing.Routing, rules.Exact, rules.Pattern, rules.Chain)
+_POOLS: tuple[type[Strict], ...] = (pools.Pool, pools.PoolTarget, pools.Capability)
+SPELLED = {shape.__name__: shape for shape in (*_ROUTING, *_POOLS)}
 
 
 def spelled(value: Any) -> Any:
