@@ -25,9 +25,10 @@ class Row(TypedDict):
     """A service on a host.
 
     service: its releases lie together. instance: its unit's name; of a slotted service its name without the slot.
-    provider: the provider it is, or empty. role: the role that applies it. stage: one of STAGES. ports: port of each
-    instance on loopback. slots: those of a slotted service. secrets: {file: {variable: name of the secret}}.
-    publish: what the edge offers of it, or None. config: whatever its role needs besides.
+    provider: the provider it is, or empty. role: the role that applies it. stage: when it comes up, one of STAGES in
+    module_utils/host/layout.py. ports: port of each instance on loopback. slots: those of a slotted service.
+    secrets: {file: {variable: name of the secret}}. publish: what the edge offers of it, or None. config: whatever its
+    role needs besides.
     """
 
     service: str
