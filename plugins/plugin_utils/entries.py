@@ -8,7 +8,7 @@ from typing import Any
 
 from .data.plain import to_plain
 from .data.table import table
-from .engines.llama_cpp_archives import engine_advice as _engine_advice
+from .engines.upstream_archives import engine_advice as _engine_advice
 from .findings.findings import Finding, RegistryError
 from .findings.host_findings import live_report as joined
 from .findings.origins import OriginOf, at_places, files_of, located, places_of, values_of

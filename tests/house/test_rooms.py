@@ -63,16 +63,24 @@ def test_a_file_stands_in_a_room_and_imports_from_the_rooms_above(library: str, 
 
 @pytest.mark.parametrize(("library", "room"), ROOMS)
 def test_no_import_goes_round_inside_a_room(library: str, room: str) -> None:
-    files = {path.stem: path for path in FILES[library] if path.parent.name == room}
+    below = ROOT / "plugins" / library
+    files = {path.relative_to(below).with_suffix("").parts: path for path in FILES[library]}
+    files = {name: path for name, path in files.items() if name[0] == room}
     assert files
-    left = {
-        name: {target[1] for target in imported(path, library) if target[0] == room and len(target) > 1}
-        for name, path in files.items()
-    }
+    left = {name: set(imported(path, library)) & files.keys() for name, path in files.items()}
     while ready := [name for name, needs in left.items() if not needs & left.keys()]:
         for name in ready:
             del left[name]
-    assert not left, f"{', '.join(sorted(left))} import each other"
+    assert not left, f"{', '.join(map('/'.join, sorted(left)))} import each other"
+
+
+@pytest.mark.parametrize("path", FILES["plugin_utils"], ids=short)
+def test_of_the_hosts_library_the_controllers_takes_the_layout_alone(path: pathlib.Path) -> None:
+    """So folders, units and secret files have one name, and the library needs nothing of a host."""
+    package = path.relative_to(ROOT / "plugins").parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level == len(package) + 1:
+            assert node.module == "module_utils.host.layout"
 
 
 @pytest.mark.parametrize("path", tracked("plugins/*/__init__.py"), ids=short)

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import yaml
 from hypothesis import HealthCheck, settings
-from plans import config_of, make_plan
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import RegistryError
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import Registry, load
+from plans import config_of, make_plan
 
 Raw = dict[str, Any]
 

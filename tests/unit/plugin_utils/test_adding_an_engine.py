@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 import yaml
-from plans import config_of, rows
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils import entries
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines import catalog
+from plans import config_of, rows
 
 Raw = dict[str, Any]
 PAGE = pathlib.Path(__file__).resolve().parents[3] / "docs" / "adding-an-engine.md"

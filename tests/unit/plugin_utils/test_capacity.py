@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from plans import make_plan
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines.llama_cpp_model import LlamaCppModel
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines.model import RemoteModel
@@ -15,6 +14,7 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines.ollama_mode
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import Finding, RegistryError
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import load
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation.capacity import GIB, check_capacity
+from plans import make_plan
 
 Raw = dict[str, Any]
 GROUPS = {"gateway": ["one"], "redis": ["one"], "gpu": ["one", "two"]}

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from plans import config_of, make_plan
 
 from ansible_collections.lab.ai_backend.plugins.filter import config_changes as filter_module
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.preview.changes import config_changes
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import load
+from plans import config_of, make_plan
 
 Raw = dict[str, Any]
 GROUPS = {"gateway": ["one"], "redis": ["one"], "llama_cpp": ["one"]}

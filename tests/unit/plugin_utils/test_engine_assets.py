@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines.llama_cpp_archives import (
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines.upstream_archives import (
     engine_advice,
     engine_assets,
 )

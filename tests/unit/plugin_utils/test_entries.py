@@ -14,6 +14,8 @@ import pytest
 from ansible_collections.lab.ai_backend.plugins.plugin_utils import entries
 from ansible_collections.lab.ai_backend.plugins.plugin_utils import guard as edge
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import RegistryError
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan import fleet
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation import validation
 
 Raw = dict[str, Any]
 GROUPS = {"gateway": ["one"], "redis": ["one"], "llama_cpp": ["two"]}
@@ -133,3 +135,28 @@ def test_an_error_has_its_findings_with_their_places(lab: Callable[..., Raw]) ->
         edge.call(LookupError, "plan", lab(cache={"ttl": 0}), GROUPS, ADDRESSES)
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda raw: entries.plan(raw, GROUPS, ADDRESSES),
+        lambda raw: entries.litellm_config(raw, GROUPS, ADDRESSES, "one"),
+        lambda raw: entries.explain(raw, "gpt-4o", GROUPS, ADDRESSES, ()),
+        lambda raw: entries.validate(raw, GROUPS, ADDRESSES, None, None, lambda value: None),
+    ],
+    ids=["plan", "litellm_config", "explain", "validate"],
+)
+def test_hosts_are_placed_and_the_plan_is_made_once_a_call(
+    lab: Callable[..., Raw], monkeypatch: pytest.MonkeyPatch, ask: Callable[[Raw], Any]
+) -> None:
+    made: list[str] = []
+
+    def counted(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *arguments: (made.append(name), function(*arguments))[1]
+
+    monkeypatch.setattr(fleet, "place", counted("placed", fleet.place))
+    monkeypatch.setattr(fleet, "reach_of", counted("reached", fleet.reach_of))
+    monkeypatch.setattr(validation, "plan_of", counted("planned", validation.plan_of))
+    ask(lab())
+    assert sorted(made) == ["placed", "planned", "reached"]

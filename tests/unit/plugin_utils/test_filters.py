@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
-from plans import config_of
 
 from ansible_collections.lab.ai_backend.plugins.filter import (
     litellm_config,
@@ -25,6 +24,7 @@ from ansible_collections.lab.ai_backend.plugins.filter import (
     registry,
     status_table,
 )
+from plans import config_of
 
 Raw = dict[str, Any]
 FOLDER = Path(plan.__file__).parent

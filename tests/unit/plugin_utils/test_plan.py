@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from plans import config_of, rows
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils import entries
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import RegistryError
+from plans import config_of, rows
 
 Raw = dict[str, Any]
 Plan = Callable[..., Raw]

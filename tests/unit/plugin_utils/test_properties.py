@@ -19,11 +19,11 @@ from urllib.parse import unquote
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from plans import config_of, make_plan
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import RegistryError
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import Registry, load
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema import globs as patterns
+from plans import config_of, make_plan
 
 Raw = dict[str, Any]
 GROUPS = {"gateway": ["one", "two"], "redis": ["one"], "gpu": ["two", "three"]}

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import yaml
-from plans import config_of, make_plan
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import Finding
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm import keys as litellm_keys
@@ -22,6 +21,7 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm.extra_check
 )
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import load
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation.validation import Inventory, validate
+from plans import config_of, make_plan
 
 Raw = dict[str, Any]
 GROUPS = {"gateway": ["one"], "redis": ["one"], "llama_cpp": ["one"]}

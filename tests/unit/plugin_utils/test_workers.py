@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plans import config_of, make_plan
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm.workers import (
     MEMORY_SHARE,
@@ -18,6 +17,7 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm.workers imp
     gateway_workers,
 )
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import load
+from plans import config_of, make_plan
 
 GIB = 2**30
 GROUPS = {"gateway": ["one"], "redis": ["one"], "llama_cpp": ["one"]}
