@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Write docs/registry.md (the tables between its markers) and docs/registry.schema.json from the registry's models.
+"""Write docs/registry.md (the tables between its markers), docs/registry.schema.json and the rooms' lines of code.
 
 With --check it writes nothing; the exit code is 1 if a file is not up to date.
 """
@@ -38,6 +38,8 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema.secrets impo
 
 PAGE = ROOT / "docs" / "registry.md"
 SCHEMA = ROOT / "docs" / "registry.schema.json"
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
+ROOM = re.compile(r"^\| `(\w+)/` \| ([^|]*) \|(?: about \d+ \|)?$")
 BEGIN, END = "<!-- generated: begin -->", "<!-- generated: end -->"
 Mode = typing.Literal["validation", "serialization"]
 # heading, model, the text above its table
@@ -79,7 +81,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 on drift")
     check = parser.parse_args().check
     drifted = False
-    for path, text in ((PAGE, page()), (SCHEMA, schema())):
+    for path, text in ((PAGE, page()), (SCHEMA, schema()), (ARCHITECTURE, architecture())):
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
         drifted = True
@@ -97,6 +99,20 @@ def page() -> str:
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
     return f"{before}{BEGIN}\n\n{tables()}\n{END}{after}"
+
+
+def architecture() -> str:
+    """docs/architecture.md with the lines of code of each room, to the nearest hundred."""
+    library, lines = ROOT / "plugins", []
+    for line in ARCHITECTURE.read_text(encoding="utf-8").splitlines():
+        if found := re.match(r"\| room of `(.*?)/`", line):
+            library = ROOT / found[1]
+        if (room := ROOM.match(line)) and (library / room[1]).is_dir():
+            files = (library / room[1]).rglob("*.py")
+            count = sum(len(file.read_text(encoding="utf-8").splitlines()) for file in files)
+            line = f"| `{room[1]}/` | {room[2]} | about {round(count, -2) or 100} |"
+        lines.append(line)
+    return "\n".join(lines) + "\n"
 
 
 def tables() -> str:
