@@ -91,10 +91,10 @@ mutation: dev ## how many small changes of the library the tests notice (ARGS=--
 	python tests/tools/mutation.py $(ARGS)
 
 litellm-keys: dev ## record anew which keys of its config the locked LiteLLM reads
-	"$$(python tests/tools/litellm_venv.py)" tests/contract/record_keys.py > plugins/plugin_utils/litellm/keys.py
+	"$$(python tests/tools/litellm_venv.py)" tests/contract/record_keys.py > plugins/plugin_utils/litellm/keys.ini
 
 contract: dev ## what explain says against the real LiteLLM (ARGS=--cases=… --seed=…)
-	"$$(python tests/tools/litellm_venv.py)" tests/contract/record_keys.py | diff - plugins/plugin_utils/litellm/keys.py
+	"$$(python tests/tools/litellm_venv.py)" tests/contract/record_keys.py | diff - plugins/plugin_utils/litellm/keys.ini
 	"$$(python tests/tools/litellm_venv.py)" tests/contract/hook.py
 	python tests/contract/contract.py --python "$$(python tests/tools/litellm_venv.py)" \
 	  $(if $(CASES),--cases=$(CASES)) $(ARGS)

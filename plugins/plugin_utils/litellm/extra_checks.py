@@ -10,7 +10,6 @@ keys by the tests; what a user adds in `extra` is checked here.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from functools import cache
 from typing import Any
 
 from ..findings.findings import Finding, suggest, warning
@@ -22,13 +21,6 @@ ROOT = "ai_backend_gateway.litellm.extra"
 _TYPES: Mapping[str, tuple[type, ...]] = {"bool": (bool,), "int": (int,), "float": (int, float)}
 _WORDS = {"bool": "true or false", "int": "a whole number", "float": "a number"}
 _FALLBACKS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
-
-
-@cache
-def keys_of(section: str) -> Mapping[str, str]:
-    """The keys of a section and the simple types of their values; an empty type is not checked."""
-    rows = (word.partition("=") for word in KEYS[section].split())
-    return {name: kind for name, _equals, kind in rows}
 
 
 def check_extra_keys(extra: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
@@ -44,7 +36,7 @@ def check_section(section: str, settings: Mapping[str, Any], path: str) -> Itera
     """The same for one section of a config, at any path."""
     if section not in KEYS:
         return
-    known = keys_of(section)
+    known = KEYS[section]
     for name, value in sorted(settings.items()):
         place = join(path, name)
         if name not in known:

@@ -4,16 +4,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
-from ..findings.paths import join
+from ..findings.paths import join, steps_of
 from ..schema.globs import glob_of
 from ..schema.routing import OTHER_WORDS, ROOT, unwrap
 from ..schema.rules import TIERS
 
-_PART = re.compile(r'\.([A-Za-z0-9_-]+)|\["(.*?)"\]|\[(\d+)\]')
 Part = str | int
 
 
@@ -23,24 +21,12 @@ def as_written(routing: object) -> Callable[[str], str]:
 
     def where(path: str) -> str:
         for start in (root, ROOT):
-            if path.startswith(start) and (parts := _parts(path[len(start) :])) is not None:
-                return join(root, *_walk(below, parts))
+            rest = path.removeprefix(start)
+            if rest != path and rest[:1] in ("", ".", "["):
+                return join(root, *_walk(below, list(steps_of(rest))))
         return path
 
     return where
-
-
-def _parts(path: str) -> list[Part] | None:
-    parts: list[Part] = []
-    at = 0
-    while at < len(path):
-        found = _PART.match(path, at)
-        if found is None:
-            return None
-        word, quoted, index = found.groups()
-        parts.append(int(index) if index is not None else word if word is not None else quoted)
-        at = found.end()
-    return parts
 
 
 def _walk(current: Any, parts: list[Part]) -> list[Part]:

@@ -15,9 +15,9 @@ import yaml
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import Finding
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm import keys as litellm_keys
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm.extra_checks import (
+    KEYS,
     check_rendered,
     check_section,
-    keys_of,
 )
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import load
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation.validation import Inventory, validate
@@ -48,11 +48,11 @@ def test_everything_we_write_is_a_key_litellm_reads(lab: Callable[..., Raw]) -> 
     config = yaml.safe_load(config_of(make_plan(load(raw), GROUPS, None), "one", "litellm")["config"])
     for section in ("general_settings", "litellm_settings", "router_settings"):
         assert list(check_section(section, config[section], section)) == []
-    assert config["litellm_settings"]["cache_params"].keys() <= keys_of("cache_params").keys()
+    assert config["litellm_settings"]["cache_params"].keys() <= KEYS["cache_params"].keys()
     options = {"top_k", "num_ctx", "num_gpu", "num_thread", "repeat_penalty", "keep_alive", "temperature", "top_p"}
     for row in config["model_list"]:
         # Parameters of a request are handed on as they are.
-        assert row["litellm_params"].keys() - options <= keys_of("litellm_params").keys()
+        assert row["litellm_params"].keys() - options <= KEYS["litellm_params"].keys()
 
 
 @pytest.mark.parametrize(
