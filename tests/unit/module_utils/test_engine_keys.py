@@ -15,7 +15,7 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.switching.engine_ke
 
 ENGINE = "llama-cpp@fast"
 FILES = {
-    "llama-cpp.env": {"LLAMA_API_KEY": "AI_BACKEND_ENGINE_KEY"},
+    "llama-cpp.env": {"LLAMA_API_KEY": "AI_BACKEND_ENGINE_KEY"},  # pragma: allowlist secret
     "litellm.env": {"AI_BACKEND_ENGINE_KEY": "AI_BACKEND_ENGINE_KEY"},
 }
 # As llama-server breaks its lines.
