@@ -10,7 +10,7 @@ from typing import Any
 from .layout import Layout, read_json, unit_of
 
 EDGE = "edge"
-UNIT = unit_of(EDGE)
+EDGE_UNIT = unit_of(EDGE)
 
 
 def published(layout: Layout, release_id: str) -> list[dict[str, Any]] | None:

@@ -22,8 +22,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
-from ..host.edge import EDGE
-from ..host.edge import UNIT as EDGE_UNIT
+from ..host.edge import EDGE, EDGE_UNIT
 from ..host.layout import Layout, linked_release, service_of, slot_instance, unit_of
 from ..host.sockets import OURS, Owner, is_loopback, listeners
 from ..host.systemd import Systemd

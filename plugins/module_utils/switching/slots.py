@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
-from ..host.edge import UNIT
+from ..host.edge import EDGE_UNIT
 from ..host.haproxy import AdminError
 from ..host.host import Host
 from ..host.layout import slot_instance, unit_of, write_atomic
@@ -65,7 +65,7 @@ def commit(host: Host, service: str, slot: str, patience: float = 30) -> None:
 
 def reloading(host: Host) -> bool:
     """Whether the edge still has a worker of before its last reload: it ends its requests by the map it began with."""
-    return len(family(host.layout, host.systemd.unit(UNIT).pid)) > MASTER_AND_WORKER
+    return len(family(host.layout, host.systemd.unit(EDGE_UNIT).pid)) > MASTER_AND_WORKER
 
 
 def drain(host: Host, service: str, slot: str, patience: float) -> int:
