@@ -102,7 +102,7 @@ from ..module_utils.host.cards import card_findings
 from ..module_utils.host.findings import Finding
 from ..module_utils.host.host import Host, this_host
 from ..module_utils.host.layout import Layout
-from ..module_utils.host.run_lock import take
+from ..module_utils.host.run_lock import BusyError, take
 from ..module_utils.host.secret_files import rotations
 from ..module_utils.host.state import (
     describe,
@@ -183,7 +183,10 @@ def main() -> None:
     cards: list[Finding] = card_findings(layout, params["host"], params["engines"], params["gpu"])
     unfit = any(finding["severity"] == "critical" for finding in cards)
     if params["run"] and not module.check_mode:
-        holder = take(layout, params["run"], params["instead_of"])
+        try:
+            holder = take(layout, params["run"], params["instead_of"])
+        except (BusyError, OSError) as error:
+            module.fail_json(msg=str(error))
     facts, lack = facts_of(host, params["python"]), lacking(layout, params)
     # A host that fails the preflight stays as it is, and so does one that another run has.
     usable = facts["systemd"] and facts["apt"] and not foreign and not holder and not unfit

@@ -1,12 +1,12 @@
 # Copyright: lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One change of a host at a time: a note below /run says which run has it, so a second one refuses.
+"""One change of a host at a time: a note below /run names the run that has it, so a second one refuses.
 
 Whoever finds the note of a run that died, and runs on the same machine, knows it and takes over; elsewhere somebody has
 to say so. A restart of the host forgets the note.
 
 A module may outlive its controller. So whatever changes the host holds a lock while it is at work, which ends with its
-process, and the run that comes next waits for it.
+process, and the run that comes next waits for it. The files are root's alone: whoever can open a lock can keep it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from typing import IO, TypedDict, cast
 
 from .layout import Layout, read_json, write_atomic
-from .processes import boot_of, space_of, started
+from .processes import boot_of, command, space_of, started
 from .waiting import wait_until
 
 # Seconds. A candidate is proven within it on most hosts; a drain may take longer, and then its process is named.
@@ -53,7 +53,7 @@ class BusyError(Exception):
 
 
 def note_of(layout: Layout) -> str:
-    return layout.path("run/ai-backend-change.json")
+    return layout.path("run/ai-backend-change/run.json")
 
 
 def name_of_user() -> str:
@@ -107,9 +107,12 @@ def take(layout: Layout, run: RunNote, instead_of: str = "") -> RunNote | None:
 
     A run known to be over gives it up, and so does the one whose id is `instead_of`.
     """
-    os.makedirs(os.path.dirname(note_of(layout)), exist_ok=True)
-    with open(note_of(layout) + ".lock", "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with opened(note_of(layout) + ".lock") as lock:
+        if not wait_until(lambda: locked(lock), PATIENCE):
+            raise BusyError(
+                f"another process holds {note_of(layout)}.lock for {PATIENCE} s: find it with `fuser -v` on that file, "
+                "end it, and run this again. Nothing was changed"
+            )
         holder = holder_of(layout)
         if holder and holder["id"] not in (run["id"], instead_of) and not is_over(holder, layout):
             return holder
@@ -117,7 +120,7 @@ def take(layout: Layout, run: RunNote, instead_of: str = "") -> RunNote | None:
             # What is looked at from now on is what it leaves. Whoever finds it still at work says so.
             with contextlib.suppress(BusyError), at_work(layout):
                 pass
-        write_atomic(note_of(layout), json.dumps(run, sort_keys=True) + "\n")
+        write_atomic(note_of(layout), json.dumps(run, sort_keys=True) + "\n", 0o600)
     return None
 
 
@@ -133,6 +136,15 @@ def refusal(host: str, holder: RunNote) -> str:
     return f"{host} is being changed by {holder['who']} (process {holder['pid']}): wait for that run to end"
 
 
+def opened(path: str) -> IO[str]:
+    """A lock's file, for reading and writing; its folder and itself are the owner's alone."""
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    os.chmod(os.path.dirname(path), 0o700)
+    handle = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8")
+    os.fchmod(handle.fileno(), 0o600)
+    return handle
+
+
 def locked(handle: IO[str]) -> bool:
     """Whether the lock is ours now."""
     try:
@@ -145,17 +157,17 @@ def locked(handle: IO[str]) -> bool:
 @contextlib.contextmanager
 def at_work(layout: Layout, patience: float = PATIENCE) -> Iterator[None]:
     """Hold the host's lock for a change. Raises BusyError where another process has it for longer than `patience`."""
-    path = note_of(layout) + ".work"
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "a+", encoding="utf-8") as handle:
+    with opened(note_of(layout) + ".work") as handle:
         if not wait_until(lambda: locked(handle), patience):
             handle.seek(0)
             pid = handle.read().strip() or "unknown"
+            name = command(layout, int(pid)) if pid.isdecimal() else ""
             raise BusyError(
-                f"process {pid} of an earlier run is still at work on this host: wait for it, or end it by "
-                f"`kill {pid}`, then run this again. This step changed nothing"
+                f"process {pid} ({name or 'unknown'}) of an earlier run still works on this host: wait for it, or end it "
+                f"by `kill {pid}`, then run this again. This step changed nothing"
             )
-        handle.truncate(0)
+        handle.seek(0)
+        handle.truncate()
         handle.write(str(os.getpid()))
         handle.flush()
         yield

@@ -179,7 +179,10 @@ class Restore:
         layout, run = self.host.layout, self.terms.run
         if check or not run:
             return self._run(aim, check)
-        holder = take(layout, run, self.terms.instead_of)
+        try:
+            holder = take(layout, run, self.terms.instead_of)
+        except BusyError as error:
+            raise RestoreError(str(error)) from error
         if holder:
             raise RestoreError(refusal("this host", holder))
         over = True

@@ -97,7 +97,7 @@ def test_of_a_run_elsewhere_nobody_here_knows_whether_it_is_over(
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"id": "x"}'])
 def test_a_damaged_note_holds_nobody_up(layout: Layout, second: Run, text: str) -> None:
     path = pathlib.Path(changing.note_of(layout))
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     assert changing.take(layout, second) is None
 
@@ -109,11 +109,36 @@ def test_this_process_is_known_and_runs(layout: Layout) -> None:
 
 
 def test_two_changes_of_a_host_are_never_at_work_at_once(layout: Layout) -> None:
-    busy = rf"process {os.getpid()} of an earlier run is still at work"
+    busy = rf"process {os.getpid()} \(.+\) of an earlier run still works"
     with changing.at_work(layout), pytest.raises(changing.BusyError, match=busy):
         changing.at_work(layout, patience=0).__enter__()
     with changing.at_work(layout, patience=0):
         pass
+
+
+def test_nobody_but_its_owner_can_open_a_lock(layout: Layout, first: Run) -> None:
+    """A local user who opens it could keep it, and with it every deploy and rollback."""
+    folder = pathlib.Path(changing.note_of(layout)).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "run.json.lock").touch()
+    folder.chmod(0o777)
+    (folder / "run.json.lock").chmod(0o666)
+    changing.take(layout, first)
+    with changing.at_work(layout):
+        modes = {path.name: path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())}
+    assert modes.pop(folder.name) == 0o700
+    assert set(modes.values()) == {0o600}
+
+
+def test_a_lock_that_another_process_keeps_is_not_waited_for_without_end(
+    layout: Layout, first: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changing, "PATIENCE", 0)
+    with changing.opened(changing.note_of(layout) + ".lock") as other:
+        assert changing.locked(other)
+        with pytest.raises(changing.BusyError, match=r"another process holds .*run.json.lock .* Nothing was changed"):
+            changing.take(layout, first)
+    assert changing.take(layout, first) is None
 
 
 def test_who_takes_over_from_a_dead_run_waits_for_what_outlived_it(
