@@ -42,6 +42,14 @@ def test_nobody_gets_that_right_without_need(plan: dict[str, Any] | None) -> Non
     assert [line for line in lines if "Capabilit" in line or "PrivateUsers" in line] == []
 
 
+@pytest.mark.parametrize("unit", sorted(ROOT.glob("roles/*/files/*.service")), ids=lambda path: path.name)
+def test_a_service_that_cannot_start_is_tried_for_good(unit: pathlib.Path) -> None:
+    """Five failed starts in ten seconds left a unit failed, although its port was free again."""
+    text = unit.read_text()
+    if "Restart=always" in text:
+        assert "StartLimitIntervalSec=0" in text.partition("[Service]")[0].splitlines()
+
+
 def test_the_check_before_a_reload_sees_the_certificate() -> None:
     """systemd shows a unit's credentials to its main process alone: the check goes there."""
     unit = (ROOT / "roles" / "edge" / "files" / "ai-backend-edge.service").read_text()
