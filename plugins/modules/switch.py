@@ -123,6 +123,14 @@ action:
   description: What systemd was asked; V(open) where the instance only has to come back into rotation.
   type: str
   returned: when present
+serving:
+  description: The instance of the service that serves then, for a slotted service as the commit point names it.
+  type: str
+  returned: when withdrawn
+serving_release:
+  description: Its release.
+  type: str
+  returned: when withdrawn
 """
 
 import contextlib
@@ -133,12 +141,12 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.host.haproxy import AdminError
 from ..module_utils.host.host import Host, this_host
-from ..module_utils.host.layout import linked_release, unit_of
+from ..module_utils.host.layout import linked_release, service_of, unit_of
 from ..module_utils.host.run_lock import BusyError, at_work
 from ..module_utils.host.systemd import SystemdError
 from ..module_utils.releases.generations import Change, Note, active_slot, read, record
 from ..module_utils.switching.rotation import Rotation
-from ..module_utils.switching.slot_switch import Manner, committed, switch_slot, take_back
+from ..module_utils.switching.slot_switch import Manner, committed, serving_instance, switch_slot, take_back
 from ..module_utils.switching.slots import follow
 from ..module_utils.switching.switch import Switched, SwitchError, switch
 
@@ -172,7 +180,15 @@ def take_away(host: Host, params: Mapping[str, Any], check: bool) -> dict[str, A
     if changed and not check:
         take_back(host, instance)
         note_refused(host, params, release)
-    return {"changed": changed, "instance": instance, "unit": unit_of(instance)}
+    serving = serving_instance(host.layout, service_of(instance)) or instance
+    served = linked_release(host.layout, serving)
+    return {
+        "changed": changed,
+        "instance": instance,
+        "unit": unit_of(instance),
+        "serving": serving if served else "",
+        "serving_release": served,
+    }
 
 
 def note_refused(host: Host, params: Mapping[str, Any], release: str) -> None:

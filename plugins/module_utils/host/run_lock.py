@@ -163,8 +163,8 @@ def at_work(layout: Layout, patience: float = PATIENCE) -> Iterator[None]:
             pid = handle.read().strip() or "unknown"
             name = command(layout, int(pid)) if pid.isdecimal() else ""
             raise BusyError(
-                f"process {pid} ({name or 'unknown'}) of an earlier run still works on this host: wait for it, or end it "
-                f"by `kill {pid}`, then run this again. This step changed nothing"
+                f"process {pid} ({name or 'unknown'}) of an earlier run still works on this host: wait for it, or end "
+                f"it by `kill {pid}`, then run this again. This step changed nothing"
             )
         handle.seek(0)
         handle.truncate()

@@ -31,6 +31,8 @@ from ..host.systemd import Run
 from .releases import manifest_of
 
 SCHEMA = 1
+# Bytes; a generation of fifty instances has some twenty thousand.
+ROOM = 65536
 
 
 class Ran(TypedDict):
@@ -207,6 +209,12 @@ def record(host: Host, change: Change, note: Note = WHAT_STANDS) -> Generation:
         content["unproven"] = {note.touched: linked_release(host.layout, note.touched)}
     write_atomic(path_of(host.layout, change.generation), json.dumps(content, indent=2, sort_keys=True) + "\n")
     return content
+
+
+def check_room(layout: Layout) -> None:
+    """Raise OSError where a generation could not be written: a change that can't be recorded must not begin."""
+    write_atomic(os.path.join(layout.generations, ".room"), " " * ROOM)
+    os.unlink(os.path.join(layout.generations, ".room"))
 
 
 def protected_releases(layout: Layout, keep: int) -> tuple[dict[str, set[str]], list[int]]:

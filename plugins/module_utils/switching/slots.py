@@ -14,7 +14,7 @@ from ..host.layout import slot_instance, unit_of, write_atomic
 from ..host.processes import family
 from ..host.systemd import Systemd
 from ..host.waiting import wait_until
-from ..releases.generations import UNRECORDED, Change, Note, active_slot, record
+from ..releases.generations import UNRECORDED, Change, Note, active_slot, check_room, record
 from . import candidate
 from .soak import ratio, watch
 
@@ -131,6 +131,8 @@ def promote(
 ) -> Promoted:
     """Commit `slot`, watch it, drain the other, stop it."""
     previous = active_slot(host.layout, service)
+    if change.generation:
+        check_room(host.layout)
     candidate.promote(host, slot_instance(service, slot))
     commit(host, service, slot)
     # After a restart there is no other slot that could take the traffic back.

@@ -21,7 +21,7 @@ from ..host.layout import (
     write_atomic,
 )
 from ..host.systemd import Systemd, Unit
-from ..releases.generations import UNRECORDED, Change, Note, record
+from ..releases.generations import UNRECORDED, Change, Note, check_room, record
 from ..releases.releases import Manifest
 from . import candidate
 from .differences import differences, release_files
@@ -89,9 +89,13 @@ def point(layout: Layout, instance: str, release_id: str) -> None:
     sync_folder(layout.instances)
 
 
+# systemd reads these anew when they count: at a reload, a stop, a crash; a core is written at the next start's limit.
+_READ_ANEW = ("#", "ExecReload=", "LimitCORE=", "Restart", "StartLimit", "TimeoutStopSec=")
+
+
 def of_the_start(unit: str) -> list[str]:
-    """What a running process has of its unit: how it is reloaded is read anew each time."""
-    return [line for line in unit.splitlines() if not line.startswith(("#", "ExecReload="))]
+    """What a running process has of its unit or drop-in."""
+    return [line for line in unit.splitlines() if line and not line.startswith(_READ_ANEW)]
 
 
 def may_reload(layout: Layout, manifest: Manifest, old: str, new: str) -> bool:
@@ -102,7 +106,7 @@ def may_reload(layout: Layout, manifest: Manifest, old: str, new: str) -> bool:
         if files is None:
             return None
         units = {name: of_the_start(text) for name, text in files.units.items()}
-        return files.dropin.replace(release_id, ""), units
+        return of_the_start(files.dropin.replace(release_id, "")), units
 
     return manifest["reload"] and process_part(old) == process_part(new)
 
@@ -147,15 +151,32 @@ def switch(
     if reasons == [OUT_OF_ROTATION]:
         made["action"] = "open"
     elif reasons and not check:
+        if change.generation:
+            check_room(host.layout)
         manifest = install(host, instance, release_id)
         if change.generation:
-            record(host, change, Note(touched=instance, proven=False))
+            record_or_undo(host, change, instance, previous)
         made["action"] = action_for(host.layout, manifest, unit, made)
         if made["action"] == "restart" and rotation:
             made["open_at_restart"] = rotation.close()
         if made["action"] != "enable":
             apply(host.systemd, instance, made["action"])
     return made
+
+
+def record_or_undo(host: Host, change: Change, instance: str, previous: str) -> None:
+    """Record an instance that has a release now; where that fails it gets the one before, and nothing was restarted."""
+    try:
+        record(host, change, Note(touched=instance, proven=False))
+    except OSError as error:
+        stands = f"it has release {previous} as before" if previous else "it was taken away again"
+        if previous:
+            install(host, instance, previous)
+        else:
+            withdraw(host, instance)
+        raise SwitchError(
+            f"{instance} can't be recorded in generation {change.generation}: {error}. Nothing was restarted, {stands}"
+        ) from error
 
 
 def action_for(layout: Layout, manifest: Manifest, unit: Unit, made: Switched) -> str:

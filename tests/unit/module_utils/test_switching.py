@@ -112,6 +112,33 @@ def test_a_release_that_lacks_something_is_not_switched_to(host: Host, layout: L
     assert linked_release(layout, "redis") == ""
 
 
+@pytest.mark.parametrize("first", [True, False], ids=["the first release", "another release"])
+@pytest.mark.parametrize("which", ["check_room", "record"])
+def test_what_cannot_be_recorded_is_not_switched(
+    host: Host, layout: Layout, systemctl: FakeSystemctl, monkeypatch: pytest.MonkeyPatch, first: bool, which: str
+) -> None:
+    """The disk was full: the link named a release that no process ran and no generation knew."""
+    before = "" if first else made(layout, manifest(files={"a.conf": "before\n"}))
+    if before:
+        switching.switch(host, "redis", before, change=Change(1))
+        systemctl.calls.clear()
+
+    def full(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(switching, which, full)
+    with pytest.raises((switching.SwitchError, OSError), match="No space left on device"):
+        switching.switch(host, "redis", made(layout, manifest()), change=Change(2))
+    assert linked_release(layout, "redis") == before
+    assert not [call for call in systemctl.calls if call[:1] in (["start"], ["restart"], ["reload"])]
+    assert generations.numbers(layout) == ([] if first else [1])
+
+
+def test_the_room_for_a_generation_is_there_before_a_change_begins(layout: Layout) -> None:
+    generations.check_room(layout)
+    assert os.listdir(layout.generations) == []
+
+
 def test_a_service_that_reloads_is_reloaded(host: Host, layout: Layout, systemctl: FakeSystemctl) -> None:
     switching.switch(host, "edge", made(layout, manifest("edge", reload=True)))
     second = made(layout, manifest("edge", files={"a.conf": "changed\n"}, reload=True))
@@ -124,6 +151,7 @@ def test_a_service_whose_unit_only_reloads_otherwise_is_reloaded(host: Host, lay
     for text, action in (
         (start, "start"),
         (f"{start}# why\nExecReload=/bin/check\n", "reload"),
+        (f"{start}RestartSec=9\nTimeoutStopSec=9\nLimitCORE=0\nStartLimitIntervalSec=0\n", "reload"),
         ("[Service]\n", "restart"),
     ):
         release = made(layout, manifest("edge", units={name: text}, reload=True))
