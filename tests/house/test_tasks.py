@@ -83,7 +83,7 @@ def test_playbooks_validate_first(file: pathlib.Path) -> None:
         "engine_source.yml",
         "import.yml",
         "init.yml",
-        "ours.yml",
+        "managed_hosts.yml",
         "remove.yml",
         "rollback.yml",
         "status.yml",

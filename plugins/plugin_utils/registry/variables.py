@@ -22,7 +22,7 @@ ROLES = Path(__file__).resolve().parents[3] / "roles"
 # Roles hand the variables of this one to it; set elsewhere they mean something of the user's.
 _INTERNAL = frozenset({"service"})
 # Groups of the inventory, and a file: nobody sets them.
-_NO_VARIABLES = frozenset({"auth", "members", "planned"})
+_NO_VARIABLES = frozenset({"auth", "managed", "members", "planned"})
 # Other words for a part of the registry.
 _ALSO = {
     **dict.fromkeys(("backends", "engines", "models"), "providers"),

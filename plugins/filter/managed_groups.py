@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The filter lab.ai_backend.our_groups; documented in our_groups.yml."""
+"""The filter lab.ai_backend.managed_groups; documented in managed_groups.yml."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 from ..plugin_utils.data.plain import to_plain
-from ..plugin_utils.plan.our_groups import our_groups as groups_of_ours
+from ..plugin_utils.plan.managed_groups import managed_groups as groups_of_the_plan
 
 
-def our_groups(groups: object, named: object = None) -> Any:
+def managed_groups(groups: object, named: object = None) -> Any:
     """Return the inventory's groups as the plan reads them."""
-    return groups_of_ours(to_plain(groups), to_plain(named) or {})  # type: ignore[arg-type]
+    return groups_of_the_plan(to_plain(groups), to_plain(named) or {})  # type: ignore[arg-type]
 
 
 class FilterModule:
@@ -21,4 +21,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Name the filter."""
-        return {"our_groups": our_groups}
+        return {"managed_groups": managed_groups}

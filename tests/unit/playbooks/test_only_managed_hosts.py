@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""In a company's inventory: strangers are left alone, and one of ours that is gone stops nothing and is named."""
+"""In a company's inventory: other hosts are not changed, and a managed one that is gone stops nothing and is named."""
 
 from __future__ import annotations
 
@@ -95,13 +95,13 @@ def test_a_removal_asks_nobody_else(tmp_path: pathlib.Path) -> None:
 
 
 @pytest.mark.parametrize("playbook", ["validate", "explain", "status", "rollback", "remove"])
-def test_a_limit_that_leaves_none_of_our_hosts_is_told_not_passed_over(tmp_path: pathlib.Path, playbook: str) -> None:
+def test_a_limit_that_leaves_no_managed_host_is_told_not_passed_over(tmp_path: pathlib.Path, playbook: str) -> None:
     code, said = play(tmp_path, playbook, "--limit", "stranger")
     assert code == 2
-    assert "None of the hosts that are left runs anything of lab.ai_backend: its hosts are" in said
+    assert "None of the remaining hosts is managed by lab.ai_backend: the managed hosts are" in said
 
 
-def test_the_registry_may_stand_in_the_variables_of_our_own_groups(tmp_path: pathlib.Path) -> None:
+def test_the_registry_may_be_in_the_variables_of_managed_groups(tmp_path: pathlib.Path) -> None:
     code, said = play(tmp_path, "validate", registry=REGISTRY)
     assert code == 0, said
     assert "WARNING" not in said
