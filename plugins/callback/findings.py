@@ -14,13 +14,13 @@ from ansible.plugins.callback import CallbackBase
 
 from ..plugin_utils.guard import unreadable
 
-# The facts that hold findings, see roles/plan and roles/look.
+# The facts that contain findings, see roles/plan and roles/look.
 REPORT = "ai_backend_report"
 LIVE = "ai_backend_live_findings"
 
 
 class CallbackModule(CallbackBase):
-    """One JSON document on standard output, and on standard error what is no finding and yet went wrong."""
+    """One JSON document on standard output; errors that are not findings go to standard error."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "stdout"
@@ -33,7 +33,7 @@ class CallbackModule(CallbackBase):
         self.finished = False
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
-        """Be there when Ansible gives up before the first task, as it does when a file of variables is no YAML."""
+        """Also report when Ansible stops before the first task, for example if a file of variables is not YAML."""
         atexit.register(self._gave_up, [*(context.CLIARGS.get("inventory") or ()), playbook._basedir])
 
     def _gave_up(self, places: list[str]) -> None:
@@ -48,17 +48,17 @@ class CallbackModule(CallbackBase):
         self.live += facts.get(LIVE) or []
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
-        """Say on standard error what failed, unless it is the refusal of what the document says anyway."""
+        """Report a failure on standard error, unless its findings are in the document anyway."""
         wrong = [*(self.report["findings"] if self.report else []), *self.live]
         refused = any(row["severity"] == "critical" for row in wrong)
         if not ignore_errors and not refused:
-            self._say(result)
+            self._complain(result)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        """Say on standard error which host could not be reached."""
-        self._say(result)
+        """Report on standard error which host could not be reached."""
+        self._complain(result)
 
-    def _say(self, result: Any) -> None:
+    def _complain(self, result: Any) -> None:
         print(f"{result._host.get_name()}: {result._result.get('msg', 'failed')}", file=sys.stderr)
 
     def v2_playbook_on_stats(self, stats: Any) -> None:

@@ -1,6 +1,6 @@
 # Copyright: lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What every module of ours says of check mode and diff."""
+"""How every module of the collection supports check mode and diff."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class ModuleDocFragment:
 options: {}
 attributes:
   check_mode:
-    description: Says what it would change, exactly, and changes nothing.
+    description: Reports exactly what it would change, and changes nothing.
   diff_mode:
     description: Shows what changes.
 """

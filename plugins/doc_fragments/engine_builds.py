@@ -1,6 +1,6 @@
 # Copyright: lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The two options that say what a host's engines are and what they are built for."""
+"""The two options for a host's engines and what they are built for."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class ModuleDocFragment:
 options:
   engines:
     description:
-      - The host's engines, as the plan names them; of each C(provider), C(gpu_layers) and C(gpu_variable) are read.
-      - The layers it asks to put on a card are empty where it asks for none; the variable is what says its build.
+      - The engines of the host, as in the plan; of each C(provider), C(gpu_layers) and C(gpu_variable) are read.
+      - The layers are empty for an engine that needs none on a GPU; the variable contains what it is built for.
     type: list
     elements: dict
     default: []

@@ -1,6 +1,6 @@
 # Copyright: lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The options by which a module knows whose port is whose."""
+"""The options that tell a module which service has which port."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ options:
     elements: dict
     default: []
   upstreams:
-    description: The providers that this host's gateway asks, C(ai_backend_slice.upstreams).
+    description: The providers that this host's gateway uses, C(ai_backend_slice.upstreams).
     type: list
     elements: dict
     default: []

@@ -1,6 +1,6 @@
 # Copyright: lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Filter: where an artifact lies on a host."""
+"""Filter: path of an artifact on a host."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from ..plugin_utils.guard import call
 
 
 def canaries(served: object, planned: object, answers: object, upstreams: object) -> Any:
-    """Return what a candidate is asked because of what changes."""
+    """Return the probes of a candidate for the routes that change."""
     return call(AnsibleFilterError, "canaries", served, planned, answers, upstreams)
 
 

@@ -17,7 +17,7 @@ NO_CHANGE = {"added": [], "removed": [], "rerouted": {}, "chains": {}}
 def config_changes(old: object, new: object) -> Any:
     """Return what a gateway's new config changes for clients."""
     if old and str(old) == str(new):
-        # Most runs: nothing to compare, and the library takes longer to import than such a run should cost.
+        # Most runs have nothing to compare, and to import the library would take longer than such a run.
         return {"routing": NO_CHANGE, "removed": [], "lines": [], "diff": ""}
     return call(AnsibleFilterError, "config_changes", old, new)
 

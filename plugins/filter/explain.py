@@ -20,7 +20,7 @@ def explain(
     down: object = (),
     tokens: object = 0,
 ) -> Any:
-    """Return where a request for a model goes, and why."""
+    """Return which engine answers a request for a model, and why."""
     return call(AnsibleFilterError, "explained", registry, model, groups, addresses, down, tokens)
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The filter lab.ai_backend.gateway_workers; documented in gateway_workers.yml.
 
-Without the registry's types, whose import takes longer than a task that asks for this.
+It does not use the registry's types: their import takes longer than a task that calls this.
 """
 
 from __future__ import annotations

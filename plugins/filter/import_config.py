@@ -13,7 +13,7 @@ from ..plugin_utils.guard import call
 
 
 def import_config(source: object, base_url: object = "") -> Any:
-    """Return registry files made from a configuration of today, and what became of its parts."""
+    """Return registry files from an existing configuration, and a report about its parts."""
     return call(AnsibleFilterError, "import_config", source, base_url)
 
 

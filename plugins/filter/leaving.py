@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The filter lab.ai_backend.leaving; documented in leaving.yml.
 
-Without the registry's types, whose import takes longer than a task that asks for this.
+It does not use the registry's types: their import takes longer than a task that calls this.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..plugin_utils.plan.leaving import leaving as sections_leaving
 
 
 def leaving(published: object, planned: object) -> Any:
-    """Return what an edge offers today that the plan no longer names."""
+    """Return what an edge publishes and the plan no longer contains."""
     return sections_leaving(to_plain(published), to_plain(planned))  # type: ignore[arg-type]
 
 

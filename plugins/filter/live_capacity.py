@@ -13,7 +13,7 @@ from ..plugin_utils.guard import call
 
 
 def live_capacity(registry: object, groups: object, addresses: object, host: object, memory_mib: object) -> Any:
-    """Return findings of a host whose models need more than its cards have."""
+    """Return findings for a host whose models need more memory than its GPUs have."""
     return call(AnsibleFilterError, "live_capacity", registry, groups, addresses, host, memory_mib)
 
 

@@ -13,7 +13,7 @@ from ..plugin_utils.guard import call
 
 
 def live_report(findings: object, report: object = None, only: object = None) -> Any:
-    """Return what was found on hosts, alone and joined to a report, and as lines."""
+    """Return the findings on hosts, alone and added to a report, and as lines."""
     return call(AnsibleFilterError, "live_report", findings, report, only)
 
 

@@ -12,7 +12,7 @@ from ..plugin_utils.plan.held_secrets import why_not
 
 
 def missing_secrets(answers: object, left_out: object, read_back: bool, folder: str) -> str:
-    """Return why no secret may be made or written, or an empty string."""
+    """Return why no secret may be created or written, or an empty string."""
     return why_not(to_plain(answers), to_plain(left_out), read_back, str(folder))  # type: ignore[arg-type]
 
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-# Not the typed library: the way back must work where that one or its requirements are missing.
+# Not the typed library: a rollback must work without that library and its requirements.
 from ..module_utils.rollback.choice import previous_of
 
 
 def previous_generation(hosts: Iterable[Iterable[Mapping[str, Any]]]) -> int:
-    """Return the last complete generation before the one that stands, or 0."""
+    """Return the last complete generation before the current one, or 0."""
     number: int = previous_of([dict(row) for rows in hosts for row in rows])
     return number
 

@@ -18,7 +18,7 @@ def validate(
     only: object = None,
     variables: object = None,
 ) -> Any:
-    """Return what is wrong with a registry, and its plan when nothing critical is."""
+    """Return the findings of a registry, and its plan if none of them is critical."""
     return validated(registry, groups, addresses, gpu_memory, only, variables)
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The code that runs on hosts, for a host to keep."""
+"""The code that runs on hosts, as files to install on a host."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 name: host_library
 author: lab.ai_backend contributors (@lab)
 version_added: 0.1.0
-short_description: The collection's code for hosts, as files for a host to keep
+short_description: The collection's code for hosts, as files to install on a host
 description:
   - Returns what C(ai-backend-rollback) imports, so that it works on a host without Ansible and without a network.
 options:
@@ -39,7 +39,7 @@ from ansible.plugins.lookup import LookupBase
 from ..module_utils.host import layout
 
 PACKAGE = "ansible_collections.lab.ai_backend.plugins.module_utils"
-# Beside the code that is imported, so that both are of the same version.
+# From the folder of the imported code, so that both have the same version.
 LIBRARY = Path(layout.__file__).parents[1]
 COMMAND = LIBRARY.parents[1] / "roles/host/files/ai-backend-rollback"
 

@@ -10,10 +10,10 @@ author: lab.ai_backend contributors (@lab)
 version_added: 0.1.0
 short_description: Names of generated secrets that this controller does not have
 description:
-  - Of the names that are generated where nobody gives them, those that are neither given nor kept here. Makes nothing.
+  - Of the names that are generated if they are not given, those that are neither given nor stored here. Creates nothing.
 options:
   _terms:
-    description: Names of the secrets that are needed; those that are never generated are left out.
+    description: Names of the secrets that are needed; those that are never generated are ignored.
     type: list
     elements: str
     required: true
@@ -27,13 +27,13 @@ options:
     required: true
   rotated:
     description:
-      - When each secret was rotated, in seconds since 1970, as a host says.
-      - With it the names are those that are kept here and older, because another controller has rotated them.
+      - When each secret was rotated, in seconds since 1970, as a host reports.
+      - With this option the names are those whose value here is older, because another controller has rotated them.
     type: dict
 """
 
 EXAMPLES = r"""
-- name: Say what a host has to be asked for
+- name: Show which secrets a host must be asked for
   ansible.builtin.debug:
     msg: "{{ query('lab.ai_backend.lacking_secrets', 'REDIS_PASSWORD', folder='~/.config/lab.ai_backend/home') }}"
 """

@@ -8,10 +8,10 @@ DOCUMENTATION = r"""
 name: secrets
 author: lab.ai_backend contributors (@lab)
 version_added: 0.1.0
-short_description: Secret values by name, generated once where nobody gave them
+short_description: Secret values by name, generated once if they are missing
 description:
   - A value comes from O(given) (vault or environment, through C(ai_backend_secrets)), else from its file in O(folder).
-  - The names in O(generate) that have neither are generated once on the controller and kept there, 0600.
+  - The names in O(generate) that have neither are generated once on the controller and stored there with mode 0600.
 options:
   _terms:
     description: Names of the secrets.
@@ -32,7 +32,7 @@ options:
     elements: str
     default: [AI_BACKEND_ENGINE_KEY, LITELLM_MASTER_KEY, REDIS_PASSWORD]
   dry:
-    description: Generate nothing (check mode); a stand-in is returned for what a real run would generate.
+    description: Generate nothing (check mode); a placeholder is returned for what a real run would generate.
     type: bool
     default: false
 """
@@ -56,7 +56,7 @@ from ansible.plugins.lookup import LookupBase
 
 from ..module_utils.host.secret_folder import FolderError, generate, value_of
 
-STAND_IN = "generated-by-the-first-real-run"
+PLACEHOLDER = "generated-by-the-first-real-run"
 
 
 class LookupModule(LookupBase):
@@ -71,7 +71,7 @@ class LookupModule(LookupBase):
             for name in sorted({str(name) for name in self._flatten(terms)}):
                 value = value_of(given, folder, name)
                 if not value and name in self.get_option("generate"):
-                    value = STAND_IN if self.get_option("dry") else generate(folder, name)
+                    value = PLACEHOLDER if self.get_option("dry") else generate(folder, name)
                 if not value:
                     lacking.append(name)
                 values[name] = value

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which run of Ansible this is."""
+"""Identity of this Ansible run."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ DOCUMENTATION = r"""
 name: this_run
 author: lab.ai_backend contributors (@lab)
 version_added: 0.1.0
-short_description: Which run of Ansible this is, and whether another one has ended
+short_description: Identity of this Ansible run, and whether another run has ended
 description:
-  - Returns what tells this run of C(ansible-playbook) from any other, for a host to note who changes it.
+  - Returns what distinguishes this run of C(ansible-playbook) from any other. A host records it as the run that changes it.
 options:
   _terms:
-    description: The run that was found on a host; without it nothing is judged.
+    description: The run that was found on a host, to check whether it has ended.
     type: list
     elements: dict
 """
 
 EXAMPLES = r"""
-- name: Say who this is
+- name: Show the identity of this run
   ansible.builtin.debug:
     msg: "{{ lookup('lab.ai_backend.this_run').who }}"
 
-- name: Ask whether another run has ended, as far as this machine can know
+- name: Check whether another run has ended, as far as this machine can know
   ansible.builtin.debug:
     msg: "{{ lookup('lab.ai_backend.this_run', other_run).other_is_over }}"
 """

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Say which files of variables Ansible cannot read, and in which line."""
+"""Report which files of variables Ansible cannot read, and the line."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ DOCUMENTATION = r"""
 name: unreadable_variables
 author: lab.ai_backend contributors (@lab)
 version_added: 0.1.0
-short_description: Name the files of variables that cannot be read
+short_description: Names of variable files that cannot be read
 description:
-  - Ansible ends at the first file of variables that is no YAML, and names neither file nor line.
-  - This warns of each with both, and shows nothing of the text. It is asked before a play reads the variables of hosts.
-  - Stops nothing, so that what works without the registry works with a broken one as far as Ansible allows.
+  - Ansible stops at the first file of variables that is not YAML, and names neither file nor line.
+  - This warns of each such file with both, and shows nothing of its text. It runs before a play reads the variables of hosts.
+  - It stops nothing, so that playbooks without the registry work with a broken one, as far as Ansible allows.
 options:
   _terms:
     description: None are needed.

@@ -59,7 +59,7 @@ def test_a_limit_to_one_host_changes_nothing_there():
 def test_the_live_checks_find_nothing_and_ask_the_other_host_as_the_gateway_does(machines):
     run = play("validate", "--tags", "live")
     assert run.code == 0, run.output
-    assert "nothing is wrong on gpu1, gateway1" in run.output
+    assert "no findings on gpu1, gateway1" in run.output
     machines["gpu1"].run("systemctl stop ai-backend-edge.service")
     try:
         run = play("validate", "--tags", "live")
@@ -136,7 +136,7 @@ def test_a_fleet_goes_back_as_one_generation(client, machines):
             True,
             {"gateway1": begin + 1, "gpu1": begin}[name],
         )
-    assert "outsider has nothing of ours" not in back.output, "whoever is not ours is not asked"
+    assert "outsider runs nothing managed" not in back.output, "whoever is not ours is not asked"
     further = play("rollback")
     assert further.code == 0, further.output
     assert running(machines) == first

@@ -66,7 +66,7 @@ def test_a_port_that_somebody_else_holds_stops_a_deploy_before_anything_changes(
     gateway.run("systemctl stop somebody.service")
     assert run.code != 0
     words = " ".join(run.output.split())
-    assert "Port 8080 of llama-cpp@llama_cpp_native is taken on gpu1 by python3" in words
+    assert "Port 8080 of llama-cpp@llama_cpp_native is used on gpu1 by python3" in words
     assert "somebody.service" in words
     assert "`managed: false`" in words
     assert not gateway.host.file("/opt/ai-backend").exists
@@ -77,7 +77,7 @@ def test_a_first_deploy_that_fails_leaves_nobody_serving_after_a_reboot_either(g
     broken["litellm"] = {"extra": {"litellm_settings": {"callbacks": ["no_such_module.handler"]}}}
     run = play("deploy", extra={"ai_backend_gateway": broken})
     assert run.code != 0
-    assert "There was no release before it; the unit was taken away again." in run.output
+    assert "There was no previous release; the unit was removed again." in run.output
     gateway.reboot()
     wait(lambda: "ai-backend-edge.service" in gateway.pids(), 30)
     answer = client.ask()

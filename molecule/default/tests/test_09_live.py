@@ -59,7 +59,7 @@ def test_on_a_host_as_deployed_nothing_is_found_and_nothing_changes(gateway):
     assert (code, found) == (0, [])
     run = play("validate", "--tags", "live", "--check")
     assert (run.code, run.changed) == (0, 0), run.output
-    assert "nothing is wrong on gpu1" in run.output
+    assert "no findings on gpu1" in run.output
     assert gateway.pids() == before
 
 

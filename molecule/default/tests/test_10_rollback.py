@@ -116,7 +116,7 @@ def test_step_5_all_services_are_restored_with_the_network_off(bad, good, gatewa
         run = play("rollback")
     assert run.code == 0, run.output
     assert f"gpu1 runs what it ran at generation {good['number']} (now generation {bad + 1})." in run.output
-    assert "The registry on disk is ahead of the hosts" in run.output
+    assert "The registry on disk is newer than the hosts" in run.output
     assert "+  allowed_fails: 3" in run.output
     made = newest(gateway)
     assert (made["number"], made["complete"], made["restores"]) == (bad + 1, True, good["number"])

@@ -132,7 +132,7 @@ def test_a_port_that_somebody_else_holds_is_said_before_anything_moves(world, un
             run = deploy(world.other())
             words = " ".join(run.output.split())
             assert run.code != 0
-            assert f"Port {port} of litellm@{machine.other_slot()} is taken on gpu1 by" in words
+            assert f"Port {port} of litellm@{machine.other_slot()} is used on gpu1 by" in words
             assert "squatter.service" in words
     finally:
         machine.run("systemctl stop squatter.service")

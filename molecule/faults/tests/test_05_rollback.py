@@ -52,7 +52,7 @@ def test_a_controller_killed_when_all_is_back_leaves_a_generation_that_the_next_
     world.straight()
     with unharmed():
         with Underway("rollback") as run:
-            run.until("Rollback | Take away what was not there")
+            run.until("Rollback | Remove the instances that the generation did not have")
             run.kill()
         again(world)
 

@@ -1,7 +1,7 @@
--- Lets a request wait for an engine that nobody else stands in for. llama-server takes connections as soon as it starts and
--- answers 503 as long as it loads its model; HAProxy would try that again at once, and then give up.
+-- Lets a request wait for an engine without an alternative. llama-server accepts connections as soon as it starts, and
+-- answers 503 until it has loaded its model. HAProxy would try again at once and then give up.
 local PAUSE_MILLISECONDS = 250
--- An engine that is not even there is given up sooner: HAProxy itself tries to connect for a while then.
+-- The wait for an engine that does not listen is shorter: after it HAProxy itself tries to connect for a while.
 local LONGEST_SECONDS = { absent = 10, loading = 120 }
 
 local function state(port)

@@ -64,7 +64,7 @@ def test_files_are_written_once_and_never_over_others(tmp_path: pathlib.Path) ->
     written.write_text("mine")
     again = play(tmp_path, "-e", "import_from=config.yaml")
     assert again.returncode != 0
-    assert "is there already" in again.stdout
+    assert "already exists" in again.stdout
     assert written.read_text() == "mine"
 
 
