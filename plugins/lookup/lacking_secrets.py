@@ -10,7 +10,7 @@ author: lab.ai_backend contributors (@lab)
 version_added: 0.1.0
 short_description: Names of generated secrets that this controller does not have
 description:
-  - Of the names that are generated if they are not given, those that are neither given nor stored here. Creates nothing.
+  - Of the names that are generated if not given, those that are neither given nor stored here. Creates nothing.
 options:
   _terms:
     description: Names of the secrets that are needed; those that are never generated are ignored.

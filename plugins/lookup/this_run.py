@@ -10,7 +10,8 @@ author: lab.ai_backend contributors (@lab)
 version_added: 0.1.0
 short_description: Identity of this Ansible run, and whether another run has ended
 description:
-  - Returns what distinguishes this run of C(ansible-playbook) from any other. A host records it as the run that changes it.
+  - Returns what distinguishes this run of C(ansible-playbook) from any other.
+  - A host records it as the run that changes it.
 options:
   _terms:
     description: The run that was found on a host, to check whether it has ended.

@@ -11,7 +11,8 @@ version_added: 0.1.0
 short_description: Names of variable files that cannot be read
 description:
   - Ansible stops at the first file of variables that is not YAML, and names neither file nor line.
-  - This warns of each such file with both, and shows nothing of its text. It runs before a play reads the variables of hosts.
+  - This warns of each such file with both, and shows nothing of its text.
+  - It runs before a play reads the variables of hosts.
   - It stops nothing, so that playbooks without the registry work with a broken one, as far as Ansible allows.
 options:
   _terms:

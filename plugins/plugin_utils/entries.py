@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What each filter does, as a function of plain arguments."""
+"""What each filter does, as a function with plain arguments."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .data.plain import to_plain
 from .data.table import table
 from .engines.upstream_archives import engine_advice as _engine_advice
 from .findings.findings import Finding, RegistryError
-from .findings.host_findings import live_report as joined
+from .findings.host_findings import live_report as with_report
 from .findings.origins import OriginOf, at_places, files_of, located, places_of, values_of
 from .findings.report import as_lines, document, scoped, wanted_of
 from .importing import importing
@@ -22,7 +22,7 @@ from .registry.registry import load
 from .registry.role_variables import check_engines, check_templates, check_values, values_on
 from .registry.templates import rendered_parts
 from .registry.variable_files import files_below, in_two_files
-from .registry.variables import PARTS, PREFIX, check_variables, is_ours
+from .registry.variables import PARTS, PREFIX, check_variables, is_read
 from .registry.yaml_files import mentioned, read_files, twice_in
 from .validation.capacity import check_host
 from .validation.validation import Inventory, Validation, checked
@@ -30,7 +30,7 @@ from .validation.validation import validate as validated
 
 
 def registry(raw: object) -> dict[str, Any]:
-    """The checked registry with every default written out; secrets by name only, as present or not."""
+    """The checked registry with all defaults; secrets only by name, as present or not."""
     loaded = load(raw)
     return {
         **loaded.dump(),
@@ -53,23 +53,23 @@ def validate(
     origin_of: OriginOf,
     variables: object = None,
 ) -> dict[str, Any]:
-    """All that is wrong with a registry, as {report, lines, plan}; `plan` is None while anything critical is wrong."""
+    """All findings of a registry, as {report, lines, plan}; `plan` is None if one of them is critical."""
     try:
         wanted = wanted_of(to_plain(only))
     except RegistryError as error:
         return {"report": document(error.findings), "lines": as_lines(error.findings), "plan": None}
     defined = places_of(variables, origin_of)
     files = {place.rpartition(":")[0] for place in defined.values() if place}
-    strange = at_places(check_variables(defined), defined)
-    # A name of the user's own that something of the user's reads.
-    own = {finding.path for finding in strange if mentioned(finding.path, files)}
-    found = [*twice_in(files_of(raw, origin_of)), *(finding for finding in strange if finding.path not in own)]
+    unknown_names = at_places(check_variables(defined), defined)
+    # A variable of the user that other variables of the user read.
+    own = {finding.path for finding in unknown_names if mentioned(finding.path, files)}
+    found = [*twice_in(files_of(raw, origin_of)), *(finding for finding in unknown_names if finding.path not in own)]
     values = values_on(variables)
     found += at_places((*check_values(values), *check_templates(variables)), defined)
     inventory = Inventory(groups, addresses, gpu_memory)
-    doubles = list(in_two_files(files, is_ours, values_of(raw, origin_of), inventory.scopes))
+    doubles = list(in_two_files(files, is_read, values_of(raw, origin_of), inventory.scopes))
     if any(finding.path.removeprefix(PREFIX) in PARTS for finding in doubles if finding.severity == "critical"):
-        # Half of the registry is somewhere else: what would be said of the other half is not worth reading.
+        # A part of the registry is in another file: findings of the rest would only mislead.
         outcome = Validation((*found, *doubles))
     else:
         plain, broken = rendered_parts(raw)
@@ -81,14 +81,15 @@ def validate(
 
 
 def live_report(found: object, report: object, only: object) -> dict[str, Any]:
-    """What was found on hosts, alone and joined to a report, and as lines."""
-    return joined(to_plain(found), to_plain(report), to_plain(only))
+    """The findings on hosts, alone and added to a report, and as lines."""
+    return with_report(to_plain(found), to_plain(report), to_plain(only))
 
 
 def live_capacity(needs: object, host: object, memory_mib: object) -> list[dict[str, str]]:
-    """Findings of a host whose models need more than its cards have, in the shape of those from hosts.
+    """Findings of a host whose models need more memory than its GPUs have, in the shape of findings on hosts.
 
-    `needs` are the host's `gpu_needs` of the plan, `memory_mib` is the memory of each card; none says nothing.
+    `needs` are the host's `gpu_needs` of the plan, `memory_mib` is the memory of each GPU; without it nothing
+    is found.
     """
     cards, wanted, name = to_plain(memory_mib), to_plain(needs), str(host)
     if not isinstance(cards, list) or not cards:
@@ -102,15 +103,15 @@ def live_capacity(needs: object, host: object, memory_mib: object) -> list[dict[
 
 
 def unreadable_lines(places: list[str]) -> list[str]:
-    """A line for each file of variables beside inventories and playbooks that cannot be read."""
+    """A line for each file of variables that cannot be read, in the folders of inventories and playbooks."""
     found = [read_files([file]) for file in files_below(places)]
     return [str(finding) for sources in found if not sources.readable for finding in sources.findings]
 
 
 def unreadable(places: list[str]) -> dict[str, Any]:
-    """The report of a run that ended before the registry was read."""
+    """The report of a run that stopped before the registry was read."""
     found = read_files(files_below(places)).findings
-    problem = "Ansible ended before it was read", "see what it says on standard error"
+    problem = "Ansible stopped before it was read", "see its standard error"
     return document(found or [Finding("registry", *problem, check="yaml")])
 
 
@@ -122,19 +123,19 @@ def litellm_config(raw: object, groups: object, addresses: object, host: object)
 def explain(
     raw: object, model: object, groups: object, addresses: object, down: object, tokens: object = 0
 ) -> dict[str, Any]:
-    """Where a request for a model goes, and why.
+    """Which engine answers a request for a model, and why.
 
-    `down` is a provider that fails, or a list of them; `tokens` is the length of the prompt.
+    `down` is a provider that is down, or a list of them; `tokens` is the length of the prompt.
     """
     length = str(to_plain(tokens) or 0).strip()
     if not length.isdecimal():
-        raise RegistryError([Finding("tokens", "is no number", "write `-e tokens=<length of the prompt>`")])
+        raise RegistryError([Finding("tokens", "is not a number", "write `-e tokens=<length of the prompt>`")])
     names = to_plain(down) or []
     failing = [str(name) for name in names] if isinstance(names, list) else str(names).replace(",", " ").split()
     name = str(model or "").strip()
     if not name:
         raise RegistryError(
-            [Finding("model", "is not given", "write `-e model=<the name a client asks for>`", check="references")]
+            [Finding("model", "is not given", "write `-e model=<the name that a client asks for>`", check="references")]
         )
     result = explaining.explain(checked(raw, groups, addresses)[0], name, failing, int(length))
     return {**result, "text": explaining.as_lines(result)}
@@ -143,7 +144,7 @@ def explain(
 def explained(
     raw: object, model: object, groups: object, addresses: object, down: object, tokens: object
 ) -> dict[str, Any]:
-    """The same, and `wrong`: a line for each thing that is wrong with the question, which then has no other answer."""
+    """The same, and `wrong`: a line for each error of the question; with an error there is no other answer."""
     try:
         return {**explain(raw, model, groups, addresses, down, tokens), "wrong": []}
     except RegistryError as error:
@@ -164,13 +165,13 @@ def config_changes(old: object, new: object) -> dict[str, Any]:
 
 
 def canaries(served: object, planned: object, answers: object, upstreams: object) -> list[dict[str, Any]]:
-    """What a candidate is asked because of what changes."""
+    """The probes of a candidate for the routes that change."""
     names, rows = to_plain(answers), to_plain(upstreams)
     return canaries_of(str(served or ""), str(planned or ""), names, rows)  # type: ignore[arg-type]
 
 
 def import_config(source: object, base_url: object) -> dict[str, Any]:
-    """Registry files from a configuration of today: a path, or {name: text}."""
+    """Registry files from an existing configuration: a path, or {name: text}."""
     plain = to_plain(source)
     if isinstance(plain, dict):
         return importing.import_texts({name: str(text) for name, text in plain.items()}, str(base_url or ""))
@@ -186,5 +187,5 @@ def status_table(rows: object, columns: object) -> str:
 
 
 def engine_advice(release: object, architecture: object, cards: object) -> list[str]:
-    """What to write into the inventory for a host, as lines for people; see engine_assets.py."""
+    """What to write into the inventory for a host, as lines of text; see llama_cpp_archives.py."""
     return _engine_advice(release, str(architecture), cards)

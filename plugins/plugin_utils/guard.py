@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The edge between Ansible's filters and the library: late imports, and one kind of error.
+"""The border between Ansible's filters and the library: late imports, and one kind of error.
 
 The filters hand in Ansible's error class, so that the library itself never imports Ansible.
 """
@@ -15,10 +15,10 @@ PIP = "pip install 'pydantic>=2.7,<3' 'netaddr>=1.2,<2'"
 def call(error: type[Exception], entry: str, *arguments: object) -> Any:
     """Run an entry of `entries.py` and return its plain result.
 
-    Raises `error` with the findings' text, and nothing behind it: a cause would be printed with its values.
+    Raises `error` with the findings' text and without a cause: a cause would be printed with its values.
     """
     try:
-        # Late, so that a missing library is told with its remedy; Ansible itself would say "No filter named".
+        # Late, so that a missing library is reported with its remedy; Ansible itself would report "No filter named".
         from . import entries
         from .findings.findings import RegistryError
         from .findings.origins import ansible_origin, located
@@ -34,7 +34,7 @@ def call(error: type[Exception], entry: str, *arguments: object) -> Any:
 def validate(
     registry: object, groups: object, addresses: object, gpu_memory: object, only: object, variables: object = None
 ) -> Any:
-    """Run the entry `validate`: whatever is wrong is its result, so that it can be said once and by whoever asked.
+    """Run the entry `validate`: all errors are in its result, so that the caller can report them once.
 
     ansible-core 2.19 and newer print the text of a filter's error three times.
     """
@@ -53,9 +53,9 @@ def validate(
 
 
 def unreadable(places: list[str]) -> Any:
-    """The report of a run that ended before the registry was read: what keeps its files from being YAML.
+    """The report of a run that stopped before the registry was read: why its files are not YAML.
 
-    `places` are inventories and folders of playbooks; the files of variables are beside them.
+    `places` are inventories and folders of playbooks; the files of variables are in the same folders.
     """
     from . import entries
 
@@ -63,7 +63,7 @@ def unreadable(places: list[str]) -> Any:
 
 
 def unreadable_lines(places: list[str]) -> list[str]:
-    """The same for people; nothing where a library is missing, which is said elsewhere."""
+    """The same as lines of text; nothing if a library is missing, which is reported in another place."""
     try:
         from . import entries
     except ImportError:

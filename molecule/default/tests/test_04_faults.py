@@ -129,7 +129,7 @@ def test_a_change_of_the_registry_is_committed_without_a_lost_request(gateway, c
     [
         ({"llama_cpp_archive_url": "file:///nope.tgz", "llama_cpp_archive_sha256": "0" * 64}, "/nope.tgz isn't on the"),
         ({"llama_cpp_archive_url": "", "llama_cpp_archive_sha256": ""}, "which needs llama_cpp_archive_url"),
-        ({"llama_cpp_install": "package", "llama_cpp_package": "no-such-engine"}, "has no package no-such-engine in its lists"),
+        ({"llama_cpp_install": "package", "llama_cpp_package": "no-such-engine"}, "has no package no-such-engine"),
     ],
 )
 def test_check_mode_says_what_would_stop_an_install(gateway, extra, words):

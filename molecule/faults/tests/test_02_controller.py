@@ -18,7 +18,7 @@ def again(world):
 @pytest.mark.parametrize(
     "task",
     [
-        pytest.param("Configure | Make the release of litellm", id="before the release"),
+        pytest.param("Configure | Create the release of litellm", id="before the release"),
         pytest.param("Verify | Prove litellm", id="while the candidate boots"),
         pytest.param("Run | Commit litellm", id="proven and not committed"),
         pytest.param("Close the generation", id="before the generation closes"),

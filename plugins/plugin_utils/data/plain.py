@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From whatever Ansible hands a filter to plain Python data.
+"""Convert what Ansible hands to a filter to plain Python data.
 
 ansible-core 2.19 and newer hand lazy, tagged containers to a filter. pydantic-core reads their C storage and
 sees internal objects instead of values, so nothing may be validated before it went through `to_plain`.
@@ -21,7 +21,7 @@ def to_plain(value: object) -> Plain:
     renders templates and vault values; iteration over their storage does not.
 
     Keys become strings (YAML reads `8080:` as an int key). Tuples and sets become lists. Anything else that is
-    not a scalar (a date, for one) becomes its string form.
+    not a scalar (for example a date) becomes its string form.
     """
     if value is None or isinstance(value, bool):
         return value

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The one shape of a service on a host: what its role, the edge, the preflight and the tables need to know of it."""
+"""The one shape of a service on a host: what its role, the edge, the preflight and the tables need."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any, TypedDict
 
 
 class Publish(TypedDict):
-    """What the edge of a host offers of a service.
+    """How the edge of a host publishes a service.
 
-    name: the edge's section. mode: http or tcp. here: also to the gateway of this host. abroad: to those of others.
-    retries: how often a connection is tried again, a second apart; with any the edge waits for a service that loads.
+    name: the edge's section. mode: http or tcp. here: to the gateway of this host. abroad: to those of other hosts.
+    retries: how often a connection is tried again, a second apart; above 0 the edge waits for a service that loads.
     """
 
     name: str
@@ -24,11 +24,11 @@ class Publish(TypedDict):
 class Row(TypedDict):
     """A service on a host.
 
-    service: its releases lie together. instance: its unit's name; of a slotted service its name without the slot.
-    provider: the provider it is, or empty. role: the role that applies it. stage: when it comes up, one of STAGES in
+    service: name of the folder of its releases. instance: its unit's name; of a slotted service without the slot.
+    provider: the provider it runs, or empty. role: the role that applies it. stage: one of STAGES in
     module_utils/host/layout.py. ports: port of each instance on loopback. slots: those of a slotted service.
-    secrets: {file: {variable: name of the secret}}. publish: what the edge offers of it, or None. config: whatever its
-    role needs besides.
+    secrets: {file: {variable: name of the secret}}. publish: how the edge publishes it, or None. config: other values
+    that its role needs.
     """
 
     service: str

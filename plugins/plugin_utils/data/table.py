@@ -13,9 +13,9 @@ from .plain import Plain
 def table(rows: Plain, columns: Plain = None) -> str:
     """Return `rows` (a list of mappings) as one string without a newline at its end.
 
-    `columns` chooses and orders the columns; without it they are the keys in the order they first appear. The
-    head is the keys in capitals, `_` as a blank. Numbers stand right, lists become `a, b`, None and a missing
-    key are empty, true and false are yes and no. No rows give `(none)`.
+    `columns` chooses and orders the columns; without it they are the keys in the order of their first appearance.
+    The header is the keys in capitals, `_` as a blank. Numbers are aligned right, lists become `a,b`, None and a
+    missing key are empty, true and false are yes and no. No rows give `(none)`.
 
     Raises RegistryError when `rows` or `columns` has another shape.
     """

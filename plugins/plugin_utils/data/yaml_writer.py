@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """A small YAML writer: plain data in, the same bytes out on every machine.
 
-PyYAML's Python emitter needs seconds for thousands of models, and its C emitter is not everywhere and wraps
-lines differently. What is written here is the common part of YAML and JSON, so any YAML reader reads it.
+PyYAML's Python emitter needs seconds for thousands of models. Its C emitter is not available everywhere and wraps
+lines differently. This writer uses the common part of YAML and JSON, which every YAML reader can read.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import re
 from collections.abc import Iterator
 
 _BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
-# Words that YAML 1.1 reads as something else than a text.
+# Words that YAML 1.1 does not read as a text.
 _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "none", "y", "n"})
 
 
 def to_yaml(data: object) -> str:
-    """YAML text of nested dict/list/str/int/float/bool/None; keys sorted, two blanks a level."""
+    """YAML text of nested dict/list/str/int/float/bool/None; keys sorted, two blanks per level."""
     return "".join(f"{line}\n" for line in _lines(data))
 
 
@@ -56,7 +56,7 @@ def _scalar(value: object) -> str:
         return "{}"
     if isinstance(value, list):
         return "[]"
-    # YAML 1.1 wants a dot in a float: json's 1e-06 would be read as a text.
+    # YAML 1.1 needs a dot in a float: json's 1e-06 would be read as a text.
     if isinstance(value, float) and not math.isfinite(value):
         return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
     if isinstance(value, float):

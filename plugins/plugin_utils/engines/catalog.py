@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The types of providers: every class of a provider in the files of `local/` (our own hosts) and `remote/`."""
+"""The types of providers: every provider class in the files of `local/` (hosts of the inventory) and `remote/`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""LiteLLM's clients: the prefix of a model's name chooses one, and each wants the address in its own form."""
+"""LiteLLM's clients: the prefix of a model's name chooses one, and each needs the address in its own form."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 ANTHROPIC = "anthropic"
 OLLAMA = "ollama_chat"
 OPENAI = "openai"
-# Speaks OpenAI's API too, and lists no models of its own.
+# Uses OpenAI's API too, and lists no models of its own.
 VLLM = "hosted_vllm"
 
 
 def api_base(prefix: str, base: str) -> str:
-    """The address LiteLLM's client wants: where OpenAI's API begins, or the bare server for Ollama and Anthropic."""
+    """The address for LiteLLM's client: the start of OpenAI's API, or the plain server for Ollama and Anthropic."""
     if prefix == OLLAMA:
         return base.removesuffix("/v1").removesuffix("/api")
     if prefix == ANTHROPIC:

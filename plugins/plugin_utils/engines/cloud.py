@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A well-known cloud: its address and the name of its key are known, and it answers nobody without one."""
+"""A well-known cloud: its address and the name of its key are known, and it always needs a key."""
 
 from __future__ import annotations
 
@@ -27,9 +27,7 @@ class Cloud(Provider):
         return {"base_url": cls.BASE_URL, "requires_api_key": True, "env_var": cls.ENV_VAR, **data}
 
     @model_validator(mode="after")
-    def _answers_nobody_without_a_key(self) -> Cloud:
+    def _needs_a_key(self) -> Cloud:
         if not self.requires_api_key:
-            raise refused(
-                "secrets", "requires_api_key is false, but this cloud answers nobody without a key → remove it"
-            )
+            raise refused("secrets", "requires_api_key is false, but this cloud always needs a key → remove it")
         return self

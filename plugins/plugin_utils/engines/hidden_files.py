@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Files that an engine would not see: its unit has no homes, and a /tmp of its own."""
+"""Files that an engine cannot see: its unit has no home directories, and its own /tmp."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from .provider import Provider
 
 # ProtectHome= and PrivateTmp= in roles/service/files/hardening.conf.
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108  # nothing is written there
-_PROBLEM = "is below {}, which the engine's unit does not see"
-_REMEDY = "put the file elsewhere, such as below /var/lib/ai-backend/models"
+_PROBLEM = "is below {}, which the engine's unit cannot see"
+_REMEDY = "put the file in another folder, such as /var/lib/ai-backend/models"
 
 
 def check_paths(providers: Mapping[str, Provider]) -> Iterator[Finding]:

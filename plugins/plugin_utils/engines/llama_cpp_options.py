@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Options of llama-server, and their environment variables.
 
-Nearly every flag of llama-server has a LLAMA_ARG_* variable (`llama-server --help` names it beside the flag), so
-a unit needs no argument list that changes.
+Nearly every flag of llama-server has a LLAMA_ARG_* variable (`llama-server --help` lists it with the flag), so the
+argument list of a unit never changes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..schema.base import AlsoSpelled, Strict
 Count = Annotated[int, Field(ge=1)]
 CacheType = Literal["f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1"]
 
-# Other words for the same option: what other front ends and older documents call it.
+# Other words for the same option, from other front ends and older documents.
 SYNONYMS = {
     "ctx_size": "context_length",
     "n_ctx": "context_length",
@@ -31,9 +31,9 @@ SYNONYMS = {
     "type_v": "cache_type_v",
     "n_parallel": "parallel",
 }
-# What an engine without a GPU takes unless `threads` says otherwise. One that spins on every core shares them with the
-# gateway and with whatever else runs, and each of its steps then waits for the thread that was put aside: with a 135M
-# model on two cores 33-43 tokens/s beside one busy process, and 93 with one thread less (94 alone).
+# Threads of an engine without a GPU, without another value in `threads`. With a thread on every core, it shares the
+# cores with other processes, and each of its steps waits for the thread that lost its core. With a 135M model on two
+# cores: 33-43 tokens/s next to one busy process, and 93 with one thread less (94 without that process).
 CPU_THREADS = "cores - 1"
 _VARIABLES = {
     "context_length": "LLAMA_ARG_CTX_SIZE",
@@ -51,26 +51,26 @@ _VARIABLES = {
     "embeddings": "LLAMA_ARG_EMBEDDINGS",
     "load_mode": "LLAMA_ARG_LOAD_MODE",
 }
-# The role sets these from the plan, so a second value would win or lose by accident.
-_OURS = {
+# The role sets these from the plan; which of two values is used would be accidental.
+_SET_BY_THE_ROLE = {
     "LLAMA_ARG_HOST": "engines listen on loopback; the edge publishes them",
-    "LLAMA_ARG_PORT": "ports stand in ai_backend_ports (or in base_url)",
+    "LLAMA_ARG_PORT": "ports are in ai_backend_ports (or in base_url)",
     "LLAMA_ARG_MODEL": "write `path`, `url` + `sha256`, `wheel` + `sha256` or `source` of the model",
     "LLAMA_ARG_MODEL_URL": "write `url` + `sha256` of the model",
     "LLAMA_ARG_HF_REPO": "write `url` + `sha256` of the model",
     "LLAMA_ARG_HF_FILE": "write `url` + `sha256` of the model",
     "LLAMA_ARG_ALIAS": "the model's `name` is its alias",
-    "LLAMA_ARG_API_KEY": "the deployment makes the engine's key",
-    "LLAMA_ARG_API_KEY_FILE": "the deployment makes the engine's key",
-    "LLAMA_ARG_API_PREFIX": "the gateway asks for /v1",
+    "LLAMA_ARG_API_KEY": "the deployment generates the engine's key",
+    "LLAMA_ARG_API_KEY_FILE": "the deployment generates the engine's key",
+    "LLAMA_ARG_API_PREFIX": "the gateway uses /v1",
     "LLAMA_ARG_DOCKER_REPO": "write `url` + `sha256` of the model",
     "LLAMA_ARG_ENDPOINT_METRICS": "it is always on",
     "LLAMA_ARG_SSL_CERT_FILE": "engines listen on loopback; the edge publishes them",
     "LLAMA_ARG_SSL_KEY_FILE": "engines listen on loopback; the edge publishes them",
-    "LLAMA_ARG_MODELS_DIR": "one provider runs one model; add a provider for the other",
-    "LLAMA_ARG_MODELS_PRESET": "one provider runs one model; add a provider for the other",
+    "LLAMA_ARG_MODELS_DIR": "one provider runs one model; add a provider for the other one",
+    "LLAMA_ARG_MODELS_PRESET": "one provider runs one model; add a provider for the other one",
 }
-# Words for a command line, which is not the user's to write.
+# Words for a command line, which a user cannot set.
 ARGUMENTS = dict.fromkeys(
     ("args", "arguments", "command", "extra_args", "flags", "llama_args", "server_args"),
     "write `environment: {LLAMA_ARG_…: value}`; `llama-server --help` names the variable of each option",
@@ -79,16 +79,16 @@ _VARIABLE = re.compile(r"LLAMA_ARG_[A-Z0-9_]+")
 
 
 class LlamaCppOptions(Strict):
-    """Options of one llama-server process. Lengths are tokens; what is not given is llama-server's default."""
+    """Options of one llama-server process. Lengths are in tokens; without a value, llama-server's default is used."""
 
     REFUSED: ClassVar[Mapping[str, str]] = {
         **ARGUMENTS,
         "seed": "llama-server has no variable for it; send `seed` with the request",
         "lora": "llama-server has no variable for it; merge the adapter into the GGUF file",
         "grammar": "llama-server has no variable for it; send `grammar` with the request",
-        "port": "ports stand in ai_backend_ports (or in base_url)",
+        "port": "ports are in ai_backend_ports (or in base_url)",
         "host": "engines listen on loopback; the edge publishes them",
-        "api_key": "the deployment makes the engine's key",
+        "api_key": "the deployment generates the engine's key",
         "temperature": "llama-server takes it from the request",
         "mlock": "write `load_mode: mlock`",
         "mmap": "write `load_mode: mmap`",
@@ -98,9 +98,9 @@ class LlamaCppOptions(Strict):
     gpu_layers: Annotated[int, Field(ge=-1)] | Literal["auto", "all"] | None = None
     """Layers on the GPU: a number, `auto` or `all` (also `n_gpu_layers`)."""
     parallel: Count | None = None
-    """Requests at a time (also `n_parallel`)."""
+    """Requests at the same time (also `n_parallel`)."""
     threads: Count | None = None
-    """Threads; without a GPU the default is the host's cores less one (also `n_threads`)."""
+    """Threads; without a GPU the default is one less than the host's cores (also `n_threads`)."""
     batch_size: Count | None = None
     """Logical batch, in tokens (also `n_batch`)."""
     ubatch_size: Count | None = None
@@ -112,7 +112,7 @@ class LlamaCppOptions(Strict):
     cache_type_v: CacheType | None = None
     """Type of the V cache (also `type_v`)."""
     main_gpu: Annotated[int, Field(ge=0)] | None = None
-    """GPU that holds what is not split."""
+    """GPU for the parts that are not split."""
     split_mode: Literal["none", "layer", "row", "tensor"] | None = None
     """How the model is split over GPUs."""
     tensor_split: Annotated[str, Field(pattern=r"^[0-9.]+(,[0-9.]+)*$")] | None = None
@@ -120,15 +120,15 @@ class LlamaCppOptions(Strict):
     embeddings: bool | None = None
     """Serve embeddings only."""
     load_mode: Literal["auto", "none", "mmap", "mlock", "mmap+mlock", "dio"] | None = None
-    """How the file is read."""
+    """How the model file is read."""
 
     @field_validator("gpu_layers", mode="before")
     @classmethod
     def _layers(cls, value: Any) -> Any:
-        """One message in place of one for each form."""
+        """One message instead of one for each form."""
         number = isinstance(value, int | str) and not isinstance(value, bool) and re.fullmatch(r"-1|\d+", str(value))
         if value is not None and not number and value not in ("auto", "all"):
-            raise ValueError("is no number of layers → write one such as 99, or `auto` or `all`")
+            raise ValueError("is not a number of layers → write one such as 99, or `auto` or `all`")
         return value
 
     @model_validator(mode="before")
@@ -138,7 +138,7 @@ class LlamaCppOptions(Strict):
 
 
 def one_form(data: Any) -> Any:
-    """Read the other words for an option; two words for one option must agree."""
+    """Read the other words for an option; two words for one option must have the same value."""
     if not isinstance(data, dict):
         return data
     result: dict[str, Any] = {}
@@ -146,13 +146,13 @@ def one_form(data: Any) -> Any:
         name = str(SYNONYMS.get(word, word))
         value = ("on" if given else "off") if name == "flash_attention" and isinstance(given, bool) else given
         if name in result and result[name] != value:
-            raise ValueError(f"{word} and {name} say different things → keep {name}")
+            raise ValueError(f"{word} and {name} have different values → keep {name}")
         result[name] = value
     return result
 
 
 def _texts(environment: object) -> object:
-    """YAML reads `LLAMA_ARG_X: 1` as a number; an environment holds texts."""
+    """YAML reads `LLAMA_ARG_X: 1` as a number; an environment contains texts."""
 
     def text(value: object) -> object:
         if isinstance(value, bool):
@@ -163,11 +163,11 @@ def _texts(environment: object) -> object:
 
 
 def _check_environment(environment: dict[str, str]) -> dict[str, str]:
-    """Only LLAMA_ARG_* variables that are the user's to set, and that have no option of their own."""
+    """Only LLAMA_ARG_* variables that a user may set, and that have no option of their own."""
     options = {variable: option for option, variable in _VARIABLES.items()}
     for name in sorted(environment):
-        if name in _OURS:
-            raise ValueError(f"{name} is set by the deployment → {_OURS[name]}")
+        if name in _SET_BY_THE_ROLE:
+            raise ValueError(f"{name} is set by the deployment → {_SET_BY_THE_ROLE[name]}")
         if not _VARIABLE.fullmatch(name):
             raise ValueError("has a name that is not LLAMA_ARG_… → `llama-server --help` lists the names")
         if name in options:

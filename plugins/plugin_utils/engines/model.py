@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The models a provider serves: what every entry of `models:` has."""
+"""The models of a provider: what every entry of `models:` has."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .memory import SIXTEEN_BITS, Need, need
 
 
 class Cost(Strict):
-    """Price of 1000 tokens, in the currency the reports are read in (LiteLLM says USD)."""
+    """Price of 1000 tokens, in the currency of your reports (LiteLLM names it USD)."""
 
     input: Annotated[float, Field(ge=0)]
     """Price of 1000 tokens of the prompt."""
@@ -28,16 +28,16 @@ class RateLimits(Strict):
 
     REFUSED: ClassVar[Mapping[str, str]] = {
         "concurrent_requests": "LiteLLM has no such limit for one model; write `requests_per_minute`",
-        "requests_per_day": "LiteLLM counts by the minute; write `requests_per_minute`",
+        "requests_per_day": "LiteLLM counts per minute; write `requests_per_minute`",
     }
     requests_per_minute: Annotated[int, Field(ge=1)] | None = None
-    """Requests a minute."""
+    """Requests per minute."""
     tokens_per_minute: Annotated[int, Field(ge=1)] | None = None
-    """Tokens a minute, prompt and answer."""
+    """Tokens per minute, prompt and answer."""
 
 
 class RequestOptions(Strict):
-    """Defaults the gateway adds to a request that does not set them."""
+    """Defaults that the gateway adds to a request that does not set them."""
 
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     """Sampling temperature."""
@@ -57,24 +57,24 @@ def _one_price(value: object) -> object:
 
 
 class ModelEntry(Described):
-    """What is known of a model whoever serves it."""
+    """What is known about a model of any provider."""
 
     REFUSED: ClassVar[Mapping[str, str]] = {
-        "provider": "a model belongs to the provider it stands under; move it there",
+        "provider": "a model belongs to the provider that contains it; move it there",
         "fallback": "chains are routing: write them in ai_backend_routing.fallback_chains",
         "fallback_chain": "chains are routing: write them in ai_backend_routing.fallback_chains",
         "capabilities": "write them in ai_backend_routing.capability_routing",
         "max_budget": "budgets need LiteLLM's database, which this collection does not run; write `rate_limits`",
     }
-    # Bits a weight where neither `quantization` nor the name says it.
+    # Bits per weight if neither `quantization` nor the name contains them.
     USUAL_BITS: ClassVar[float] = SIXTEEN_BITS
 
     name: ModelName
-    """The name a client asks for, and the provider's own name for the model."""
+    """The name that a client asks for, which is also the provider's own name for the model."""
     size: Text | None = None
-    """Parameters, such as 8B; for people and GET /model/info."""
+    """Parameters, for example 8B; for people and GET /model/info."""
     quantization: Text | None = None
-    """Such as Q4_K_M; for people and GET /model/info."""
+    """For example Q4_K_M; for people and GET /model/info."""
     specialty: Text | None = None
     """What it is good at; for people and GET /model/info."""
     context_length: Annotated[int, Field(ge=1)] | None = None
@@ -82,29 +82,29 @@ class ModelEntry(Described):
     tags: Words = ()
     """Words for people and GET /model/info."""
     cost_per_1k_tokens: Annotated[Cost, BeforeValidator(_one_price), AlsoSpelled({"type": "number"})] | None = None
-    """One price, or `input` and `output`; LiteLLM counts with it."""
+    """One price, or `input` and `output`; LiteLLM uses it for costs."""
     rate_limits: RateLimits | None = None
     """Limits of this model at this provider."""
 
     @property
     def billions(self) -> float | None:
-        """Parameters in billions: what `size` says, else what stands in the name; None when neither says it."""
+        """Parameters in billions: from `size`, else from the name; None if neither contains them."""
         declared = declared_size(self.size) if self.size is not None else None
         return declared if declared is not None else named_size(self.name)
 
     @property
     def context(self) -> int:
-        """Tokens of context that the engine keeps memory for; 0 where it is not known."""
+        """Tokens of context that the engine reserves memory for; 0 if this is not known."""
         return self.context_length or 0
 
     @property
     def cache_share(self) -> float:
-        """Size of the KV cache beside one in 16 bits."""
+        """Size of the KV cache, relative to one in 16 bits."""
         return 1.0
 
     @property
     def need(self) -> Need | None:
-        """GPU memory it takes, or None when its size is not known."""
+        """GPU memory that it needs, or None if its size is not known."""
         if self.billions is None:
             return None
         return need(self.billions, self.quantization or self.name, self.USUAL_BITS, self.context, self.cache_share)
@@ -128,7 +128,7 @@ class RemoteModel(ModelEntry):
 
 
 def by_name(value: object) -> object:
-    """A model may be written as its bare name."""
+    """A model may be written as its name only."""
     return {"name": value} if isinstance(value, str) else value
 
 

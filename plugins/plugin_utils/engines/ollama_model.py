@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A model of Ollama, on one's own hosts or in its cloud."""
+"""A model of Ollama, on a host or in its cloud."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ..schema.base import AlsoSpelled
 from .memory import GGUF_BITS
 from .model import ModelEntry, RequestOptions, by_name
 
-# Ollama's own default; the others take the model's whole context, which is not known here.
+# Ollama's own default; other engines use the whole context of the model, which is not known here.
 _CONTEXT = 4096
-# It reads a missing tag as this one.
+# Ollama uses this tag for a name without one.
 TAG = "latest"
 
 
@@ -37,9 +37,9 @@ class OllamaOptions(RequestOptions):
     @field_validator("keep_alive", mode="before")
     @classmethod
     def _duration(cls, value: object) -> object:
-        """One message in place of one for each form."""
+        """One message instead of one for each form."""
         if value is not None and (isinstance(value, bool) or not isinstance(value, str | int)):
-            raise ValueError("is no duration → write one such as 5m, or -1 for ever")
+            raise ValueError("is not a duration → write one such as 5m, or -1 for ever")
         return value
 
 
@@ -53,7 +53,7 @@ class OllamaModel(ModelEntry):
 
     @property
     def context(self) -> int:
-        """Tokens of context that the engine keeps memory for."""
+        """Tokens of context that the engine reserves memory for."""
         return self.options.num_ctx or self.context_length or _CONTEXT
 
     @property

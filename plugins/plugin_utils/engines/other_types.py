@@ -1,13 +1,13 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Kinds of providers that have no type of their own, and how each is written."""
+"""Providers without a type of their own, and how each is written."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 
-# What answers OpenAI's API, and where.
+# Servers that answer OpenAI's API, and their addresses.
 _COMPATIBLE: Mapping[str, str] = {
     "azure": "https://RESOURCE.openai.azure.com/openai/v1",
     "bedrock": "https://bedrock-runtime.REGION.amazonaws.com/openai/v1",
@@ -28,7 +28,7 @@ _COMPATIBLE: Mapping[str, str] = {
     "together": "https://api.together.xyz/v1",
     "xai": "https://api.x.ai/v1",
 }
-# Other words for what has one.
+# Other words for types that exist.
 _SAME: Mapping[str, str] = {
     "chatgpt": "openai",
     "claude": "anthropic",
@@ -46,7 +46,7 @@ _ENDINGS = re.compile(r"(ai|api|cloud)$")
 
 
 def how_to_write(kind: str) -> str:
-    """What to write in place of a type that there is none of; empty where nothing is known of it."""
+    """What to write instead of an unknown type; empty if nothing is known about it."""
     word = re.sub(r"[^a-z]", "", kind.lower())
     if word in _SAME:
         return f"write {_SAME[word]}"

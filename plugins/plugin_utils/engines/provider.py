@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""`ai_backend_providers`: who answers. What every provider has, and what its engine is asked about itself."""
+"""`ai_backend_providers`: what every provider has, and how its engine is checked."""
 
 from __future__ import annotations
 
@@ -31,58 +31,58 @@ class Provider(Described):
         "port": "write it in `base_url`, or in ai_backend_ports.services under the provider's name with `hosts:`",
         "priority": "order is routing: write a `fallback_chain` in ai_backend_routing",
         "weight": "weights are routing: write them in ai_backend_routing.load_balancing",
-        "max_retries": "the gateway fails over instead of retrying: write a `fallback_chain` in ai_backend_routing",
-        "retries": "the gateway fails over instead of retrying: write a `fallback_chain` in ai_backend_routing",
-        "health_check_interval": "nothing polls engines; the breaker (ai_backend_gateway.breaker) sees each call",
+        "max_retries": "the gateway uses a fallback instead of a retry: write a `fallback_chain` in ai_backend_routing",
+        "retries": "the gateway uses a fallback instead of a retry: write a `fallback_chain` in ai_backend_routing",
+        "health_check_interval": "nothing polls engines; the breaker (ai_backend_gateway.breaker) counts each failure",
         "timeout": "write `timeout_seconds`",
         "enabled": "write `status: active` or `status: inactive`",
         "cost_limit": "budgets need LiteLLM's database, which this collection does not run; write `rate_limits`",
-        "rate_limits": "limits stand at a model: write them in the `models:` entry",
+        "rate_limits": "limits belong to a model: write them in the `models:` entry",
     }
-    # Whether the engine answers to any of its models by name, or serves the one it was started with.
+    # Whether the engine answers each of its models by name, or serves only the one that it was started with.
     MANY_MODELS: ClassVar[bool] = True
-    # Whether it runs on our own hosts.
+    # Whether it can run on hosts of the inventory.
     LOCAL: ClassVar[bool] = False
     # Whether each answer costs money.
     PAID: ClassVar[bool] = False
     # The prefix that chooses LiteLLM's client for it (clients.py).
     CLIENT: ClassVar[str] = OPENAI
-    # The secret that a managed one asks its clients for; empty where the engine knows no keys.
+    # The secret that a managed one requires from its clients; empty if the engine has no keys.
     MANAGED_KEY: ClassVar[str] = ENGINE_KEY
-    # Path that shows that it is well where the registry names no other; without one its list of models does.
+    # Path of its health check if the registry names no other; without one, its list of models is used.
     HEALTH: ClassVar[str] = ""
     # How a key is sent.
     HEADERS: ClassVar[Mapping[str, str]] = {"Authorization": "Bearer {key}"}
-    # How a model's name is brought to one spelling: these endings go, then a name without a tag gets this one.
+    # How a model's name is brought to one spelling: these endings are removed, then a name without a tag gets this one.
     ENDINGS: ClassVar[Sequence[str]] = ()
     TAG: ClassVar[str] = ""
-    # Whether it takes names that it does not list.
+    # Whether it accepts names that it does not list.
     ALIASES: ClassVar[bool] = False
-    # Whether it answers to any name with the one model it was started with.
+    # Whether it answers any name with the one model that it was started with.
     ANY_NAME: ClassVar[bool] = False
-    # How a model that it lacks gets there.
-    REMEDY: ClassVar[str] = "write a name it has"
-    # Variables of its role that are checked before a host is touched, with the role's defaults, and words that people
-    # write for a value.
+    # How a missing model is added to it.
+    REMEDY: ClassVar[str] = "write a name that it has"
+    # Variables of its role that are checked before a host is changed, with the role's defaults, and other words for a
+    # value.
     ROLE_VARIABLES: ClassVar[Mapping[str, Plain]] = {}
     MEANT: ClassVar[Mapping[str, Mapping[str, str]]] = {}
 
     type: str
     """The kind of provider."""
     status: Status = "active"
-    """`active` and `deprecated` answer; `inactive`, `disabled` and `template` are left out with a warning."""
+    """`active` and `deprecated` answer; `inactive`, `disabled` and `template` are omitted with a warning."""
     base_url: Url | None = None
-    """Where it answers: `http://host:port`. Clouds have a default."""
+    """Its address: `http://host:port`. Clouds have a default."""
     hosts: str | None = None
-    """Inventory group it runs on, one deployment for each host; its port stands in ai_backend_ports under its name."""
+    """Inventory group that it runs on, one deployment for each host; its port is in ai_backend_ports under its name."""
     managed: bool | None = None
-    """Whether we install and run it. Default: yes with `hosts` or a loopback base_url, no for clouds."""
+    """Whether the collection installs and runs it. Default: yes with `hosts` or a loopback base_url, no for clouds."""
     default_model: ModelName | None = None
-    """The model that stands for names it does not have."""
+    """The model for names that it does not have."""
     health_endpoint: UrlPath | None = None
-    """Path that shows whether it is well; for status tables."""
+    """Path of its health check; for status tables."""
     requires_api_key: bool | None = None
-    """Whether it answers nobody without a key."""
+    """Whether it needs a key."""
     env_var: SecretName | None = None
     """Name of its key in ai_backend_secrets."""
     timeout_seconds: Seconds | None = None
@@ -90,13 +90,13 @@ class Provider(Described):
 
     @property
     def entries(self) -> tuple[ModelEntry, ...]:
-        """The models, whatever class they have."""
+        """The models, of any class."""
         entries: tuple[ModelEntry, ...] = getattr(self, "models", ())
         return entries
 
     @property
     def active(self) -> bool:
-        """Whether requests may go there. A deprecated provider still answers."""
+        """Whether it may get requests. A deprecated provider still answers."""
         return self.status in ("active", "deprecated")
 
     @property
@@ -109,21 +109,21 @@ class Provider(Described):
         return self.hosts is not None or is_loopback(urlsplit(self.base_url or "").hostname or "")
 
     def entry(self, name: str) -> ModelEntry | None:
-        """The model of that name."""
+        """The model with that name."""
         return next((entry for entry in self.entries if entry.name == name), None)
 
     @property
     def key(self) -> str:
-        """Name of the secret that it wants to see, or empty."""
+        """Name of the secret for its key, or empty."""
         return self.MANAGED_KEY if self.is_managed and self.MANAGED_KEY else self.env_var or ""
 
     def instance(self, name: str) -> str:
-        """The instance that a managed one of this name is: `llama-cpp@fast`."""
+        """The instance of a managed one with this name: `llama-cpp@fast`."""
         return f"{self.type.replace('_', '-')}@{name}"
 
     @property
     def installable(self) -> bool:
-        """Whether this version installs it on our own hosts."""
+        """Whether this version can install it on a host."""
         return False
 
     @property
@@ -132,7 +132,7 @@ class Provider(Described):
         return self.type
 
     def health_url(self, base: str) -> str:
-        """The URL that shows whether it is well, where the registry names no path for that."""
+        """The URL of its health check, if the registry names no path for it."""
         return api_base(OLLAMA, base) + self.HEALTH if self.HEALTH else self.models_url(base)
 
     def models_url(self, base: str) -> str:
@@ -145,21 +145,21 @@ class Provider(Described):
 
     @property
     def files(self) -> Mapping[str, Plain]:
-        """{path on the host: where it comes from} of the files that a managed one brings; two may not differ in one."""
+        """{path on the host: source} of the files that a managed one needs; one path may not have two sources."""
         return {}
 
     @property
     def opened(self) -> Mapping[Place, str]:
-        """{place in the registry below the provider: path on the host} of what its unit has to open."""
+        """{place in the registry below the provider: path on the host} of the files that its unit must open."""
         return {}
 
     def for_managed_only(self, entry: ModelEntry) -> Sequence[str]:
-        """Words of a model that count only where this collection runs the engine, and that are given."""
+        """Keys of a model that are given, but used only if this collection runs the engine."""
         return ()
 
     @classmethod
     def check_host(cls, host: str, values: Mapping[str, Plain]) -> Iterator[Finding]:
-        """Findings of a host that runs the engine; `values` are those of ROLE_VARIABLES that are given there."""
+        """Findings of a host that runs the engine; `values` are the ROLE_VARIABLES that are set there."""
         yield from ()
 
     @model_validator(mode="after")
@@ -173,7 +173,7 @@ class Provider(Described):
                 "references", f"default_model '{self.default_model}' is not among its models → add it to `models:`"
             )
         if self.hosts is not None and not self.LOCAL:
-            raise ValueError("hosts is for engines on our own hosts → write `base_url: https://…`")
+            raise ValueError("hosts is not possible for this type → write `base_url: https://…`")
         if (self.hosts is None) == (self.base_url is None):
             both = "has both base_url and hosts" if self.hosts else "has neither base_url nor hosts"
             raise ValueError(f"{both} → write one: `base_url: http://host:port`, or `hosts: <inventory group>`")
@@ -183,7 +183,7 @@ class Provider(Described):
 
     def _check_managed(self) -> None:
         if self.managed and not self.LOCAL:
-            raise ValueError("managed is true, but nothing of it is ours to run → remove `managed`")
+            raise ValueError("managed is true, but this type cannot be managed → remove `managed`")
         if not self.is_managed:
             return
         if self.base_url is not None:
@@ -192,7 +192,7 @@ class Provider(Described):
                 remedy = "write `hosts: <inventory group>` instead of base_url, or `managed: false`"
                 raise ValueError(f"managed is true, but base_url is not this machine → {remedy}")
             if parts.port is None or parts.path or parts.scheme != "http":
-                raise ValueError("base_url of a managed engine is not http://127.0.0.1:port → write it so")
+                raise ValueError("base_url of a managed engine is not http://127.0.0.1:port → write it in this form")
         if self.env_var is not None or self.requires_api_key:
             remedy = "remove env_var and requires_api_key, or write `managed: false`"
             raise refused("secrets", f"a managed engine gets its key from the deployment → {remedy}")
@@ -201,7 +201,7 @@ class Provider(Described):
         if self.env_var in GENERATED:
             remedy = "name the provider's own key, such as OPENAI_API_KEY"
             raise refused(
-                "secrets", f"env_var is a secret of the deployment itself, not to be sent to a provider → {remedy}"
+                "secrets", f"env_var is a secret of the deployment, which must not be sent to a provider → {remedy}"
             )
         if self.requires_api_key and self.env_var is None:
             raise refused("secrets", "requires_api_key is true without env_var → write `env_var: SOME_API_KEY`")

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where an engine is to run, as far as the engine itself has to know."""
+"""The place where an engine runs, as far as the engine needs it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from ..data.row import Publish
 
-# Tries, a second apart, to reach an engine that nobody else answers for, and for which its edge waits before (edge's
-# engine_wait.lua). Where others answer, each would only put off the moment they are asked.
+# Attempts, a second apart, to reach an engine without an alternative; its edge waits for it before (the edge's
+# engine_wait.lua). If there is an alternative, each attempt would only delay the request to it.
 _ALONE_RETRIES = 3
 
 
@@ -18,8 +18,8 @@ _ALONE_RETRIES = 3
 class Site:
     """A managed provider on one host.
 
-    port: on loopback. shared: whether some name it answers has another engine too. pauses: the names that have no
-    other. here and abroad: whether the gateway of this host asks it, and those of others.
+    port: on loopback. shared: whether another engine answers some of its names too. pauses: the names that only this
+    engine answers. here and abroad: whether the gateway of this host uses it, and the gateways of other hosts.
     """
 
     provider: str
@@ -31,7 +31,7 @@ class Site:
 
     @property
     def publish(self) -> Publish | None:
-        """What the edge offers of it; the way to an engine always leads through an edge, which can take it out."""
+        """How the edge publishes it. All traffic to an engine goes through an edge, which can stop it."""
         if not (self.here or self.abroad):
             return None
         retries = 0 if self.shared else _ALONE_RETRIES

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is wrong with a registry, as lines a person can act on: `path: what is wrong → what to write`.
+"""Errors of a registry, as lines with a remedy: `path: problem → what to write`.
 
-A line never holds a value of the registry, only its paths and the names things are referred to by: a value can
-be a secret in the wrong place, and pydantic's own text would print it.
+A line never contains a value of the registry, only its paths and names: a value can be a secret in the wrong place,
+and pydantic's own text would print it.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from dataclasses import dataclass
 
 from .checks import Check, Severity
 
-# In our own ValueErrors this separates the problem from the remedy.
+# In the library's own ValueErrors this separates the problem from the remedy.
 ARROW = " → "
 
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """One thing that is wrong, or that people should know.
+    """One error, or one warning.
 
     `path` is like `ai_backend_providers.ollama.models[0].name`, `where` is file:line, `check` one of checks.CHECKS.
     """
@@ -38,26 +38,26 @@ class Finding:
 
 
 def warning(path: str, problem: str, remedy: str, check: Check) -> Finding:
-    """What people should know, and what stops nothing."""
+    """A finding that stops nothing."""
     return Finding(path, problem, remedy, check=check, severity="warning")
 
 
 class RegistryError(ValueError):
-    """The registry cannot be used. `findings` holds every reason at once, sorted by path."""
+    """The registry cannot be used. `findings` contains all reasons, sorted by path."""
 
     def __init__(self, findings: Iterable[Finding]) -> None:
         self.findings: tuple[Finding, ...] = tuple(sorted(set(findings)))
         super().__init__(self.text())
 
     def text(self) -> str:
-        """All findings, one a line, under a line that counts them."""
+        """All findings, one per line, below a line with their number."""
         count = len(self.findings)
         noun = "problem" if count == 1 else "problems"
         return "\n".join([f"The registry has {count} {noun}:", *(f"  {finding}" for finding in self.findings)])
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
-    """Return `did you mean 'x'?`, or the first known words, or an empty string when there are none."""
+    """Return `did you mean 'x'?`, or the first known words, or an empty string if there are none."""
     names = sorted(set(known))
     tail = word.rsplit("/", 1)[-1]
     same_tail = [name for name in names if name.rsplit("/", 1)[-1].lower() == tail.lower()]

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What was found on hosts, joined to what was found in the registry."""
+"""The findings on hosts, combined with the findings in the registry."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _KEYS = ("check", "severity", "path", "message", "hint", "host")
 
 
 def live_report(raw: object, report: object = None, only: object = None) -> dict[str, Any]:
-    """What hosts returned, as {findings, lines, report}.
+    """The results of hosts, as {findings, lines, report}.
 
-    `raw` is a list of {check, severity, path, message, hint, host}. `findings` are those a scope asks for (see
-    report.wanted_of), in the shape of a report with the host, `lines` the same for people, and `report` the given one
-    with them at its end. Raises RegistryError for another shape or an unknown scope.
+    `raw` is a list of {check, severity, path, message, hint, host}. `findings` are those in the scope (see
+    report.wanted_of), in the shape of a report with the host, `lines` are the same as text, and `report` is the given
+    one with them at its end. Raises RegistryError for another shape or an unknown scope.
     """
     wanted = wanted_of(only)
     checks = wanted & set(CHECKS)
@@ -31,19 +31,19 @@ def live_report(raw: object, report: object = None, only: object = None) -> dict
     ]
     document = report if isinstance(report, dict) else {}
     known = document.get("findings")
-    joined = [row for row in known if isinstance(row, dict)] if isinstance(known, list) else []
-    joined += rows
-    return {"findings": rows, "lines": _lines(rows), "report": {**document, **count(joined), "findings": joined}}
+    combined = [row for row in known if isinstance(row, dict)] if isinstance(known, list) else []
+    combined += rows
+    return {"findings": rows, "lines": _lines(rows), "report": {**document, **count(combined), "findings": combined}}
 
 
 def _rows(raw: object) -> list[dict[str, Any]]:
-    remedy = "give what lab.ai_backend.look returned"
+    remedy = "give the result of lab.ai_backend.look"
     if not isinstance(raw, list):
         raise RegistryError([Finding("findings", "is not a list", remedy)])
     rows = []
     for found in raw:
         if not isinstance(found, dict) or not set(_KEYS) <= set(found):
-            raise RegistryError([Finding("findings", "has an entry that is no finding", remedy)])
+            raise RegistryError([Finding("findings", "has an entry that is not a finding", remedy)])
         row = {key: str(found[key]) for key in _KEYS}
         if row["check"] not in _CHECKS or row["severity"] not in _SEVERITIES:
             raise RegistryError([Finding("findings", "has an entry of an unknown check or severity", remedy)])

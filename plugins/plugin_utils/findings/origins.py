@@ -1,9 +1,9 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where a finding's key stands: file and line, as far as ansible-core can say.
+"""The place of a finding's key: file and line, as far as ansible-core reports it.
 
-ansible-core 2.19 and newer tag what they load from YAML with its origin. The tag is not public, so this is the one
-place of the library that asks for it, and everything here may fail without harm: then lines have no file.
+ansible-core 2.19 and newer tag what they load from YAML with its origin. The tag is not public, so only
+this file of the library reads it. Everything here may fail without harm: then lines have no file.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from dataclasses import replace
 from .findings import Finding
 from .paths import join, nearest
 
-# What gives `file:line` of a value, or None.
+# A function that returns `file:line` of a value, or None.
 OriginOf = Callable[[object], "str | None"]
 
 
 def ansible_origin() -> OriginOf:
-    """The origin as ansible-core tags it; without ansible-core, or with one that changed, it is always None."""
+    """The origin from ansible-core's tag; without ansible-core, or with a changed one, it is always None."""
     try:
         tag = importlib.import_module("ansible._internal._datatag._tags").Origin
     except (ImportError, AttributeError):
@@ -38,7 +38,7 @@ def ansible_origin() -> OriginOf:
 
 
 def _place(value: object, origin_of: OriginOf) -> str | None:
-    """The origin, as long as the core still has one to tell."""
+    """The origin, if ansible-core has one."""
     try:
         return origin_of(value)
     except Exception:
@@ -46,7 +46,7 @@ def _place(value: object, origin_of: OriginOf) -> str | None:
 
 
 def places_of(hosts: object, origin_of: OriginOf) -> dict[str, str]:
-    """Name of a variable -> file:line, of `hosts` = {host: its variables}; empty where the core does not say."""
+    """Name of a variable -> file:line, of `hosts` = {host: its variables}; empty if ansible-core does not report it."""
     places: dict[str, str] = {}
     for variables in (hosts[host] for host in list(hosts)) if isinstance(hosts, Mapping) else ():
         for name in list(variables) if isinstance(variables, Mapping) else ():
@@ -55,12 +55,12 @@ def places_of(hosts: object, origin_of: OriginOf) -> dict[str, str]:
 
 
 def values_of(raw: object, origin_of: OriginOf) -> dict[str, str]:
-    """Variable of the registry -> file:line of its value; empty where the core does not say."""
+    """Variable of the registry -> file:line of its value; empty if ansible-core does not report it."""
     return {f"ai_backend_{name}": _place(value, origin_of) or "" for name, value in _inside(raw)}
 
 
 def files_of(raw: object, origin_of: OriginOf) -> list[str]:
-    """The files the variables of a registry stand in, sorted; none where the core does not say."""
+    """The files with the variables of a registry, sorted; none if ansible-core does not report them."""
     files: set[str] = set()
     for _name, value in _inside(raw):
         inside = list(value) if isinstance(value, Mapping) else []
@@ -70,7 +70,7 @@ def files_of(raw: object, origin_of: OriginOf) -> list[str]:
 
 
 def _inside(value: object) -> Iterator[tuple[object, object]]:
-    """Keys, or indexes, and values; without those whose template cannot be rendered, which is a finding of its own."""
+    """Keys or indexes, and values; None if a template cannot be rendered, which is a finding of its own."""
     keys: Iterable[object] = list(value) if isinstance(value, Mapping) else ()
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         keys = range(len(value))
@@ -86,7 +86,7 @@ def located(findings: Iterable[Finding], raw: object, origin_of: OriginOf) -> li
     findings = list(findings)
     places: dict[str, str] = {}
     for name, value in _inside(raw) if isinstance(raw, Mapping) else ():
-        # Of a secret only the name is looked at.
+        # Of a secret only the name is read.
         _collect(value, f"ai_backend_{name}", origin_of, places, name != "secrets")
     return at_places(findings, places)
 

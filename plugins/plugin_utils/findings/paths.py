@@ -14,7 +14,7 @@ _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def join(root: str, *parts: str | int) -> str:
-    """Extend a path: a list index becomes `[0]`, a key that is no plain word `["llama3.1:8b"]`."""
+    """Extend a path: a list index becomes `[0]`, a key that is not a plain word `["llama3.1:8b"]`."""
     path = root
     for part in parts:
         if isinstance(part, int):
@@ -36,6 +36,6 @@ def steps_of(path: str) -> tuple[str | int, ...]:
 
 
 def nearest(path: str, known: Iterable[str]) -> str | None:
-    """The longest of the known paths that is the path itself or holds it."""
+    """The longest of the known paths that is the path itself or contains it."""
     holding = [place for place in known if path == place or path.startswith((f"{place}.", f"{place}["))]
     return max(holding, key=len, default=None)

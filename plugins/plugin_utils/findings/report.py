@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Findings as one document for programs, and as lines for people."""
+"""Findings as one document for programs, and as lines of text."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from .checks import CHECKS, Severity, anchor
 from .findings import Finding, RegistryError, suggest
 
 SCHEMA = 1
-# How much is wanted: everything, what stops a deployment, or named checks.
+# The scope: everything, only what stops a deployment, or named checks.
 ALL, CRITICAL = "all", "critical"
 
 
 def wanted_of(raw: object) -> frozenset[str]:
     """Read a scope: nothing, true or `all`; `critical`; or names of checks, as a list or with commas.
 
-    Returns `all`, or the words given. Raises RegistryError for a word that is none of these.
+    Returns the words that are given, without `all`. Raises RegistryError for any other word.
     """
     words = raw if isinstance(raw, list) else str("" if raw is None else raw).replace(",", " ").split()
     given = frozenset(str(word).strip().lower() for word in words) - {"", "true", "false", "yes", "no"}
@@ -33,7 +33,7 @@ def wanted_of(raw: object) -> frozenset[str]:
 
 
 def scoped(findings: Iterable[Finding], wanted: Collection[str]) -> list[Finding]:
-    """The findings a scope asks for."""
+    """The findings in a scope."""
     checks = set(wanted) & set(CHECKS)
     return [
         finding
@@ -46,8 +46,8 @@ def document(findings: Iterable[Finding]) -> dict[str, Any]:
     """The findings as plain data.
 
     {schema, critical: count, warning: count, findings: [{check, severity, path, file, line, message, hint, docs}]},
-    critical ones first, then in the order of the checks, then by path. `file` and `line` are None where the core does
-    not say where a value stands.
+    critical ones first, then in the order of the checks, then by path. `file` and `line` are None if
+    ansible-core does not report the place of a value.
     """
     rows = [_row(finding) for finding in ordered(findings)]
     return {"schema": SCHEMA, **count(rows), "findings": rows}
@@ -59,7 +59,7 @@ def count(rows: Sequence[dict[str, Any]]) -> dict[str, int]:
 
 
 def ordered(findings: Iterable[Finding]) -> list[Finding]:
-    """In the order people read them."""
+    """In the order of reading."""
     severities, checks = get_args(Severity), list(CHECKS)
     return sorted(set(findings), key=lambda f: (severities.index(f.severity), checks.index(f.check), f))
 
@@ -80,7 +80,7 @@ def _row(finding: Finding) -> dict[str, Any]:
 
 
 def as_lines(findings: Iterable[Finding]) -> list[str]:
-    """The findings for people: a line for each check, below it one for each finding."""
+    """The findings as text: a line for each check, below it one for each finding."""
     lines: list[str] = []
     head: tuple[str, str] | None = None
     for finding in ordered(findings):

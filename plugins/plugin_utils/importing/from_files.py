@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Importing a providers.yaml, model-mappings.yaml and ports.yaml: nearly the registry's own words."""
+"""Importing a providers.yaml, model-mappings.yaml and ports.yaml: nearly the same keys as in the registry."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def import_providers(made: Imported, data: Mapping[str, Any]) -> None:
     """`providers: {name: {type, base_url, models, …}}`, with or without the outer key."""
     providers = data.get("providers", data)
     for key in sorted(set(data) - {"providers"} if "providers" in data else ()):
-        fate = "kept nowhere: it is about the file" if key in _ABOUT_THE_FILE else "is no part of a registry"
+        fate = "is not kept: it is about the file" if key in _ABOUT_THE_FILE else "is not part of a registry"
         made.note("refused", key, fate)
     for name, entry in providers.items():
         where = join("providers", str(name))
@@ -72,7 +72,7 @@ def _provider(made: Imported, entry: Raw, where: str) -> Raw:
     here = isinstance(base_url, str) and is_loopback(urlsplit(base_url).hostname or "")
     if here and "managed" not in result and kind in ("ollama", "llama_cpp", "vllm"):
         result["managed"] = False
-        made.note("changed", where, "has `managed: false`: it runs there already; remove that to have it installed")
+        made.note("changed", where, "has `managed: false`, because it runs already; remove it to have it installed")
     return result
 
 
@@ -81,7 +81,7 @@ def import_mappings(made: Imported, data: Mapping[str, Any]) -> None:
     for key in ("routing", "routes"):
         if isinstance(data.get(key), dict):
             for other in sorted(set(data) - {key} - _SECTIONS):
-                made.note("refused", other, "is no rule")
+                made.note("refused", other, "is not a rule")
             data = {**{word: data[word] for word in data if word in _SECTIONS}, **data[key]}
     rules, _root = unwrap({key: value for key, value in data.items() if key not in _ABOUT_THE_FILE}, "")
     if not isinstance(rules, dict):
@@ -94,18 +94,18 @@ def import_mappings(made: Imported, data: Mapping[str, Any]) -> None:
 
 
 def _in_litellms_order(made: Imported, patterns: Mapping[str, Any]) -> list[Raw]:
-    """The list form, because the order counts; LiteLLM asks the longest first whatever the order was."""
+    """The list form, because the order matters; LiteLLM always checks the longest first."""
     given = [str(glob) for glob in patterns]
     order = sorted(given, key=specificity, reverse=True)
     if order != given:
-        made.note("changed", "patterns", "stand in the order LiteLLM asks them: the longest first")
+        made.note("changed", "patterns", "are in the order in which LiteLLM checks them: the longest first")
     rules = {str(glob): rule for glob, rule in patterns.items()}
     entries = {glob: rule if isinstance(rule, dict) else {"provider": rule} for glob, rule in rules.items()}
     return [{"glob": glob, **entries[glob]} for glob in order]
 
 
 def import_ports(made: Imported, data: Mapping[str, Any]) -> None:
-    """`ports` or `services`, `reserved`, `ranges`, in the spellings of today's files."""
+    """`ports` or `services`, `reserved`, `ranges`, in the spellings of existing files."""
     part = made.part("ports")
     for key, value in data.items():
         word = {"ports": "services", "reserved_ports": "reserved", "port_ranges": "ranges"}.get(key, key)
@@ -134,7 +134,7 @@ def _port(made: Imported, entry: object, where: str) -> object:
                 result["health"] = found[1]
                 made.note("changed", f"{where}.{word}", "is `health`, the path of the URL")
             else:
-                made.note("refused", f"{where}.{word}", "is no URL: what runs, and how it is, `status` shows")
+                made.note("refused", f"{where}.{word}", "is not a URL; `status` shows what runs and its health")
     if "service" in entry:
         result.setdefault("description", entry["service"])
     for word in sorted(set(entry) - set(result) - {*_HEALTH, "service"}):

@@ -1,8 +1,8 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Importing a LiteLLM config.yaml: deployments become providers and models, the rest rules.
+"""Importing a LiteLLM config.yaml: deployments become providers and models, other settings become rules.
 
-What a name leads to stays what it was; how often something is retried and similar does not, see docs/import.md.
+The targets of a name stay the same; retries and similar settings do not, see docs/import.md.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..findings.paths import join
 from ..litellm.config import references
 from .result import Imported, Raw, name_of
 
-# LiteLLM's prefix -> our type, with an address of its own and without.
+# LiteLLM's prefix -> type of the registry, with an address of its own and without.
 _TYPES = {
     "openai": ("openai_compatible", "openai"),
     "text-completion-openai": ("openai_compatible", "openai"),
@@ -35,7 +35,7 @@ _TYPES = {
     "lm_studio": ("openai_compatible", ""),
 }
 _KEYS = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
-# Settings of LiteLLM that the registry has a word for: (section, key) -> where it goes.
+# Settings of LiteLLM that the registry has: (section, key) -> place in the registry.
 _SETTINGS = {
     "allowed_fails": ("breaker", "failures"),
     "cooldown_time": ("breaker", "cooldown_seconds"),
@@ -43,23 +43,23 @@ _SETTINGS = {
     "timeout": ("timeouts", "request_seconds"),
     "stream_timeout": ("timeouts", "stream_gap_seconds"),
 }
-# What this collection decides for itself, and why nothing of it is lost.
-_OURS = {
-    "num_retries": "the gateway fails over instead of retrying",
-    "retry_policy": "the gateway fails over instead of retrying",
-    "retry_after": "the gateway fails over instead of retrying",
+# Settings that this collection decides itself, and why they are not needed.
+_DECIDED = {
+    "num_retries": "the gateway uses a fallback instead of a retry",
+    "retry_policy": "the gateway uses a fallback instead of a retry",
+    "retry_after": "the gateway uses a fallback instead of a retry",
     "max_fallbacks": "it follows from the longest chain",
     "enable_weighted_failover": "it is on",
     "drop_params": "it is on",
     "json_logs": "it is on",
-    "cache": "ai_backend_cache.enabled says it",
+    "cache": "ai_backend_cache.enabled decides it",
     "set_verbose": "logs are JSON; raise the level at run time",
-    "redis_host": "Redis is the deployment's own",
-    "redis_port": "Redis is the deployment's own",
-    "redis_password": "Redis is the deployment's own",
-    "redis_url": "Redis is the deployment's own",
+    "redis_host": "the deployment has its own Redis",
+    "redis_port": "the deployment has its own Redis",
+    "redis_password": "the deployment has its own Redis",
+    "redis_url": "the deployment has its own Redis",
     "database_url": "this collection runs LiteLLM without a database",
-    "custom_auth": "the deployment brings its own",
+    "custom_auth": "the deployment has its own",
 }
 _PARAMETERS = {"model", "api_base", "base_url", "api_key", "weight", "order", "timeout", "stream_timeout", "rpm", "tpm"}
 _SECRET_KEY = re.compile(r"(?i)(?:^|_)(?:key|token|secret|password|passwd|license)s?$")
@@ -68,7 +68,7 @@ _COSTS = ("input_cost_per_token", "output_cost_per_token")
 
 @dataclass(frozen=True)
 class _Row:
-    """One deployment: the name it stands under, the provider and model it leads to."""
+    """One deployment: its name, and the provider and model that answer it."""
 
     name: str
     provider: str
@@ -151,7 +151,7 @@ def _row(made: Imported, where: str, name: str, params: Raw, known: dict[tuple[s
     if not slash or prefix not in _TYPES:
         guess = "anthropic" if params["model"].startswith("claude") else "openai"
         if slash and params.get("custom_llm_provider") not in _TYPES and not params.get("api_base"):
-            problem = f"'{prefix}' is no provider of this version; an OpenAI-compatible address would do"
+            problem = f"'{prefix}' is not a provider of this version; an OpenAI-compatible address is possible"
             made.note("refused", f"{where}.litellm_params.model", problem)
             return None
         prefix, model = params.get("custom_llm_provider") or guess, params["model"]
@@ -159,7 +159,7 @@ def _row(made: Imported, where: str, name: str, params: Raw, known: dict[tuple[s
     far, near = _TYPES[prefix]
     kind = far if base else near
     if not kind:
-        made.note("refused", where, f"'{prefix}/' without api_base leads nowhere")
+        made.note("refused", where, f"'{prefix}/' has no address without api_base")
         return None
     secret = made.key(params.get("api_key"), f"{where}.litellm_params.api_key")
     if kind in _KEYS:
@@ -192,12 +192,12 @@ def _provider(made: Imported, kind: str, base: str, secret: str | None) -> str:
 
 
 def _address(kind: str, base: str) -> str:
-    """Ollama's own API begins at the root; the address of the others is written as it stands."""
+    """Ollama's own API begins at the root; the address of the others is used unchanged."""
     return base.rstrip("/").removesuffix("/v1") if kind == "ollama" else base.rstrip("/")
 
 
 def _model(made: Imported, where: str, provider: str, model: str, params: Raw) -> None:
-    """Declare the model once; what the first deployment of it says counts for all."""
+    """Declare the model once; the settings of its first deployment are used for all."""
     entries = made.part("providers")[provider]["models"]
     if any(entry["name"] == model for entry in entries):
         return
@@ -213,7 +213,7 @@ def _model(made: Imported, where: str, provider: str, model: str, params: Raw) -
     if options:
         entry["options"] = options
     for word in sorted(set(params) - _PARAMETERS - set(_COSTS) - set(options)):
-        made.note("refused", f"{where}.litellm_params.{word}", "has no word in the registry")
+        made.note("refused", f"{where}.litellm_params.{word}", "has no key in the registry")
     if "timeout" in params:
         made.note("changed", f"{where}.litellm_params.timeout", f"is timeout_seconds of the provider '{provider}'")
         made.part("providers")[provider].setdefault("timeout_seconds", int(float(params["timeout"])))
@@ -224,7 +224,7 @@ def _model(made: Imported, where: str, provider: str, model: str, params: Raw) -
 
 
 def _named(made: Imported, name: str, group: Sequence[_Row], strategy: str) -> None:
-    """One deployment is an exact match, or nothing when the name is the model's own; several are a pool."""
+    """One deployment is an exact match, or nothing if the name is the model's own; several are a pool."""
     routing = made.part("routing")
     if len(group) == 1:
         row = group[0]
@@ -256,7 +256,7 @@ def _declared_by(made: Imported, name: str) -> list[str]:
 
 
 def _further_names(made: Imported, by_name: Mapping[str, object]) -> None:
-    """Models that stood behind another name can be asked for by their own now; of two owners the first one answers."""
+    """Models that had only another name can now be used by their own; of two owners the first one answers."""
     owners: dict[str, list[str]] = defaultdict(list)
     for owner, entry in made.part("providers").items():
         for model in entry["models"]:
@@ -264,7 +264,7 @@ def _further_names(made: Imported, by_name: Mapping[str, object]) -> None:
     for name, all_of_it in owners.items():
         if name in by_name:
             continue
-        made.note("changed", f"model_list ({name})", "a model that only stood behind another name has its own name too")
+        made.note("changed", f"model_list ({name})", "a model that had only another name can also be used by its own")
         if len(all_of_it) > 1:
             made.part("routing").setdefault("exact_matches", {})[name] = {"provider": all_of_it[0]}
 
@@ -279,7 +279,7 @@ def _pattern(made: Imported, name: str, group: Sequence[_Row]) -> list[Raw]:
         rule["backend_model"] = first.model
     elif first.model not in ("*", name):
         made.note(
-            "refused", f"model_list ({name})", f"it asks for '{first.model}'; a pattern asks for the name as it is"
+            "refused", f"model_list ({name})", f"it uses the model '{first.model}'; a pattern uses the name unchanged"
         )
         return []
     if others:
@@ -293,12 +293,12 @@ def _fallbacks(made: Imported, entries: Sequence[object], by_name: Mapping[str, 
         for name, chain in entry.items() if isinstance(entry, dict) else ():
             where = f"fallbacks[{index}]"
             if name not in by_name:
-                made.note("refused", where, f"'{name}' is no name of the model list")
+                made.note("refused", where, f"'{name}' is not a name of the model list")
                 continue
             known = [item for item in _list(chain) if item in by_name and "*" not in item]
             for item in _list(chain):
                 if item not in known:
-                    made.note("refused", where, f"'{item}' is no name of the model list")
+                    made.note("refused", where, f"'{item}' is not a name of the model list")
             if known:
                 chains[name] = known
     for name, chain in chains.items():
@@ -320,7 +320,7 @@ def _aliases(made: Imported, aliases: object, by_name: Mapping[str, Sequence[_Ro
         name = target.get("model") if isinstance(target, dict) else target
         group = by_name.get(str(name))
         if group is None or alias in by_name:
-            made.note("refused", f"router_settings.model_group_alias.{alias}", "leads to no name of the model list")
+            made.note("refused", f"router_settings.model_group_alias.{alias}", "has no target in the model list")
             continue
         _named(made, str(alias), group, "simple-shuffle")
         chain = made.part("routing").get("fallback_chains", {}).get(str(name))
@@ -337,14 +337,14 @@ def _settings(made: Imported, section: str, settings: Raw) -> None:
         where = f"{section}.{key}"
         if key in _SETTINGS and isinstance(value, int | float) and not isinstance(value, bool):
             part, word = _SETTINGS[key]
-            # LiteLLM opens on the failure after these.
+            # LiteLLM's breaker opens on the failure after these.
             number = max(1, int(value) + (1 if key == "allowed_fails" else 0))
             gateway.setdefault(part, {}).setdefault(word, number)
             made.note("changed", where, f"is ai_backend_gateway.{part}.{word}: {gateway[part][word]}")
         elif key == "cache_params" and isinstance(value, dict):
             _cache(made, value)
-        elif key in _OURS:
-            made.note("changed", where, f"is left out: {_OURS[key]}")
+        elif key in _DECIDED:
+            made.note("changed", where, f"is omitted: {_DECIDED[key]}")
         else:
             _extra(made, section, {key: value})
     longest = max(gateway.get("timeouts", {}).values(), default=0)
@@ -357,7 +357,7 @@ def _cache(made: Imported, params: Raw) -> None:
     for word in ("ttl", "namespace"):
         if word in params:
             cache[word] = int(params[word]) if word == "ttl" else params[word]
-    made.note("changed", "litellm_settings.cache_params", "is ai_backend_cache; Redis is the deployment's own")
+    made.note("changed", "litellm_settings.cache_params", "is ai_backend_cache; the deployment has its own Redis")
 
 
 def _general(made: Imported, general: Raw) -> None:
@@ -367,8 +367,8 @@ def _general(made: Imported, general: Raw) -> None:
             made.part("secrets").pop(name, None)
             made.part("secrets")["LITELLM_MASTER_KEY"] = f"{{{{ lookup('ansible.builtin.env', '{name}') }}}}"
             made.note("changed", "general_settings.master_key", "is ai_backend_secrets.LITELLM_MASTER_KEY")
-    for key in sorted(set(general) & set(_OURS)):
-        made.note("changed", f"general_settings.{key}", f"is left out: {_OURS[key]}")
+    for key in sorted(set(general) & set(_DECIDED)):
+        made.note("changed", f"general_settings.{key}", f"is omitted: {_DECIDED[key]}")
         general.pop(key)
     if general:
         _extra(made, "general_settings", general)
@@ -382,11 +382,11 @@ def _extra(made: Imported, section: str, settings: object) -> None:
         extra = made.part("gateway").setdefault("litellm", {}).setdefault("extra", {})
         extra.setdefault(section, {}).update(kept)
         for key in sorted(kept):
-            made.note("kept", f"{section}.{key}", "as it is, in ai_backend_gateway.litellm.extra")
+            made.note("kept", f"{section}.{key}", "unchanged, in ai_backend_gateway.litellm.extra")
 
 
 def _without_secrets(made: Imported, value: object, where: str) -> object:
-    """The same without literal values of keys that hold secrets by their name, whatever shape the value has."""
+    """The same without literal values of keys that contain secrets by their name, for values of any shape."""
     if isinstance(value, list):
         return [_without_secrets(made, item, join(where, index)) for index, item in enumerate(value)]
     if not isinstance(value, dict):
@@ -395,7 +395,7 @@ def _without_secrets(made: Imported, value: object, where: str) -> object:
     for key, item in value.items():
         literal = isinstance(item, str) and not references(item)
         if _SECRET_KEY.search(key) and literal:
-            remedy = "give it by name: `os.environ/SOME_NAME`, and SOME_NAME in ai_backend_secrets"
+            remedy = "refer to it by name: `os.environ/SOME_NAME`, and set SOME_NAME in ai_backend_secrets"
             made.note("refused", join(where, key), f"a literal secret is not imported; {remedy}")
         else:
             kept[key] = _without_secrets(made, item, join(where, key))

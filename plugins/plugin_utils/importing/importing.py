@@ -1,8 +1,8 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Registry files from what people have today, and a report of what was kept, changed and refused.
+"""Registry files from an existing configuration, and a report of what was kept, changed and refused.
 
-What comes out is sound: whatever the checks refuse is taken out again and said.
+The result passes all checks: what they refuse is removed again and reported.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from .from_files import import_mappings, import_ports, import_providers
 from .from_litellm import import_litellm
 from .result import Imported, Note, Raw
 
-HEADER = "# Imported by lab.ai_backend; it is yours now.\n---\n"
+HEADER = "# Imported by lab.ai_backend; you can edit it.\n---\n"
 _FATES = ("kept", "changed", "refused")
 
 
 def import_texts(texts: Mapping[str, str], base_url: str = "") -> dict[str, Any]:
     """Import files by name, as {files: {name: text}, report: {kept, changed, refused: [line]}, models: [name]}.
 
-    What a file is follows from what stands in it: `model_list` is LiteLLM's, `providers` and rules are today's files,
-    `models` with digests are what a running Ollama lists; `base_url` says where that one runs.
+    The kind of a file follows from its content: `model_list` is LiteLLM's, `providers` and rules are registry-like
+    files, `models` with digests are the list of a running Ollama; `base_url` is its address.
 
-    Raises RegistryError when there is nothing to import.
+    Raises RegistryError if there is nothing to import.
     """
     made = Imported()
     for name in sorted(texts):
@@ -50,7 +50,7 @@ def import_texts(texts: Mapping[str, str], base_url: str = "") -> dict[str, Any]
     _settle(made)
     registry = {name: part for name, part in made.registry.items() if part}
     refused = [note.where for note in made.notes if note.fate == "refused"]
-    # What was carried over and then refused by the checks was not kept.
+    # What was imported and then refused by the checks was not kept.
     notes = sorted(
         n for n in set(made.notes) if n.fate != "kept" or not any(w.endswith(f".{n.where}") for w in refused)
     )
@@ -107,7 +107,7 @@ def _import(made: Imported, name: str, data: Raw, base_url: str) -> None:
 
 
 def _import_ollama(made: Imported, models: list[Any], base_url: str) -> None:
-    """What `GET /api/tags` says: names, parameters, quantization."""
+    """The result of `GET /api/tags`: names, parameters, quantization."""
     entries = []
     for index, model in enumerate(models):
         if not isinstance(model, dict) or not isinstance(model.get("name"), str):
@@ -118,14 +118,14 @@ def _import_ollama(made: Imported, models: list[Any], base_url: str) -> None:
         entries.append({"name": model["name"], **{word: value for word, value in words.items() if value}})
     entry = {"type": "ollama", "base_url": base_url.rstrip("/"), "managed": False, "models": entries}
     made.part("providers")["ollama"] = entry
-    made.note("changed", "ollama", "has `managed: false`: it runs there already")
+    made.note("changed", "ollama", "has `managed: false`, because it runs already")
 
 
 # -- what the checks refuse --------------------------------------------------------------------------------------------
 
 
 def _settle(made: Imported) -> None:
-    """Take out what is refused until nothing is; each round takes something, so it ends."""
+    """Remove what is refused until nothing is; each round removes something, so it ends."""
     while made.registry.get("providers"):
         examined = examine(made.registry)
         ignored = [finding for finding in check_rendered(examined.registry) if finding.severity == "critical"]
@@ -133,12 +133,12 @@ def _settle(made: Imported) -> None:
         if not findings:
             _count(made)
             return
-        taken = False
-        # The last of a list first, so that the others keep their numbers.
+        removed = False
+        # The last item of a list first, so that the others keep their numbers.
         for finding in sorted(findings, key=lambda finding: _order(finding.path), reverse=True):
             made.note("refused", finding.path, f"{finding.problem}: {finding.remedy}")
-            taken = _take_out(made.registry, finding) or taken
-        if not taken:
+            removed = _take_out(made.registry, finding) or removed
+        if not removed:
             break
     raise RegistryError([Finding(note.where, note.text, "correct it") for note in made.notes if note.fate == "refused"])
 
@@ -148,7 +148,7 @@ def _order(path: str) -> list[tuple[int, str]]:
 
 
 def _take_out(registry: Raw, finding: Finding) -> bool:
-    """Remove what a finding's path leads to, or the nearest thing around it that is there, but no whole section."""
+    """Remove the part at a finding's path, or the nearest existing part that contains it, but not a whole section."""
     first, *rest = steps_of(finding.path)
     steps: list[str | int] = [str(first).removeprefix(PREFIX), *rest]
     holder: Any = registry
@@ -167,14 +167,14 @@ def _take_out(registry: Raw, finding: Finding) -> bool:
     inner, key = way[-1]
     del inner[key]
     for outer, step in reversed(way[1:-1]):
-        # A rule of which nothing is left says nothing.
+        # An empty rule has no effect.
         if outer[step] in ({}, []):
             del outer[step]
     return True
 
 
 def _take_out_port(registry: Raw, problem: str) -> bool:
-    """The port is that of a service of ours which is not written down: the imported one gives way."""
+    """The port is the default of a managed service: the imported one is removed."""
     found = re.search(r"port (\d+)", problem)
     services = registry.get("ports", {}).get("services", {})
     port = int(found[1]) if found else 0

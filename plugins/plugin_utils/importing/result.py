@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What an import makes: a registry, and what became of each part of what was imported."""
+"""The result of an import: a registry, and a note for each imported part."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ..schema.secrets import looks_like_secret
 
 Raw: TypeAlias = dict[str, Any]
 Fate: TypeAlias = Literal["kept", "changed", "refused"]
-# How configurations of today refer to the environment: ${NAME}, $NAME, os.environ/NAME, {{ env.NAME }}.
+# How existing configurations refer to the environment: ${NAME}, $NAME, os.environ/NAME, {{ env.NAME }}.
 _REFERENCE = re.compile(r"\s*(?:\$\{(\w+)(?::?-[^}]*)?\}|\$(\w+)|os\.environ/(\w+)|\{\{\s*env\.(\w+)\s*\}\})\s*")
 
 
 @dataclass(frozen=True, order=True)
 class Note:
-    """What became of one part: `where` is its path in what was imported, or in the registry where that refused it."""
+    """The result for one part: `where` is its path in the imported file, or in the registry if that refused it."""
 
     fate: Fate
     where: str
@@ -32,26 +32,26 @@ class Note:
 
 @dataclass
 class Imported:
-    """A registry in the making: {providers, routing, ports, gateway, cache, secrets}, and the notes."""
+    """A registry that is being created: {providers, routing, ports, gateway, cache, secrets}, and the notes."""
 
     registry: Raw = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
 
     def part(self, name: str) -> Raw:
-        """A part of the registry, begun if it is not there."""
+        """A part of the registry, created if it does not exist."""
         part: Raw = self.registry.setdefault(name, {})
         return part
 
     def note(self, fate: Fate, where: str, text: str) -> None:
-        """Say what became of something."""
+        """Note the result for one part."""
         self.notes.append(Note(fate, where, text))
 
     def secret(self, name: str) -> None:
-        """A name whose value comes from the environment of whoever deploys."""
+        """A name whose value comes from the environment of the deploy."""
         self.part("secrets")[name] = f"{{{{ lookup('ansible.builtin.env', '{name}') }}}}"
 
     def key(self, value: object, where: str) -> str | None:
-        """The secret's name in what stood as an API key; a literal key is refused and not shown."""
+        """The secret's name in the value of an API key; a literal key is refused and not shown."""
         if value is None or value == "" or value in PLACEHOLDERS:
             return None
         found = _REFERENCE.fullmatch(str(value))
@@ -59,18 +59,18 @@ class Imported:
         if SECRET_NAME.fullmatch(name):
             self.secret(name)
             return name
-        self.note("refused", where, "a literal key is not imported; give it by name: `env_var: SOME_API_KEY`")
+        self.note("refused", where, "a literal key is not imported; refer to it by name: `env_var: SOME_API_KEY`")
         return None
 
 
-# What people write where a client insists on a key and the server does not.
+# Placeholders for a client that requires a key and a server that does not.
 PLACEHOLDERS = frozenset(
     {"none", "None", "EMPTY", "empty", "dummy", "not-needed", "no-key", "fake-key", "sk-1234", "x"}
 )
 
 
 def name_of(text: str, taken: Mapping[str, object]) -> str:
-    """A provider's name from any text: plain letters, digits and _, not taken yet."""
+    """A provider's name from any text: plain letters, digits and _, not used yet."""
     plain = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_") or "provider"
     plain = plain if plain[0].isalpha() and not looks_like_secret(text) else f"p_{plain}"
     number, name = 1, plain

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""LiteLLM's deployments: for each target of a name and each host it runs on, what its client is told."""
+"""LiteLLM's deployments: the parameters of the client, for each target of a name and each host that it runs on."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ..engines.provider import Provider
 from ..registry.registry import Registry
 from ..routing.routes import DEFAULT, Group, Level, Target
 
-# LiteLLM takes a price of 0 for none, and counts that dearer than any; dollars a token.
+# LiteLLM reads a price of 0 as no price, and handles that as more expensive than any; dollars per token.
 _FREE = 1e-12
 
-# Where each provider is reached from this gateway: [(host, api_base without the path of the API)].
+# The addresses of each provider for this gateway: [(host, api_base without the path of the API)].
 Endpoints: TypeAlias = "Mapping[str, list[tuple[str, str]]]"
 
 
@@ -41,12 +41,12 @@ def deployments(registry: Registry, group: Group, levels: list[Level], endpoints
 
 
 def _id(level: str, target: str) -> str:
-    """A deployment's id. LiteLLM's usage-based routing cuts an id at its first colon, and then finds none of them."""
+    """A deployment's id. LiteLLM's usage-based routing cuts an id at its first colon, and then does not find it."""
     return f"{level}|{target}".replace("%", "%25").replace(":", "%3A")
 
 
 def _weights(level: Level, hosts: Mapping[str, int]) -> dict[tuple[str, str], int]:
-    """Whole-numbered weights of one deployment each: a target's weight is shared by the hosts it runs on."""
+    """Weight of each deployment as a whole number: a target's weight is divided among the hosts that it runs on."""
     shares = {
         target.key: Fraction(str(target.weight)).limit_denominator(10000) / hosts[target.provider]
         for target in level
@@ -65,13 +65,13 @@ def _params(registry: Registry, group: Group, target: Target, base: str) -> dict
     timeouts = registry.gateway.timeouts
     request = provider.timeout_seconds or timeouts.request_seconds
     prefix = _prefix(provider, target, group)
-    # LiteLLM puts what each `*` of the name matched into the `*` here, so the whole glob gives the name as asked.
+    # LiteLLM replaces each `*` here with what the `*` of the name matched, so the whole glob gives the requested name.
     name = target.model or (DEFAULT if group.kind == "default" else group.name)
     params: dict[str, Any] = {
         "api_base": api_base(prefix, base),
         "api_key": _api_key(provider),
         "model": f"{prefix}/{name}",
-        # A hang costs exactly this long before the next deployment is asked.
+        # If an engine hangs, the next deployment is asked after this time.
         "stream_timeout": min(timeouts.stream_gap_seconds, request),
         "timeout": request,
     }
@@ -88,14 +88,14 @@ def _prefix(provider: Provider, target: Target, group: Group) -> str:
     prefix = provider.CLIENT
     if target.model is not None:
         return prefix
-    # For a wildcard LiteLLM lists the models it knows of the prefix in /v1/models: some 170 of OpenAI's, one of
-    # Ollama's. This prefix has none, and speaks the OpenAI API that both have.
+    # For a wildcard, LiteLLM lists its known models of the prefix in /v1/models: about 170 for OpenAI, one for Ollama.
+    # This prefix has none, and uses the OpenAI API that both have.
     listed = prefix == OPENAI or (prefix == OLLAMA and (group.kind == "default" or "/" in group.name))
     return VLLM if listed else prefix
 
 
 def _api_key(provider: Provider) -> str:
-    # Without a key LiteLLM takes the one of OpenAI or Ollama from its environment and sends it to this engine.
+    # Without a key, LiteLLM would send the key of OpenAI or Ollama from its environment to this engine.
     return f"os.environ/{provider.key}" if provider.key else "none"
 
 
@@ -111,14 +111,14 @@ def _entry_params(entry: ModelEntry) -> dict[str, Any]:
 
 
 def _info(provider: Provider, target: Target) -> dict[str, Any]:
-    """What GET /model/info shows beside the deployment."""
+    """What GET /model/info shows in addition to the deployment."""
     entry = provider.entry(target.model or "")
     info: dict[str, Any] = {"provider": target.provider}
     if entry is not None:
         if entry.context_length is not None:
             info["max_input_tokens"] = entry.context_length
             if provider.CLIENT == OLLAMA:
-                # Seen: LiteLLM looks such a model up by its client, knows none, and leaves the limit out.
+                # Seen: LiteLLM looks for such a model by its client, does not find it, and omits the limit.
                 info["litellm_provider"] = OLLAMA
         described = {"quantization": entry.quantization, "size": entry.size, "specialty": entry.specialty}
         info |= {name: value for name, value in described.items() if value is not None}

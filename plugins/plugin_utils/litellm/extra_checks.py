@@ -1,10 +1,10 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What LiteLLM would refuse or silently ignore of the config that is written for it.
+"""Parts of the config that LiteLLM would refuse, or ignore without a message.
 
-LiteLLM checks nothing of its config itself: a key it does not know has no effect, a number in quotes stays a text, a
-fallback to a group that is not there fails at the first request. What we write ourselves is held against the same
-keys by the tests; what a user adds in `extra` is checked here.
+LiteLLM checks nothing in its config: an unknown key has no effect, a number in quotes stays a text, and a fallback to a
+group that does not exist fails at the first request. The tests compare the collection's own settings with the same
+keys; the settings that a user adds in `extra` are checked here.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _FALLBACKS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks
 
 
 def check_extra_keys(extra: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
-    """Keys that LiteLLM does not know, and values of a type it does not take.
+    """Keys that LiteLLM does not know, and values of a type that it does not accept.
 
-    A key that resembles a known one is a mistake; any other only warns, for it may belong to a callback.
+    A key that is similar to a known one is an error; any other is only a warning, because a callback may read it.
     """
     for section, settings in sorted(extra.items()):
         yield from check_section(section, settings, join(ROOT, section))
@@ -44,10 +44,10 @@ def check_section(section: str, settings: Mapping[str, Any], path: str) -> Itera
             if hint.startswith("did"):
                 yield Finding(place, problem, f"{hint} else remove it", check="rendered-config")
             else:
-                yield warning(place, problem, "remove it, unless something you added reads it", "rendered-config")
+                yield warning(place, problem, "remove it, unless a callback of yours reads it", "rendered-config")
         elif not _fits(value, known[name]):
             remedy = f"write {_WORDS[known[name]]}"
-            yield Finding(place, "LiteLLM would take its value for something else", remedy, check="rendered-config")
+            yield Finding(place, "LiteLLM would not read its value correctly", remedy, check="rendered-config")
         elif name == "cache_params" and isinstance(value, dict):
             yield from check_section("cache_params", value, place)
 
@@ -59,7 +59,7 @@ def _fits(value: object, kind: str) -> bool:
 
 
 def check_rendered(registry: Registry) -> Iterator[Finding]:
-    """What `extra` would make of the config: its keys, and fallbacks to names that this gateway does not have."""
+    """The config with `extra`: unknown keys, and fallbacks to names that this gateway does not have."""
     extra = registry.gateway.litellm.extra
     yield from check_extra_keys(extra)
     names = set(registry.routes.groups)
@@ -95,4 +95,5 @@ def _missing(chain: object, names: Collection[str], path: str) -> Iterator[Findi
         return
     for item in chain:
         if isinstance(item, str) and item not in names:
-            yield Finding(path, f"'{item}' is no name of this gateway", suggest(item, names), check="rendered-config")
+            problem = f"'{item}' is not a name of this gateway"
+            yield Finding(path, problem, suggest(item, names), check="rendered-config")

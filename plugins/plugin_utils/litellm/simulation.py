@@ -1,9 +1,9 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whom LiteLLM asks, in which order, when some of them fail: read from its own config.
+"""Which deployments LiteLLM asks, in which order, if some of them fail: read from its own config.
 
-No rule of the registry is known here, only what LiteLLM does with a config (read in litellm/router.py and
-litellm/router_utils/fallback_event_handlers.py of 1.106.2, and compared with the real one by `make contract`).
+This file contains no rule of the registry, only how LiteLLM uses a config (from litellm/router.py and
+litellm/router_utils/fallback_event_handlers.py of 1.106.2; `make contract` compares it with the real LiteLLM).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SHUFFLE = "simple-shuffle"
 
 @dataclass(frozen=True)
 class Deployment:
-    """One entry of LiteLLM's model list. `model` is what the engine is asked for; `params` are LiteLLM's own."""
+    """One entry of LiteLLM's model list. `model` is the name for the engine; `params` are LiteLLM's own."""
 
     id: str
     provider: str
@@ -29,27 +29,27 @@ class Deployment:
     model: str
     params: Mapping[str, Any]
     limit: int | None = None
-    """Tokens of the longest prompt it takes, where that is declared."""
+    """Tokens of the longest prompt that it accepts, if that is declared."""
     cooldown: float | None = None
-    """Seconds that it stays out, where they are its own."""
+    """Its cooldown in seconds, if it has its own."""
 
     @property
     def order(self) -> int | None:
-        """The level it stands in, where its group has several."""
+        """Its level, if its group has several."""
         order: int | None = self.params.get("order")
         return order
 
 
 @dataclass(frozen=True)
 class Ask:
-    """One request to an engine: `one_of` are those that LiteLLM chose it from."""
+    """One request to an engine: `one_of` are the deployments that LiteLLM chose it from."""
 
     deployment: Deployment
     one_of: tuple[Deployment, ...]
     answered: bool
 
 
-# Who is taken of several that LiteLLM would choose from by weight or load.
+# Chooses one of several deployments, among which LiteLLM would choose by weight or load.
 Choose: TypeAlias = Callable[[Sequence[Deployment]], Deployment]
 
 
@@ -66,7 +66,7 @@ class Router:
     checks_length: bool = False
 
     def group_of(self, name: str) -> str | None:
-        """The group a name is sent to: its own, else the pattern LiteLLM asks first of those that match."""
+        """The group for a name: its own, else the first matching pattern in LiteLLM's order."""
         if name in self.groups:
             return name
         return next((glob for glob in self._globs() if re.match(regex_of(glob), name)), None)
@@ -83,7 +83,7 @@ class Router:
         return tuple(replace(d, model=_filled(d.model, found)) if found else d for d in self.groups[glob])
 
     def chain(self, name: str) -> tuple[str, ...]:
-        """The groups a name falls back to."""
+        """The groups in the fallback chain of a name."""
         return self.fallbacks.get(name, ())
 
 
@@ -126,7 +126,7 @@ def router_of(config: Mapping[str, Any]) -> Router:
 
 @dataclass(frozen=True)
 class _Step:
-    """One attempt: a group, or one level of it, or with `rest` what is left of it without some deployments."""
+    """One attempt: a group, or one level of it, or with `rest` the group without some deployments."""
 
     group: str
     order: int | None = None
@@ -135,7 +135,7 @@ class _Step:
 
     @property
     def key(self) -> object:
-        """What LiteLLM knows an attempt by: it makes none twice in a request."""
+        """How LiteLLM identifies an attempt: it makes none twice in a request."""
         if self.rest:
             return self.group, self.excluded
         return self.group if self.order is None else (self.group, self.order)
@@ -150,7 +150,7 @@ class _Request:
     tokens: int
     asks: list[Ask] = field(default_factory=list)
     failures: Counter[str] = field(default_factory=Counter)
-    # Whether LiteLLM's own count has had its failure of this request.
+    # Whether LiteLLM has already counted a failure of this request.
     logged: bool = False
 
     def out(self, deployment: Deployment) -> bool:
@@ -158,12 +158,12 @@ class _Request:
         return self.failures[deployment.id] > self.router.allowed_fails
 
     def too_long(self, deployment: Deployment) -> bool:
-        """Whether the prompt is longer than a deployment takes, and LiteLLM looks at that."""
+        """Whether the prompt is longer than a deployment accepts, and LiteLLM checks that."""
         limit = deployment.limit
         return self.router.checks_length and limit is not None and self.tokens > limit
 
     def ask(self, step: _Step, everyone: Sequence[Deployment]) -> tuple[bool, str | None]:
-        """Ask one of a step: whether it answered, and who failed."""
+        """Ask one deployment of a step. Returns whether it answered, and the id of the one that was asked."""
         here = [d for d in everyone if not self.out(d) and not self.too_long(d)]
         order = step.order
         if order is None:
@@ -174,34 +174,34 @@ class _Request:
         taken = self.choose(here)
         answered = taken.provider not in self.down
         self.asks.append(Ask(taken, tuple(here), answered))
-        # The first failure of a request counts at once, but not (seen) when it is of a pattern's deployment.
+        # The first failure of a request is counted at once, but (seen) not for a deployment of a pattern.
         if not answered and not self.logged:
             self.logged = True
             self.count(taken.id if step.group in self.router.groups else None)
         return answered, taken.id
 
     def count(self, failed: str | None) -> None:
-        """A failure that the breaker hears of."""
+        """Count a failure for the breaker."""
         if failed is not None:
             self.failures[failed] += 1
 
     def hop(
         self, step: _Step, depth: int, excluded: set[str], attempted: set[object] | None
     ) -> tuple[bool, str | None]:
-        """One attempt and everything that LiteLLM does when it fails: whether somebody answered, and whose error it is.
+        """One attempt and all that LiteLLM does if it fails. Returns whether it was answered, and whose error it is.
 
-        `excluded` failed in a pool on the way here; `attempted` are the attempts of the request, which LiteLLM
-        remembers from the first fallback on: after a pool of the name itself it begins its list anew.
+        `excluded` failed in a pool before; `attempted` are the attempts of the request. LiteLLM records them from the
+        first fallback on: after a pool of the name itself it starts a new list.
         """
         everyone = self.router.deployments(step.group)
         up = [d for d in everyone if not self.out(d)]
-        # A prompt that fits into none of them is no failure of theirs: the chain is next, without their levels.
+        # A prompt that is too long for all of them is not a failure: the chain is next, without their levels.
         nowhere = bool(up) and all(self.too_long(d) for d in up)
         self.logged = self.logged or nowhere
         answered, failed = self.ask(step, everyone)
         if answered:
             return True, None
-        # A group without a chain goes on with that of the name the client asked for.
+        # A group without a chain continues with that of the name that the client asked for.
         names = self.router.chain(step.group) or self.router.chain(self.asked_for)
         chain = [_Step(name, excluded=step.excluded) for name in names]
         orders = sorted({d.order for d in everyone if d.order is not None})
@@ -209,7 +209,7 @@ class _Request:
             first = step.order if step.order is not None else orders[0]
             levels = [_Step(step.group, order, step.excluded) for order in orders if order > first]
             if levels or chain:
-                # The error of the last of them goes on, not its own.
+                # The error of the last of them is returned, not its own.
                 return self.each([*levels, *chain], step.group, depth, excluded, attempted, failed)
         if failed is not None and self._shares(step.group):
             excluded.add(failed)
@@ -232,7 +232,7 @@ class _Request:
         attempted: set[object] | None,
         failed: str | None,
     ) -> tuple[bool, str | None]:
-        """Try steps in their order, none that was attempted before; `failed` is whose error led here."""
+        """Try steps in their order, without those of earlier attempts; `failed` is what failed before."""
         if depth >= self.router.max_fallbacks:
             return False, failed
         made: set[object] = set() if attempted is None else attempted
@@ -242,19 +242,19 @@ class _Request:
                 continue
             made.add(step.key)
             depth += 1
-            # An attempt leaves to the next what failed in it, not to the one it came from.
+            # The next attempt knows what failed in this one; the attempt before does not.
             excluded = set(excluded)
             answered, failed = self.hop(step, depth, excluded, made)
             if answered:
                 return True, None
-            # Every later failure counts when its attempt is given up, with all that it led to.
+            # Every later failure is counted when its attempt ends, including its own fallbacks.
             if self.logged:
                 self.count(failed)
         return False, failed
 
 
 def asks(router: Router, name: str, down: Collection[str], choose: Choose, tokens: int = 0) -> list[Ask]:
-    """Every request to an engine that one request for a name leads to, in order, when the providers `down` fail.
+    """Every request to an engine for one request for a name, in order, if the providers in `down` fail.
 
     `tokens` is the length of the prompt, as LiteLLM counts it.
     """

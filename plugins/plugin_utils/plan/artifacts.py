@@ -1,6 +1,6 @@
 # Copyright: lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where an artifact lies on a host: its name and the hash of everything that decides its content."""
+"""Path of an artifact on a host: its name and the hash of everything that decides its content."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ARTIFACTS = "/opt/ai-backend/artifacts"
 def artifact_path(name: str, *inputs: object) -> str:
     """`/opt/ai-backend/artifacts/<name>-<12 hex digits>`; a pure function of name and inputs.
 
-    Equal inputs share one artifact; another version, lock, architecture or Python makes a new one beside it.
+    Equal inputs share one artifact; another version, lock, architecture or Python gives another path.
     """
     text = json.dumps(inputs, sort_keys=True, separators=(",", ":"))
     return f"{ARTIFACTS}/{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"

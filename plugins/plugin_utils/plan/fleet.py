@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The fleet: a registry on the hosts of an inventory, every service a row."""
+"""The fleet: a registry on the hosts of an inventory, with a row for every service."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from ..schema.ports import GATEWAY, PRIVILEGED
 from .placement import Placement, place
 from .reach import Need, Reach, check_addresses, reach_of
 
-# Each file gives `STAGE` and `rows(fleet, host, there)`: its rows on a host; `there` are those of other services.
+# Each file defines `STAGE` and `rows(fleet, host, there)`: its rows on a host; `there` are those of other services.
 SERVICES = (Path(__file__).parent / "services",)
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """Who runs where (`place`), and how gateways reach them (`reach`).
+    """Which host runs which service (`place`), and the addresses for gateways (`reach`).
 
-    Without `sound` something is wrong with the registry or its places: routes must not be used, and rows are made
-    without the configs that need them.
+    Without `sound`, the registry or its places have an error: routes must not be used, and rows have no configs that
+    need them.
     """
 
     place: Placement
@@ -40,61 +40,61 @@ class Fleet:
 
     @property
     def registry(self) -> Registry:
-        """The registry that all comes from."""
+        """The registry of the fleet."""
         return self.place.registry
 
     @cached_property
     def rows(self) -> Mapping[str, list[Row]]:
-        """Host -> its services, in the order in which they come up. Hosts that run nothing are left out."""
+        """Host -> its services, in the order in which they are applied. Hosts that run nothing are omitted."""
         found = {host: _rows(self, host) for host in self.place.hosts}
         return {host: rows for host, rows in found.items() if rows}
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
-        """What the inventory lacks, and what of two services cannot be on one host."""
+        """What is missing in the inventory, and conflicts of two services on one host."""
         found = [*self.place.findings, *check_addresses(self.place, {*self.reach.needs, *self._published()})]
         if not self.unsure & {"ports", "providers"}:
             found += [finding for host, rows in self.rows.items() for finding in self._clashes(host, rows)]
         return tuple(found)
 
     def _published(self) -> Iterator[Need]:
-        """The addresses that edges need for what they offer to gateways elsewhere."""
+        """The addresses that edges need to publish services to gateways on other hosts."""
         for host, rows in self.rows.items():
             for row in rows:
                 others = self.place.gateways_beside(host)
                 if row["publish"] is not None and row["publish"]["abroad"] and others:
                     yield host, f"it publishes '{row['publish']['name']}' to other hosts"
-                    yield from ((other, f"'{host}' lets only known gateways in") for other in others)
+                    yield from ((other, f"'{host}' accepts only known gateways") for other in others)
 
     def _clashes(self, host: str, rows: list[Row]) -> Iterator[Finding]:
-        """Each host's ports are distinct, and one file of an engine has one source."""
-        taken: dict[int, str] = {}
+        """All ports of a host are different, and one file of an engine has one source."""
+        used: dict[int, str] = {}
         for row in sorted(rows, key=lambda row: row["provider"]):
             for instance, port in row["ports"].items():
                 name = self._port_name(row, instance)
                 if port < PRIVILEGED and row["stage"] != "edge":
-                    problem, remedy = f"'{name}' may not listen below {PRIVILEGED}", "take a higher port"
+                    problem, remedy = f"'{name}' may not listen below {PRIVILEGED}", "use a higher port"
                     yield Finding(self._port_path(row, name), problem, remedy, check="ports")
-                if port in taken:
-                    problem = f"port {port} is also '{taken[port]}' on host '{host}'"
+                if port in used:
+                    problem = f"port {port} is also '{used[port]}' on host '{host}'"
                     path = join("ai_backend_ports", "services", name)
                     yield Finding(path, problem, "give one of them another port", check="ports")
-                taken.setdefault(port, name)
+                used.setdefault(port, name)
         files: dict[str, tuple[str, Any]] = {}
         for name in self.place.engines_on(host):
             for file, source in self.registry.providers[name].files.items():
                 other = files.setdefault(file, (name, source))
                 if other[1] != source:
                     path = join("ai_backend_providers", name, "models", 0)
-                    problem = f"its file on host '{host}' is that of '{other[0]}', from another source"
+                    problem = f"its file on host '{host}' has the same path as that of '{other[0]}', but another source"
                     yield Finding(path, problem, "give the models different names", check="names")
 
     def _port_name(self, row: Row, instance: str) -> str:
-        """What an instance's port is called in ai_backend_ports."""
+        """The name of an instance's port in ai_backend_ports."""
         return GATEWAY if row["stage"] == "edge" else row["provider"] or instance.replace("@", "_")
 
     def _port_path(self, row: Row, name: str) -> str:
-        """Where the port is written."""
+        """The path of the port in the registry."""
         if row["provider"] and self.registry.providers[row["provider"]].base_url is not None:
             return join("ai_backend_providers", name, "base_url")
         return join("ai_backend_ports", "services", name)
@@ -103,22 +103,22 @@ class Fleet:
 def fleet_of(
     registry: Registry, groups: object, addresses: object, sound: bool = True, unsure: frozenset[str] = frozenset()
 ) -> Fleet:
-    """Place a registry on an inventory. Raises RegistryError where groups or addresses are none."""
+    """Place a registry on an inventory. Raises RegistryError if groups or addresses have another shape."""
     placed = place(registry, groups, addresses, unsure)
     return Fleet(placed, reach_of(placed), sound and not placed.findings, unsure)
 
 
 def companions(fleet: Fleet, engine: str) -> tuple[bool, list[str]]:
-    """(whether some name an engine answers has another engine too, the names that have no other)."""
+    """(whether another engine answers some of its names too, the names that only this engine answers)."""
     if len(fleet.place.engines[engine]) > 1 or not fleet.sound:
         return True, []
-    mine = {name: providers for name, providers in fleet.place.answering.items() if engine in providers}
-    shared = any(providers != {engine} for providers in mine.values())
-    return shared, sorted(name for name, providers in mine.items() if providers == {engine})
+    own = {name: providers for name, providers in fleet.place.answering.items() if engine in providers}
+    shared = any(providers != {engine} for providers in own.values())
+    return shared, sorted(name for name, providers in own.items() if providers == {engine})
 
 
 def _rows(fleet: Fleet, host: str) -> list[Row]:
-    """The rows of a host; the edge's comes last to be made, because it offers what the others publish."""
+    """The rows of a host; the row of the edge is created last, because it contains what the other services publish."""
     rows = [_engine(fleet, name, host) for name in fleet.place.engines_on(host)]
     services = modules_in(SERVICES)
     for stage in (*STAGES[1:], STAGES[0]):

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the models of a host take of its GPU memory, as far as names and sizes tell."""
+"""How much GPU memory the models of a host need, estimated from names and sizes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .fleet import Fleet
 def gpu_needs(fleet: Fleet, host: str) -> list[dict[str, Any]]:
     """[{path, model, bytes}] of the largest model of each engine on a host, in the order of the providers.
 
-    An engine holds one model at a time, or the one it was started with. A model of unknown size counts nothing.
+    An engine has one model in memory at a time. A model of unknown size is not counted.
     """
     return list(_largest(fleet, host))
 
@@ -35,7 +35,7 @@ def _largest(fleet: Fleet, host: str) -> Iterator[dict[str, Any]]:
 
 
 def _hosts(fleet: Fleet, name: str) -> list[str]:
-    """The hosts an engine runs on: those we run it on, else the gateways where its address is loopback."""
+    """The hosts of an engine: those of the plan if it is managed, else the gateways if its address is loopback."""
     provider = fleet.registry.providers[name]
     if provider.is_managed:
         return fleet.place.engines.get(name, [])

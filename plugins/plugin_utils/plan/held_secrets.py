@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A controller that lacks secrets which hosts hold: what an operator is told, before anything is made anew."""
+"""A controller without secrets that hosts have: the message for the operator, before any secret is created again."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-# What rotate.yml can make anew.
+# What rotate.yml can replace.
 ROTATED = ("LITELLM_MASTER_KEY", "REDIS_PASSWORD", "AI_BACKEND_ENGINE_KEY")
 
 
 def why_not(answers: Mapping[str, Mapping[str, Any]], left_out: Iterable[str], read_back: bool, folder: str) -> str:
-    """Why no secret may be made or written, in one sentence with the ways out, or an empty string.
+    """Why no secret may be created or written, in one sentence with the possible solutions, or an empty string.
 
     answers: host -> {asked: [name], held: {name: fingerprint}}; a host that needs none of them has an empty one.
-    left_out: members of the fleet that were not asked. read_back: whether what is held will be read back.
+    left_out: members of the fleet that were not asked. read_back: whether the secrets will be read back.
     """
     asked = {str(name) for answer in answers.values() for name in answer.get("asked", ())}
     holders: dict[str, list[str]] = defaultdict(list)
@@ -27,25 +27,25 @@ def why_not(answers: Mapping[str, Mapping[str, Any]], left_out: Iterable[str], r
             prints[str(name)].add(str(fingerprint))
     unlike = sorted(name for name in holders if len(prints[name]) > 1)
     if holders and not read_back:
-        anew = [name for name in ROTATED if name in holders]
+        replaceable = [name for name in ROTATED if name in holders]
         return (
-            f"{_these(holders)} not on this controller, and a new value would replace the one that is in use. "
-            "Nothing was changed. Give the value in ai_backend_secrets from a vault; or copy the folder "
-            f"{folder} of the controller that made it; or add -e ai_backend_secrets_from_hosts=true, which reads it "
+            f"{_these(holders)} not on this controller, and a new value would replace the one in use. "
+            "Nothing was changed. Set the value in ai_backend_secrets from a vault; or copy the folder "
+            f"{folder} of the controller that created it; or add -e ai_backend_secrets_from_hosts=true, which reads it "
             "back into that folder here"
-            + (f"; or make it anew: playbooks/rotate.yml -e secret={anew[0]}" if anew else "")
+            + (f"; or replace it: playbooks/rotate.yml -e secret={replaceable[0]}" if replaceable else "")
         )
     if unlike:
         apart = _these({name: holders[name] for name in unlike}, verb=False)
         return (
-            f"the hosts hold different values of {apart}, so none is read back. Nothing was changed. "
-            "Give the right one in ai_backend_secrets"
+            f"the hosts have different values of {apart}, so none is read back. Nothing was changed. "
+            "Set the right one in ai_backend_secrets"
         )
-    unmade, absent = sorted(asked - set(holders)), sorted(map(str, left_out))
-    if unmade and absent:
+    uncreated, absent = sorted(asked - set(holders)), sorted(map(str, left_out))
+    if uncreated and absent:
         return (
-            f"{', '.join(unmade)} would be made anew, but {', '.join(absent)} may hold it and was not asked. "
-            f"Nothing was changed. Run without --limit, or copy the folder {folder} of the controller that made it"
+            f"{', '.join(uncreated)} would be created again, but {', '.join(absent)} may have it and was not asked. "
+            f"Nothing was changed. Run without --limit, or copy the folder {folder} of the controller that created it"
         )
     return ""
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a host's edge offers today that the plan no longer names. The filter that asks loads no pydantic."""
+"""What the edge of a host publishes and the plan no longer contains. The filter that calls this loads no pydantic."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ Section = Mapping[str, Any]
 
 
 def leaving(published: Sequence[Section], planned: Sequence[Section]) -> list[dict[str, Any]]:
-    """The sections an edge offers today that the plan no longer names, sorted by name: the gateway that serves may ask.
+    """The sections that an edge publishes and the plan no longer contains, sorted by name.
 
-    A section is {name, mode, addresses, port, allow}, as in the plan. One whose port the plan gives to another has to
-    go at once: two can't listen on it.
+    The gateway that serves may still use them.
+
+    A section is {name, mode, addresses, port, allow}, as in the plan. One whose port the plan gives to another service
+    is removed at once: two can't listen on it.
     """
     names = {section["name"] for section in planned}
     ports = {section["port"] for section in planned}

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Who runs where: the gateways, the cache and the managed engines on the hosts of an inventory."""
+"""Which host runs what: the gateways, the cache and the managed engines on the hosts of an inventory."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from ..schema.base import parse_address
 
 @dataclass(frozen=True)
 class Placement:
-    """Where everything runs.
+    """The hosts of all services.
 
-    groups: inventory group -> hosts. addresses: host -> IP address as the inventory gives it, or empty.
+    groups: inventory group -> hosts. addresses: host -> IP address from the inventory, or empty.
     engines: managed, active provider -> the hosts it runs on. cache: the host of the cache, or None without one.
     """
 
@@ -35,7 +35,7 @@ class Placement:
 
     @property
     def hosts(self) -> list[str]:
-        """Every host of the inventory that some group names, sorted."""
+        """Every host of the inventory that is in a group, sorted."""
         return sorted({host for hosts in self.groups.values() for host in hosts})
 
     @cached_property
@@ -52,20 +52,20 @@ class Placement:
         return [gateway for gateway in self.gateways if gateway != host]
 
     def port(self, provider: str) -> int:
-        """A provider's port: of its base_url, else of its ports entry; 0 where neither gives one."""
+        """A provider's port: from its base_url, else from its ports entry; 0 if neither has one."""
         base_url = self.registry.providers[provider].base_url
         found = self.registry.port_of(provider) if base_url is None else urlsplit(base_url).port
         return found or 0
 
     def address(self, host: str) -> str:
-        """The IP address other hosts reach a host by, as far as the inventory gives one."""
+        """The IP address of a host for other hosts, if the inventory has one."""
         given = self.addresses.get(host, "")
         address = parse_address(given)
         return given if address is None else str(address)
 
 
 def place(registry: Registry, groups: object, addresses: object, unsure: frozenset[str] = frozenset()) -> Placement:
-    """Find a host for everything. `unsure` are the parts of the registry of which something could not be read."""
+    """Find a host for everything. `unsure` are the parts of the registry that could not be read completely."""
     findings: list[Finding] = []
     by_group = _groups(groups)
     gateways = _hosts(by_group, "gateway", "inventory", "the gateway runs on it", findings)
@@ -101,7 +101,7 @@ def _cache(
     if len(hosts) > 1:
         group = registry.cache.GROUP
         problem = f"the inventory group '{group}' has {len(hosts)} hosts, and the gateways share one cache"
-        findings.append(Finding("inventory", problem, f"leave one host in '{group}'", check="references"))
+        findings.append(Finding("inventory", problem, f"keep one host in '{group}'", check="references"))
     return hosts[0] if hosts else None
 
 
@@ -119,7 +119,7 @@ def _engines(
         if not provider.is_managed:
             continue
         if not provider.installable:
-            remedy = "write `managed: false` if it runs there already, or `status: inactive`"
+            remedy = "write `managed: false` if it already runs there, or `status: inactive`"
             findings.append(Finding(path, f"this version does not install {provider.kind} yet", remedy))
             continue
         engines[name] = hosts

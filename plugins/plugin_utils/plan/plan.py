@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The plan: who runs what, where, with which config. See `plan_of` for its shape."""
+"""The plan: which host runs which service, with which config. See `plan_of` for its shape."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def plan_of(fleet: Fleet) -> dict[str, Any]:
     `instances`, `ports`, `secrets` and `published` are those of all services together. All lists but `services` are
     sorted, all ports are ints.
 
-    Raises RegistryError when the inventory does not carry the registry.
+    Raises RegistryError if the registry does not fit the inventory.
     """
     findings = [*fleet.findings, *check_extra(fleet.registry)]
     if findings:
@@ -55,7 +55,7 @@ def plan_of(fleet: Fleet) -> dict[str, Any]:
 
 
 def litellm_text(plan: dict[str, Any], host: str) -> str:
-    """LiteLLM's config for one gateway host. Raises RegistryError when the host is no gateway."""
+    """LiteLLM's config for one gateway host. Raises RegistryError if the host is not a gateway."""
     services = plan["hosts"].get(host, {}).get("services", ())
     found: list[str] = [row["config"]["config"] for row in services if row["stage"] == "gateway"]
     if not found:
@@ -86,7 +86,7 @@ def _host(fleet: Fleet, host: str) -> dict[str, Any]:
 
 
 def _gpu_engine(row: Row) -> dict[str, str]:
-    """{provider, gpu_layers, gpu_variable}: what an engine asks of its host's cards."""
+    """{provider, gpu_layers, gpu_variable}: what an engine needs from its host's GPUs."""
     return {"provider": row["provider"], **{key: row["config"][key] for key in ("gpu_layers", "gpu_variable")}}
 
 
@@ -99,7 +99,7 @@ def _secrets(fleet: Fleet, host: str) -> dict[str, dict[str, str]]:
 
 
 def _cache(fleet: Fleet, gateway: str) -> dict[str, Any] | None:
-    """{host, unit, address, port}: the host of the cache and its unit there, and where a gateway finds it."""
+    """{host, unit, address, port}: the host of the cache, its unit there, and its address for a gateway."""
     if gateway not in fleet.reach.cache:
         return None
     address, port = fleet.reach.cache[gateway]
@@ -107,17 +107,20 @@ def _cache(fleet: Fleet, gateway: str) -> dict[str, Any] | None:
     return {"host": fleet.place.cache, "unit": unit, "address": address, "port": port}
 
 
-def check_extra(registry: Registry, said: Container[str] = ()) -> Iterator[Finding]:
-    """LiteLLM starts happily with an unset os.environ/NAME, and then every call with it fails."""
+def check_extra(registry: Registry, reported: Container[str] = ()) -> Iterator[Finding]:
+    """LiteLLM starts with an unset os.environ/NAME, and then every call with it fails.
+
+    `reported` are paths that have a finding.
+    """
     for name in sorted(litellm_config.references(registry.gateway.litellm.extra)):
-        if missing(name, registry.secrets) and join("ai_backend_secrets", name) not in said:
+        if missing(name, registry.secrets) and join("ai_backend_secrets", name) not in reported:
             yield Finding(
                 _EXTRA, f"refers to {name}, which has no value", "add it to ai_backend_secrets", check="secrets"
             )
 
 
 def _provider_row(fleet: Fleet, name: str, provider: Provider) -> dict[str, Any]:
-    """One line of a status table; `health` is the URL that shows whether it is well, where it is known."""
+    """One line of a status table; `health` is the URL of its health check, if it is known."""
     return {
         "name": name,
         "type": provider.type,

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How each gateway reaches each provider and the cache, and which addresses that needs."""
+"""The addresses of each provider and of the cache for each gateway, and which hosts need an address for it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ..schema.base import host_port, is_loopback, parse_address
 from .placement import Placement
 
 LOOPBACK = "127.0.0.1"
-# Where a gateway's own edge offers it the engines of its host: their ports, on a loopback address of their own. So that
-# every way to an engine leads through an edge, which can take it out of rotation.
+# The address of a gateway's own edge for the engines of its host: their ports, on a separate loopback address. So all
+# traffic to an engine goes through an edge, which can take it out of rotation.
 EDGE_LOOPBACK = "127.0.0.2"
-# A host, and why others need its address.
+# A host, and why other hosts need its address.
 Need: TypeAlias = "tuple[str, str]"
 
 
@@ -27,7 +27,7 @@ Need: TypeAlias = "tuple[str, str]"
 class Reach:
     """endpoints: {gateway: {provider: [(host, url)]}}. cache: {gateway: (address, port)}; empty without a cache.
 
-    needs: the hosts whose addresses this takes, and why.
+    needs: the hosts whose addresses are needed, and why.
     """
 
     endpoints: Mapping[str, Endpoints]
@@ -36,7 +36,7 @@ class Reach:
 
 
 def reach_of(place: Placement) -> Reach:
-    """Compute every way once."""
+    """Compute all addresses once."""
     endpoints = {
         gateway: {name: list(_endpoints(place, name, gateway)) for name in place.registry.providers}
         for gateway in place.gateways
@@ -47,7 +47,7 @@ def reach_of(place: Placement) -> Reach:
 
 
 def check_addresses(place: Placement, needs: Iterable[Need]) -> Iterator[Finding]:
-    """A finding for each host that others need an address of and that gives none, or none but its own."""
+    """A finding for each host that other hosts must reach, and that has no address, or only a local one."""
     for host, why in sorted(needs):
         given = place.addresses.get(host, "")
         address = parse_address(given)
@@ -55,14 +55,14 @@ def check_addresses(place: Placement, needs: Iterable[Need]) -> Iterator[Finding
         if address is None:
             problem = "has no address" if not given else "has a name instead of an IP address"
         elif address.is_loopback() or not int(address):
-            problem = "has an address of its own only"
+            problem = "has only a local address"
         if problem:
             remedy = f"give '{host}' its IP address in the inventory: `ai_backend_address: 10.0.0.5`"
             yield Finding(f"inventory.{host}", f"{problem}, but {why}", remedy, check="references")
 
 
 def _endpoints(place: Placement, name: str, gateway: str) -> Iterator[tuple[str, str]]:
-    """(host, base URL) of a provider as seen from a gateway, one for each host, sorted."""
+    """(host, base URL) of a provider for a gateway, one for each host, sorted."""
     provider = place.registry.providers[name]
     if gateway in place.engines.get(name, ()) and provider.base_url is not None:
         yield gateway, f"http://{host_port(EDGE_LOOPBACK, place.port(name))}"
@@ -86,13 +86,13 @@ def _needs(place: Placement) -> Iterator[Need]:
         for name in sorted(routed):
             provider = place.registry.providers[name]
             hosts = place.groups.get(provider.hosts or "", []) if provider.base_url is None else []
-            yield from ((host, f"gateway '{gateway}' asks '{name}' there") for host in hosts if host != gateway)
+            yield from ((host, f"gateway '{gateway}' uses '{name}' there") for host in hosts if host != gateway)
         if place.cache not in (gateway, None):
-            yield str(place.cache), f"gateway '{gateway}' asks Redis there"
+            yield str(place.cache), f"gateway '{gateway}' uses Redis there"
 
 
 def _routed(place: Placement) -> set[str]:
-    """Providers that some route asks; of the others nobody needs an address."""
+    """Providers that a route uses; the others need no address."""
     groups = place.registry.routes.groups.values()
     steps = [target for group in groups for level in group.levels for target in level]
     steps += [step for group in groups for step in group.chain if isinstance(step, Target)]

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Upstreams: what a gateway's host asks each active provider, to see that it is well and has its models."""
+"""Upstreams: how the host of a gateway checks that each active provider is healthy and has its models."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ ROOT = "ai_backend_providers"
 
 
 def upstreams(registry: Registry, endpoints: Endpoints) -> list[dict[str, Any]]:
-    """One entry for each active provider and host it runs on, as seen from one gateway, sorted by provider and host.
+    """One entry for each active provider and each of its hosts, for one gateway, sorted by provider and host.
 
     {provider, host, type, managed, paid: whether an answer costs money, health: URL, models_url: URL,
      models: [{name, path}], key: secret name or "", headers: {header: text with {key}},
      spelling: {tag, endings: [text]}, aliases, any_name, hint: text with {model}, unit: of a managed one, else "",
-     local_port: port on the gateway's own loopback where somebody else runs it, else 0}.
+     local_port: port on the gateway's own loopback if it is unmanaged and there, else 0}.
     """
     return [
         _upstream(registry, name, provider, host, base)
         for name, provider in sorted(registry.providers.items())
         if provider.active
         for host, base in endpoints[name]
-        # A provider that no route uses may stand on a host whose address nobody had to give.
+        # A provider that no route uses may be on a host without an address.
         if urlsplit(base).hostname
     ]
 
 
 def _upstream(registry: Registry, name: str, provider: Provider, host: str, base: str) -> dict[str, Any]:
     parts = urlsplit(base)
-    theirs = not provider.is_managed and is_loopback(parts.hostname or "")
+    unmanaged = not provider.is_managed and is_loopback(parts.hostname or "")
     path = join(ROOT, name)
     return {
         "provider": name,
@@ -57,12 +57,12 @@ def _upstream(registry: Registry, name: str, provider: Provider, host: str, base
         "any_name": provider.ANY_NAME and not provider.is_managed,
         "hint": "deploy" if provider.is_managed else provider.REMEDY,
         "unit": unit_of(provider.instance(name)) if provider.is_managed else "",
-        "local_port": (parts.port or 0) if theirs else 0,
+        "local_port": (parts.port or 0) if unmanaged else 0,
     }
 
 
 def _health(registry: Registry, name: str, provider: Provider, base: str) -> str:
-    """The path the registry names is a path of the provider's server; else that of its kind."""
+    """The path that the registry names, on the provider's server; else the path of its kind."""
     entry = registry.ports.services.get(name)
     named = provider.health_endpoint or (entry.health if entry is not None else None)
     if named is None:

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where a request for a model goes, and why.
+"""Which engine answers a request for a model, and why.
 
-Nothing is decided here: the rule comes from the resolver's groups, who is asked comes from the config that is written
-for the gateway, read as LiteLLM reads it (litellm/simulation.py).
+Nothing is decided here: the rule comes from the resolver's groups, and the deployments come from the config of the
+gateway, read as LiteLLM reads it (litellm/simulation.py).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Plain = dict[str, Any]
 
 
 def explain(fleet: Fleet, model: str, down: Collection[str] = (), tokens: int = 0) -> Plain:
-    """Return where a request for `model` goes, as plain data.
+    """Return which engine answers a request for `model`, as plain data.
 
     {model, gateway: host, group: name in LiteLLM or None, rule: None or {kind, path, why},
      passed_over: [{kind, path, why}], strategy, levels: [{strategy, deployments: [deployment]}], chain: [group],
@@ -37,12 +37,12 @@ def explain(fleet: Fleet, model: str, down: Collection[str] = (), tokens: int = 
 
     deployment: {id, provider, engine, host, model, api_base, weight, share, timeout_seconds, stream_gap_seconds,
      max_input_tokens}.
-    ask: {provider, model, host, one_of: [provider], answered}. Of several that share the traffic those that fail are
-    shown as asked first, so an `asked` is the longest way a request can take. kind: exact, capability, pattern or
-    default. `down` are providers that fail; `when_down` takes out one provider after the other, in the order asked.
-    `tokens` is the length of the prompt; `when_long` is what a longer one leads to, where the gateway looks at that.
+    ask: {provider, model, host, one_of: [provider], answered}. Of several that share the traffic, those that fail are
+    shown as asked first, so `asked` is the longest sequence of a request. kind: exact, capability, pattern or default.
+    `down` are providers that are down; in `when_down` one after the other is down, in the order asked. `tokens` is the
+    length of the prompt; `when_long` is the result for longer ones, if the gateway checks the length.
 
-    Raises RegistryError for a provider in `down` that there is none of.
+    Raises RegistryError for an unknown provider in `down`.
     """
     registry, gateway = fleet.registry, fleet.place.gateways[0]
     findings = list(_unknown(registry, down))
@@ -81,7 +81,7 @@ def _breaker(registry: Registry, router: Router, model: str) -> Plain:
 
 
 def router_at(fleet: Fleet, gateway: str) -> Router:
-    """What LiteLLM on a gateway host is told."""
+    """LiteLLM's config on a gateway host."""
     reach = fleet.reach
     return router_of(litellm_config.build(fleet.registry, reach.endpoints[gateway], reach.cache.get(gateway)))
 
@@ -96,7 +96,7 @@ def _unknown(registry: Registry, down: Collection[str]) -> Iterator[Finding]:
 
 
 def _decide(registry: Registry, model: str) -> tuple[Plain | None, list[Plain]]:
-    """The rule that takes a name, and those that were looked at before it."""
+    """The rule for a name, and those that were checked before it."""
     groups = registry.routes.groups
     exact = groups.get(model)
     if exact is not None and not exact.wildcard:
@@ -105,25 +105,25 @@ def _decide(registry: Registry, model: str) -> tuple[Plain | None, list[Plain]]:
         return _yes(exact, *_named(registry, exact)), before
     before = [
         _no("exact", join(ROOT, "exact_matches"), _no_name(registry, model)),
-        _no("capability", join(ROOT, "capability_routing"), f"'{model}' is no capability"),
+        _no("capability", join(ROOT, "capability_routing"), f"'{model}' is not a capability"),
     ]
     for name, group in groups.items():
         path = join(ROOT, "patterns", name)
         if group.kind == "pattern" and patterns.matches(name, model):
             others = [o for o, g in groups.items() if g.kind == "pattern" and o != name and patterns.matches(o, model)]
-            longer = f"; LiteLLM asks it before {_quoted(others)}, which match too" if others else ""
+            longer = f"; LiteLLM checks it before {_quoted(others)}, which match too" if others else ""
             return _yes(group, path, f"'{model}' matches '{name}'{longer}"), before
         if group.kind == "pattern":
             before.append(_no("pattern", path, f"'{model}' does not match '{name}'"))
     default = groups.get(DEFAULT)
     if default is not None and default.kind == "default":
-        return _yes(default, join(ROOT, "default_provider"), "no other rule takes the name"), before
+        return _yes(default, join(ROOT, "default_provider"), "no other rule matches the name"), before
     before.append(_no("default", join(ROOT, "default_provider"), "there is none, so LiteLLM refuses the name"))
     return None, before
 
 
 def _named(registry: Registry, group: Group) -> tuple[str, str]:
-    """Where the rule for a plain name stands, and what it says."""
+    """The path of the rule for a plain name, and its reason."""
     routing, name = registry.routing, group.name
     if group.kind == "capability":
         return join(ROOT, "capability_routing", name), f"'{name}' is a capability"
@@ -142,8 +142,8 @@ def _no_name(registry: Registry, model: str) -> str:
     owners = [name for name, provider in registry.providers.items() if provider.entry(model) is not None]
     if owners:
         states = ", ".join(f"'{name}' is {registry.providers[name].status}" for name in owners)
-        return f"only providers that are left out have '{model}': {states}"
-    return f"'{model}' has no exact match and is no model of a provider"
+        return f"only providers that do not answer have '{model}': {states}"
+    return f"'{model}' has no exact match and is not a model of a provider"
 
 
 def _yes(group: Group, path: str, why: str) -> Plain:
@@ -174,7 +174,7 @@ def _levels(registry: Registry, router: Router, model: str, group: Group) -> Ite
 def _deployment(registry: Registry, deployment: Deployment, level: Sequence[Deployment]) -> Plain:
     params = deployment.params
     weights = [other.params.get("weight") for other in level]
-    # LiteLLM shares by the weights, and evenly where there are none.
+    # LiteLLM shares by the weights, or evenly without them.
     share = (params.get("weight", 0) / sum(w or 0 for w in weights)) if any(weights) else 1 / len(level)
     return {
         "id": deployment.id,
@@ -192,12 +192,12 @@ def _deployment(registry: Registry, deployment: Deployment, level: Sequence[Depl
 
 
 def host_of(deployment: Deployment) -> str:
-    """The host in an id, see litellm_config."""
+    """The host in an id, see litellm/deployments.py."""
     return unquote(deployment.id.rsplit(f"|{deployment.provider}@", 1)[1].partition("/")[0])
 
 
 def _worst_first(down: Collection[str]) -> Any:
-    """Of several the first that fails, so that the whole way is seen."""
+    """Of several the first one that fails, so that the whole sequence is shown."""
 
     def choose(one_of: Sequence[Deployment]) -> Deployment:
         return next((deployment for deployment in one_of if deployment.provider in down), one_of[0])
@@ -223,7 +223,7 @@ def _ask(ask: Ask) -> Plain:
 
 
 def _when_down(router: Router, model: str) -> list[Plain]:
-    """Take out who answers, then who answers instead, until nobody does."""
+    """Add the provider that answers to those that are down, until there is no answer."""
     rows: list[Plain] = []
     down: list[str] = []
     while (answers := _outcome(router, model, down)["answers"]) is not None:
@@ -233,16 +233,16 @@ def _when_down(router: Router, model: str) -> list[Plain]:
 
 
 def _when_long(router: Router, model: str) -> list[Plain]:
-    """Step over one limit after the other, of those that anybody on the way has."""
+    """Exceed one limit after the other, of all deployments that may be asked."""
     if not router.checks_length:
         return []
-    everybody = {deployment.provider for group in router.groups.values() for deployment in group}
-    way = asks(router, model, everybody, lambda one_of: one_of[0])
+    providers = {deployment.provider for group in router.groups.values() for deployment in group}
+    way = asks(router, model, providers, lambda one_of: one_of[0])
     limits = {d.limit for d in (*router.deployments(model), *(ask.deployment for ask in way)) if d.limit is not None}
     return [{"over": limit, **_outcome(router, model, (), limit + 1)} for limit in sorted(limits)]
 
 
-# -- for people ---------------------------------------------------------------------------------------------------
+# -- as text ------------------------------------------------------------------------------------------------------
 
 
 def as_lines(told: Plain) -> list[str]:
@@ -268,8 +268,9 @@ def as_lines(told: Plain) -> list[str]:
     lines += [f"  {_outage(row)}" for row in told["when_down"]]
     lines += [f"  prompt over {row['over']} tokens: {_way_of(row)}" for row in told["when_long"]]
     breaker = told["breaker"]
-    alone = ": nobody is asked after it" if breaker["alone"] else ""
-    lines.append(f"  breaker: out after {breaker['failures']} failures, for {breaker['cooldown_seconds']} s{alone}")
+    alone = ": there is no alternative" if breaker["alone"] else ""
+    seconds = breaker["cooldown_seconds"]
+    lines.append(f"  breaker: cooldown after {breaker['failures']} failures, for {seconds} s{alone}")
     return lines
 
 

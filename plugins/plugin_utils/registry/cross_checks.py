@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What two parts of a registry say of one thing: a provider and its port, its key, its words."""
+"""Checks of two parts of a registry that must agree: a provider and its port, its key, its options."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .providers import Entry
 
 
 def unused(providers: Mapping[str, Provider]) -> Iterator[Finding]:
-    """Words that count only where this collection runs the engine."""
+    """Keys that are used only if this collection runs the engine."""
     for name, provider in providers.items():
         if not provider.active or provider.is_managed:
             continue
@@ -25,14 +25,14 @@ def unused(providers: Mapping[str, Provider]) -> Iterator[Finding]:
             words = provider.for_managed_only(model)
             if words:
                 path = join("ai_backend_providers", name, "models", index)
-                problem = f"{', '.join(sorted(words))} count only where `managed` is true"
+                problem = f"{', '.join(sorted(words))} are used only if `managed` is true"
                 yield warning(path, problem, "remove them, or let this collection run the engine", "schema")
 
 
 def check_provider_ports(
     entries: Mapping[str, Entry], ports: Ports, defaults: Mapping[str, int], doubts: Collection[Place]
 ) -> list[Finding]:
-    """A provider's port stands in one place, or in two that agree; a managed engine takes no other's port."""
+    """A provider's port is in one place, or in two that agree; a managed engine has a port of its own."""
     findings: list[Finding] = []
     known = ports.with_defaults(defaults)
     known_ports = {name: port for name, port in known.items() if not in_doubt(doubts, "services", name)}
@@ -52,23 +52,23 @@ def check_provider_ports(
         if parts.port is None or not is_loopback(parts.hostname or ""):
             continue
         if entry is not None and entry.port != parts.port:
-            problem = f"says port {parts.port}, ai_backend_ports.services.{name} says {entry.port}"
-            findings.append(Finding(f"{path}.base_url", problem, "make them agree", check="ports"))
+            problem = f"has port {parts.port}, ai_backend_ports.services.{name} has port {entry.port}"
+            findings.append(Finding(f"{path}.base_url", problem, "use the same port in both", check="ports"))
         owner = next((other for other, port in known_ports.items() if port == parts.port and other != name), None)
         reserved = next((other for other, held in sorted(ports.reserved.items()) if held.port == parts.port), None)
         if provider.is_managed and provider.active and reserved is not None:
             problem = f"port {parts.port} is reserved for '{reserved}' in ai_backend_ports"
-            findings.append(Finding(f"{path}.base_url", problem, "take another port", check="ports"))
+            findings.append(Finding(f"{path}.base_url", problem, "use another port", check="ports"))
         if provider.is_managed and provider.active and entry is None and owner is not None:
             problem = f"port {parts.port} belongs to '{owner}' in ai_backend_ports"
             findings.append(
-                Finding(f"{path}.base_url", problem, "take another port, or give the entry its name", check="ports")
+                Finding(f"{path}.base_url", problem, "use another port, or give the entry its name", check="ports")
             )
     return findings
 
 
 def check_secrets(entries: Mapping[str, Entry], present: Mapping[str, bool]) -> list[Finding]:
-    """An active provider without its key would send every call to its fallback, unseen."""
+    """With an active provider without its key, every call would go to its fallback, without a message."""
     findings = []
     for name, entry in entries.items():
         provider, path = entry.known("status", "env_var", "requires_api_key"), join("ai_backend_providers", name)

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Reading a part of the registry that may have mistakes: each is a finding, and what none of them touches is read.
+"""Reading a part of the registry that may have errors: each is a finding, and everything that no error affects is read.
 
-So the checks across parts can be made in the same run. What a mistake leaves open is a doubt, and nothing that
-depends on a doubt may be complained about: a user must never read of a mistake that mending another one removes.
+So the checks across parts can be made in the same run. Everything that an error affects is a doubt, and nothing that
+depends on a doubt may be reported: a finding must never disappear with the fix of another one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Reading(Generic[_Model]):
-    """`value` is the part without its mistakes, None when nothing of it could be read.
+    """`value` is the part without its errors, None if nothing of it could be read.
 
     `doubts` are places whose value is not known; `misspelled` are those of them that another key probably meant.
     """
@@ -43,10 +43,11 @@ class Reading(Generic[_Model]):
 
 
 def read(model: type[_Model], data: object, root: str, findings: list[Finding], depth: int = 1) -> Reading[_Model]:
-    """Read `data` as `model` and add what is wrong to `findings`.
+    """Read `data` as `model` and add its errors to `findings`.
 
-    `depth` says how much goes with a mistake: 1 is the key of the model, 2 the entry of a section (a rule, a port).
-    An unknown key that resembles no known one, and a key that is for people only, goes alone and leaves no doubt.
+    `depth` is how much is removed with an error: 1 is the key of the model, 2 the entry of a section (a rule, a port).
+    An unknown key that is not similar to a known one, and a key that is only for people, is removed alone and leaves no
+    doubt.
     """
     work = _Work(model, {} if data is None else data, depth)
     for place in _redacted(work.data):
@@ -59,7 +60,7 @@ def read(model: type[_Model], data: object, root: str, findings: list[Finding], 
             rows = error.errors(include_input=False, include_url=False, include_context=False)
             for row, finding in zip(rows, from_pydantic(error, root, model), strict=True):
                 place = tuple(part for part in row["loc"] if part != "[key]")
-                # What shows only after something was taken out may be a consequence of that.
+                # An error that appears only after a removal may be a consequence of it.
                 if first or not work.touched(row["type"], place):
                     findings.append(finding)
                 work.note(row["type"], place)
@@ -72,7 +73,7 @@ def read(model: type[_Model], data: object, root: str, findings: list[Finding], 
 
 
 class _Work:
-    """The data of one part while its mistakes are taken out."""
+    """The data of one part while its errors are removed."""
 
     def __init__(self, model: type[BaseModel], data: object, depth: int) -> None:
         self.model, self.data, self.depth = model, data, depth
@@ -80,11 +81,11 @@ class _Work:
         self.misspelled: set[Place] = set()
         self.outgoing: set[Place] = set()
         self.copied = False
-        # Lists that lost an item: the numbers of the others are no longer the user's.
+        # Lists that lost an item: the numbers of the others are no longer those of the user.
         self.shifted: set[Place] = set()
 
     def note(self, kind: str, place: Place) -> None:
-        """Decide what has to go because of a mistake, and what it leaves in doubt."""
+        """Decide what must be removed because of an error, and what it leaves in doubt."""
         if kind == "extra_forbidden":
             self.outgoing.add(place)
             for field in meant_fields(str(place[-1]), owner_of(self.model, place)):
@@ -108,13 +109,13 @@ class _Work:
             self.outgoing.add(place)
 
     def touched(self, kind: str, place: Place) -> bool:
-        """Whether a mistake seen late may come from a doubt."""
+        """Whether an error that appears later may come from a doubt."""
         scope = place[:-1] if kind == "missing" else place
         near = {*self.doubts, *self.shifted}
         return any(scope[: len(doubt)] == doubt or doubt[: len(scope)] == scope for doubt in near)
 
     def take_out(self) -> bool:
-        """Remove what has to go; False when that would be everything, or when nothing could be removed."""
+        """Remove what must be removed; False if that would be everything, or if nothing could be removed."""
         if () in self.outgoing:
             return False
         if not self.copied:
@@ -128,7 +129,7 @@ class _Work:
         return bool(gone)
 
     def _remove(self, place: Place) -> set[Place]:
-        """Remove the part at a place, or, where the user's spelling has no such part, the one that holds it."""
+        """Remove the part at a place, or, if the user's spelling has no such part, the one that contains it."""
         while place:
             holder = _at(self.data, place[:-1])
             key = _key(holder, place[-1])
@@ -144,14 +145,14 @@ class _Work:
 
 
 def _key(holder: Any, part: str | int) -> Any:
-    """What stands for `part` in a mapping or list as the user wrote it; None when there is none."""
+    """The key of `part` in a mapping or list as the user wrote it; None if there is none."""
     if isinstance(holder, dict):
         if part in holder:
             return part
         for word in OTHER_WORDS.get(str(part), ()):
             if word in holder:
                 return word
-        # The mapping form of patterns: models count what is written as keys.
+        # The mapping form of patterns: models number what is written as keys.
         return list(holder)[part] if isinstance(part, int) and part < len(holder) else None
     if isinstance(holder, list) and isinstance(part, int) and part < len(holder):
         return part
@@ -169,7 +170,7 @@ def _at(data: object, place: Iterable[str | int]) -> Any:
 
 
 def _redacted(data: object, place: Place = ()) -> Iterator[Place]:
-    """Where a literal secret stood: it is reported already, and what was meant is not known."""
+    """The places of literal secrets: they are reported already, and the right value is not known."""
     if isinstance(data, dict):
         for key, item in data.items():
             yield from _redacted(item, (*place, key))

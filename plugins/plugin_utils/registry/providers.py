@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""`ai_backend_providers` as far as it can be read: each entry by its own type, so that one bad entry hides no other."""
+"""`ai_backend_providers` as far as it can be read: each entry by its own type, so that a bad entry hides no other."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PROVIDER_NAME = re.compile(r"[a-z][a-z0-9_]*")
 class Entry:
     """A provider's entry as far as it could be read.
 
-    `models` are the names that stand there; with `more_models` there may be others. `doubts` are keys whose value is
+    `models` are the names in it; with `more_models` there may be others. `doubts` are keys whose value is
     not known; without a provider everything is in doubt.
     """
 
@@ -33,12 +33,12 @@ class Entry:
     more_models: bool = False
 
     def known(self, *keys: str) -> Provider | None:
-        """The provider when these keys of it are beyond doubt."""
+        """The provider, if these keys of it are without doubt."""
         return None if self.doubts & {"type", *keys} else self.provider
 
     @property
     def answers_known(self) -> bool:
-        """Whether it is known what it answers to."""
+        """Whether the names that it answers are known."""
         return self.known("status", "models", "default_model") is not None
 
 
@@ -59,7 +59,7 @@ def read_providers(data: Plain, findings: list[Finding]) -> dict[str, Entry] | N
         kind = entry.get("type") if isinstance(entry, dict) else None
         models, more = _model_names(entry)
         if isinstance(entry, dict) and "models" not in entry and entry.keys() - Provider.model_fields:
-            # One of these keys may have meant `models`; the type would say so.
+            # One of these keys may be a misspelt `models`; only the type would show this.
             more = True
         entries[name] = Entry(None, frozenset(), models, more)
         if not isinstance(kind, str):
@@ -79,7 +79,7 @@ def read_providers(data: Plain, findings: list[Finding]) -> dict[str, Entry] | N
 
 
 def _model_names(entry: Plain) -> tuple[tuple[str, ...], bool]:
-    """The names of the models in an entry as it is written, and whether some cannot be."""
+    """The names of the models in an entry as it is written, and whether some cannot be read."""
     models = entry.get("models", []) if isinstance(entry, dict) else None
     if not isinstance(models, list):
         return (), True

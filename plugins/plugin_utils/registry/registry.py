@@ -34,7 +34,7 @@ _INIT = "run `ansible-playbook lab.ai_backend.init`, which copies an example reg
 
 @dataclass(frozen=True)
 class Registry:
-    """A checked registry. `secrets` says which names have a value; no value is kept."""
+    """A checked registry. `secrets` contains which names have a value; no value is stored."""
 
     providers: Mapping[str, Provider]
     routing: Routing
@@ -48,7 +48,7 @@ class Registry:
 
     @property
     def default_ports(self) -> dict[str, int]:
-        """Ports of services that run, where the registry names no other: {name in ai_backend_ports: port}."""
+        """Ports of services that run, if the registry has no other: {name in ai_backend_ports: port}."""
         return {**self.gateway.PORTS, **(self.cache.PORTS if self.cache.enabled else {})}
 
     @cached_property
@@ -61,7 +61,7 @@ class Registry:
         return self.all_ports.get(service)
 
     def dump(self) -> dict[str, Any]:
-        """The registry as plain data with every default written out, secrets excluded, keys sorted."""
+        """The registry as plain data with all defaults, without secrets, keys sorted."""
         data = {
             "cache": self.cache.model_dump(mode="json"),
             "gateway": self.gateway.model_dump(mode="json"),
@@ -85,10 +85,10 @@ def _canonical(data: object) -> str:
 
 @dataclass(frozen=True)
 class Examined:
-    """What is wrong with a registry, and as much of it as could be read.
+    """The findings of a registry, and as much of it as could be read.
 
-    With findings, `registry` holds only what no mistake touches, and its routes must not be used. `unsure` are the
-    parts of which something is missing there.
+    With findings, `registry` contains only what no error affects, and its routes must not be used. `unsure` are the
+    parts that are incomplete there.
     """
 
     registry: Registry
@@ -99,7 +99,7 @@ class Examined:
 def load(raw: object) -> Registry:
     """Check a registry: `{providers, routing, ports, gateway, cache, monitoring, secrets: {NAME: value}}`.
 
-    Raises RegistryError with everything that is wrong.
+    Raises RegistryError with all errors.
     """
     examined = examine(raw)
     if examined.findings:
@@ -108,15 +108,15 @@ def load(raw: object) -> Registry:
 
 
 def examine(raw: object) -> Examined:
-    """Check a registry and keep what is sound, so that further checks can be made on it.
+    """Check a registry and keep its correct parts, so that further checks can be made on them.
 
-    Raises RegistryError when there is no registry at all.
+    Raises RegistryError if there is no registry.
     """
     plain = to_plain(raw)
     if not isinstance(plain, dict) or not plain.get("providers"):
         raise RegistryError([Finding("ai_backend_providers", "is not defined or empty", _INIT)])
     present, values, of_secrets = take_secrets(plain.get("secrets"))
-    findings = [*_strange_parts(plain), *of_secrets]
+    findings = [*_unknown_parts(plain), *of_secrets]
     data = {name: redact(plain.get(name), f"ai_backend_{name}", values, findings) for name in PARTS[:-1]}
     literal = [finding for finding in findings if "literal secret" in finding.problem]
     parts = _Parts.of(data, findings)
@@ -126,7 +126,7 @@ def examine(raw: object) -> Examined:
         findings += (f for f in check_secrets(parts.entries or {}, present) if f.path not in bad_secrets)
     routes, of_routes = _routes(parts)
     findings += of_routes
-    # What a redacted value looks like to a model is no second problem.
+    # An error of a redacted value is not a second problem.
     hidden = {finding.path for finding in literal}
     findings = [finding for finding in findings if finding in literal or finding.path not in hidden]
     sound = {name: e.provider for name, e in (parts.entries or {}).items() if e.provider is not None and not e.doubts}
@@ -147,7 +147,7 @@ def examine(raw: object) -> Examined:
 
 @dataclass(frozen=True)
 class _Parts:
-    """The parts of a registry, each as far as it could be read. `where` leads back to what the user wrote."""
+    """The parts of a registry, each as far as it could be read. `where` returns the path as the user wrote it."""
 
     entries: Mapping[str, Entry] | None
     routing: Reading[Routing]
@@ -159,7 +159,7 @@ class _Parts:
 
     @classmethod
     def of(cls, data: Mapping[str, Plain], findings: list[Finding]) -> _Parts:
-        """Read them; what is wrong is added to `findings`."""
+        """Read them; errors are added to `findings`."""
         entries = read_providers(data["providers"], findings)
         below, root = unwrap(data["routing"], "ai_backend_routing")
         routing = read(Routing, below, root, findings, depth=2)
@@ -176,7 +176,7 @@ class _Parts:
         )
 
     def unsure(self, sound: int) -> frozenset[str]:
-        """The parts of which something is missing; `sound` is how many providers are beyond doubt."""
+        """The parts that are incomplete; `sound` is the number of providers without doubt."""
         sure = {
             "cache": self.cache.sure,
             "gateway": self.gateway.sure,
@@ -187,9 +187,9 @@ class _Parts:
         return frozenset(unsure | ({"providers"} if self.entries is None or sound != len(self.entries) else set()))
 
 
-def _strange_parts(plain: Mapping[str, Plain]) -> Iterator[Finding]:
+def _unknown_parts(plain: Mapping[str, Plain]) -> Iterator[Finding]:
     for name in plain:
-        if name not in known().ours:
+        if name not in known().names:
             path = f"ai_backend_{name}" if name.isidentifier() else "registry"
             yield Finding(path, "is not part of a registry", hint_for(name))
 
@@ -199,7 +199,7 @@ def _port_findings(parts: _Parts) -> list[Finding]:
     if ports is None:
         return []
     defaults = dict(Gateway.PORTS)
-    # Whether there is a cache may be what could not be read: then nothing is said of its port.
+    # If it could not be read whether there is a cache, its port is not checked.
     if parts.cache.value is not None and parts.cache.value.enabled and not {(), ("enabled",)} & set(parts.cache.doubts):
         defaults |= Cache.PORTS
     found = check_provider_ports(parts.entries or {}, ports, defaults, doubts)

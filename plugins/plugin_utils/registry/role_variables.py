@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Values of variables that a role itself would refuse, but only when it runs and others have changed already."""
+"""Values of variables that a role would refuse, but only when it runs and other hosts are already changed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @cache
 def _options() -> Mapping[str, Mapping[str, Any]]:
-    """Role variables with a choice or a number to hold -> what argument_specs says of them."""
+    """Role variables with choices or a number -> their option in argument_specs."""
     found: dict[str, Mapping[str, Any]] = {}
     for role in known().roles:
         text = (ROLES / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
@@ -32,9 +32,9 @@ def _options() -> Mapping[str, Mapping[str, Any]]:
 
 
 def values_on(hosts: object) -> dict[str, dict[str, Plain]]:
-    """Host -> role variables that are checked here, of `hosts` = {host: all its variables}.
+    """Host -> role variables that are checked here, from `hosts` = {host: all its variables}.
 
-    No other variable is looked at: looking renders templates, and opens vaults.
+    No other variable is read: this would render templates and open vaults.
     """
     if not isinstance(hosts, Mapping):
         return {}
@@ -47,13 +47,13 @@ def _values(variables: object) -> Iterator[tuple[str, Plain]]:
         if isinstance(variables, Mapping) and name in variables:
             try:
                 yield name, to_plain(variables[name])
-            except Exception:  # noqa: S112  # check_templates says it
+            except Exception:  # noqa: S112  # check_templates reports it
                 continue
 
 
 @cache
 def _templates() -> tuple[str, ...]:
-    """Variables whose templates are tried: of ours, without the registry and without secrets, which stay closed."""
+    """Variables of the collection whose templates are rendered: not the registry, and no secrets."""
     given = known().given - {*PARTS}
     names = {PREFIX + word for word in given} | {
         f"{role}_{word}" for role, words in known().roles.items() for word in words
@@ -62,7 +62,7 @@ def _templates() -> tuple[str, ...]:
 
 
 def check_templates(hosts: object) -> Iterator[Finding]:
-    """A finding for each variable of ours whose template fails, at the first host that has it.
+    """A finding for each variable of the collection whose template fails, for the first host that has it.
 
     Ansible's own error would show the lines above it in its file, which may be secrets.
     """
@@ -78,7 +78,7 @@ def check_templates(hosts: object) -> Iterator[Finding]:
 
 
 def _failure(variables: object, name: str) -> str:
-    """Why a template fails, without anything of its text; empty where it does not, or only does before the run."""
+    """Why a template fails, without any of its text; empty if it does not, or only before the role runs."""
     if not isinstance(variables, Mapping) or name not in variables:
         return ""
     try:
@@ -87,27 +87,27 @@ def _failure(variables: object, name: str) -> str:
         undefined = re.search(r"'(\w+)' is undefined", str(error))
         if undefined is None:
             return "its template fails"
-        # Facts of a host, and what a role says of it, are there only when the role runs.
+        # Facts of a host, and facts that a role sets, exist only when the role runs.
         later = undefined[1].startswith("ansible_") or undefined[1] in {
-            PREFIX + word for word in known().ours - known().given
+            PREFIX + word for word in known().names - known().given
         }
         return "" if later else f"there is no variable {undefined[1]}"
     return ""
 
 
 def check_values(hosts: Mapping[str, Mapping[str, Plain]]) -> Iterator[Finding]:
-    """A finding for each value that the role would refuse, at the first host that has it."""
+    """A finding for each value that the role would refuse, for the first host that has it."""
     seen: set[str] = set()
     for host, values in sorted(hosts.items()):
         for name, value in values.items():
             remedy = _remedy(name, value) if name in _options() else ""
             if remedy and name not in seen:
                 seen.add(name)
-                yield Finding(name, f"has a value on host '{host}' that the role does not take", remedy)
+                yield Finding(name, f"has a value on host '{host}' that the role does not accept", remedy)
 
 
 def check_engines(hosts: Mapping[str, Mapping[str, Plain]], plan: Mapping[str, Any] | None) -> Iterator[Finding]:
-    """What the engines of a plan find wrong with the variables of their hosts."""
+    """Findings of the engines of a plan about the variables of their hosts."""
     rows = {row["name"]: row["type"] for row in (plan or {}).get("providers", ())}
     for host in sorted(hosts):
         here = (plan or {}).get("hosts", {}).get(host) or {"services": []}
@@ -116,14 +116,14 @@ def check_engines(hosts: Mapping[str, Mapping[str, Plain]], plan: Mapping[str, A
 
 
 def _remedy(name: str, value: Plain) -> str:
-    """What to write instead; empty where the value is sound."""
+    """What to write instead; empty if the value is correct."""
     option = _options()[name]
     choices = [str(choice) for choice in option.get("choices") or ()]
     if choices and str(value) not in choices:
-        words = {key: said for engine in provider_types().values() for key, said in engine.MEANT.items()}
+        words = {key: meant for engine in provider_types().values() for key, meant in engine.MEANT.items()}
         meant = words.get(name, {}).get(str(value).lower())
         there = ", ".join(choices)
-        return f"write {meant} for it (there are {there})" if meant else f"write one of {there}"
+        return f"write {meant} for it (possible are {there})" if meant else f"write one of {there}"
     if option["type"] == "int" and not _is_whole(value):
         return f"write a whole number, such as {option['default']}"
     return ""

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Paths of the routing's inner form as the user wrote them: what a finding points at must be there to be edited."""
+"""Paths of the routing's inner form as the user wrote them: the path of a finding must exist in the user's file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Part = str | int
 
 
 def as_written(routing: object) -> Callable[[str], str]:
-    """A function from paths of the inner form to those of `routing` as it was given. Other paths stay as they are."""
+    """A function from paths of the inner form to those of `routing` as it was given. Other paths stay unchanged."""
     below, root = unwrap(routing, ROOT)
 
     def where(path: str) -> str:
@@ -30,7 +30,7 @@ def as_written(routing: object) -> Callable[[str], str]:
 
 
 def _walk(current: Any, parts: list[Part]) -> list[Part]:
-    """The parts as they are found in what was written; what is not there at all is kept, it is missing."""
+    """The parts as the user wrote them; a part that does not exist is kept, because it is missing."""
     result: list[Part] = []
     rest = list(parts)
     while rest and isinstance(current, dict | list):
@@ -41,15 +41,15 @@ def _walk(current: Any, parts: list[Part]) -> list[Part]:
         for step in found or ():
             result.append(step)
             current = current[step]
-        # Where nothing was found the list itself stands for the part.
+        # If nothing was found, the list itself is the part.
         if part == "chain" and rest and isinstance(rest[0], int) and _has_primary(current):
             rest[0] += 1
-    # Below a rule that is only a name, or a chain that is only one, there is nothing.
+    # A rule or a chain that is only a name has nothing below it.
     return result
 
 
 def _find(current: Any, part: Part, before: list[Part], after: list[Part]) -> list[Any] | None:
-    """The keys that lead to a part; none where it is not there."""
+    """The keys that lead to a part; None if it does not exist."""
     if isinstance(current, list):
         if isinstance(part, int):
             return [part] if part < len(current) else None
@@ -75,7 +75,7 @@ def _has_primary(chain: object) -> bool:
 
 
 def _of_pattern(rules: list[Any], pattern: str) -> list[int] | None:
-    """The item of the list form that gives a pattern; of two the later one, which is too many."""
+    """The item of the list form with a pattern; of two the later one, which is the duplicate."""
     found = [index for index, rule in enumerate(rules) if isinstance(rule, dict) and _gives(rule) == pattern]
     return found[-1:] or None
 

@@ -1,8 +1,8 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The registry's templates, rendered one by one: one that fails is a finding and hides no other mistake.
+"""The registry's templates, rendered one by one: one that fails is a finding and hides no other error.
 
-Ansible itself would stop there, and show the lines of the file around it: the one above may be a secret.
+Ansible itself would stop there and show the lines of the file around it: the line above may be a secret.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from ..findings.findings import Finding
 from ..findings.paths import join
 from ..schema.secrets import REDACTED
 
-# Of what Ansible says only this is sure to hold nothing but names.
+# Of Ansible's messages only this part is known to contain only names.
 _UNDEFINED = re.compile(r"'[\w.]+' is undefined")
 
 
 def rendered_parts(raw: object) -> tuple[Plain, list[Finding]]:
-    """{part: value} as plain data, and a finding for each template that fails; its value counts as not known."""
+    """{part: value} as plain data, and a finding for each template that fails; its value is handled as not known."""
     findings: list[Finding] = []
     if not isinstance(raw, Mapping):
         return to_plain(raw), findings
@@ -47,4 +47,4 @@ def _finding(path: str, text: str) -> Finding:
         return Finding(path, f"cannot be rendered: {undefined[0]}", "define it, or write the value itself")
     if re.search("vault|decrypt", text, re.IGNORECASE):
         return Finding(path, "cannot be decrypted", "give the vault's password: --ask-vault-pass or --vault-id")
-    return Finding(path, "has a template that cannot be rendered", "see what it looks up, or write the value itself")
+    return Finding(path, "has a template that cannot be rendered", "check what it looks up, or write the value itself")

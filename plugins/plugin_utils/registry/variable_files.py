@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A variable that stands in two files: Ansible takes the one it reads last, and says nothing of the other."""
+"""A variable that is defined in two files: Ansible uses the one that it reads last, and does not report the other."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _VARIABLE = re.compile(r"^(\w+)[ \t]*:(?=\s|$)")
 
 
 def in_two_files(
-    files: Iterable[str], ours: Callable[[str], bool], values: Mapping[str, str], scopes: Collection[str]
+    files: Iterable[str], relevant: Callable[[str], bool], values: Mapping[str, str], scopes: Collection[str]
 ) -> Iterator[Finding]:
-    """A finding for each variable that stands in two files of variables.
+    """A finding for each variable that is defined in two files of variables.
 
-    files: some of the files that are read; those beside them are looked for. ours: whether a name is one to look at.
-    values: variables of the registry, which is one for all hosts -> file:line of the value that counts, empty where
-    the core does not say. scopes: groups and hosts of the inventory; files of others are not read.
+    files: some of the files that are read; others are found in their folders. relevant: whether a name is checked.
+    values: variables of the registry, which is one for all hosts -> file:line of the value that is used, empty if
+    ansible-core does not report it. scopes: groups and hosts of the inventory; files of others are not read.
     """
     found: dict[str, dict[tuple[str, str], list[str]]] = defaultdict(lambda: defaultdict(list))
     for folder in sorted({folder for file in files for folder in _folders_of(Path(file))}):
@@ -33,7 +33,7 @@ def in_two_files(
             scope = _scope(path)
             for file in _files(path) if scope in scopes else ():
                 for name, place in _variables(file):
-                    if ours(name):
+                    if relevant(name):
                         found[name][str(folder), scope].append(place)
     for name, by_scope in sorted(found.items()):
         several = [places for places in by_scope.values() if len({_file(place) for place in places}) > 1]
@@ -43,7 +43,7 @@ def in_two_files(
 
 
 def files_below(places: Iterable[str]) -> list[str]:
-    """All files of variables beside inventories and playbooks: their files, or the folders they are in."""
+    """All files of variables in the folders of inventories and playbooks. `places` are their files or folders."""
     paths = [path for path in map(Path, places) if path.exists()]
     folders = sorted({(path if path.is_dir() else path.parent) / name for path in paths for name in _FOLDERS})
     scopes = [scope for folder in folders if folder.is_dir() for scope in sorted(folder.iterdir())]
@@ -56,7 +56,7 @@ def _shown(file: Path) -> str:
 
 
 def _folders_of(file: Path) -> Iterator[Path]:
-    """The folders group_vars and host_vars that a file's own stand in; none for a file elsewhere."""
+    """The folders group_vars and host_vars around a file; none for another file."""
     for folder in file.parents:
         if folder.name in _FOLDERS:
             yield from (folder.with_name(name) for name in _FOLDERS)
@@ -79,7 +79,7 @@ def _files(path: Path) -> Iterator[Path]:
 
 
 def _variables(file: Path) -> Iterator[tuple[str, str]]:
-    """(name, file:line) of the variables at the left margin; the text need be no YAML."""
+    """(name, file:line) of the variables at the left margin; the text need not be YAML."""
     try:
         lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -93,23 +93,23 @@ def _file(place: str) -> str:
     return place.rpartition(":")[0]
 
 
-def _counting(places: list[str], value: str) -> str:
-    """The place that counts: the value's own file, else the one that is read last."""
+def _used(places: list[str], value: str) -> str:
+    """The place that is used: the value's own file, else the one that is read last."""
     return next((place for place in places if _file(place) == _file(value)), "" if value else places[-1])
 
 
 def _twice(name: str, places: list[str], value: str) -> Finding:
-    # Of a folder and a file of one name Ansible reads the folder alone.
+    # Of a folder and a file with the same name, Ansible reads only the folder.
     inside = [place for place in places if Path(_file(place)).parent.name not in _FOLDERS]
-    counts = _counting(inside or places, value)
-    says = f"only {counts} counts" if counts else "neither counts, it is given elsewhere"
-    remedy = "keep one of them, with everything that is meant"
-    return Finding(name, f"stands in {' and in '.join(places)}: {says}", remedy, counts or places[0], "yaml")
+    used = _used(inside or places, value)
+    which = f"{used} is used" if used else "neither is used, it is set in another place"
+    remedy = "keep one of them, with all values"
+    return Finding(name, f"is defined in {' and in '.join(places)}; {which}", remedy, used or places[0], "yaml")
 
 
 def _differs(name: str, places: list[str], value: str) -> Finding:
-    counts = _counting(places, value)
-    problem = f"stands in {' and in '.join(places)}, but there is one registry for all hosts"
-    says = f"; {counts} counts" if counts else ""
-    found = warning(name, f"{problem}{says}", "keep one of them, or make it an inventory of its own", "yaml")
-    return replace(found, where=counts or places[0])
+    used = _used(places, value)
+    problem = f"is defined in {' and in '.join(places)}, but there is one registry for all hosts"
+    which = f"; {used} is used" if used else ""
+    found = warning(name, f"{problem}{which}", "keep one of them, or use a separate inventory", "yaml")
+    return replace(found, where=used or places[0])

@@ -1,8 +1,8 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The registry's own files: where each key stands, and the keys that stand there twice.
+"""The registry's own files: the place of each key, and duplicate keys.
 
-A filter gets values, and of a key that stands twice every YAML loader keeps the last: what was lost shows only here.
+A filter gets only values, and every YAML loader keeps the last value of a duplicate key: only this file shows the loss.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..findings.paths import join
 from ..schema.secrets import looks_like_secret
 
 PREFIX = "ai_backend_"
-# Aliases can make a small file a huge tree ("a billion laughs"); no registry comes near this.
+# Aliases can make a small file a huge tree ("a billion laughs"); no registry is that large.
 MOST_NODES = 1_000_000
 MOST_LEVELS = 50
 _MERGE = "tag:yaml.org,2002:merge"
@@ -29,10 +29,10 @@ _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(frozen=True)
 class Sources:
-    """What files of variables say, read without Ansible: templates stay text.
+    """The content of files of variables, read without Ansible: templates stay text.
 
-    registry: {providers, routing, …} as a filter would get it. places: path -> file:line. findings: what keeps the
-    files from being read as they are meant. readable: whether each file could be read at all.
+    registry: {providers, routing, …} as a filter would get it. places: path -> file:line. findings: why files
+    cannot be read correctly. readable: whether each file could be read at all.
     """
 
     registry: Mapping[str, Plain] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Sources:
 
 
 def read_files(paths: Iterable[str | Path]) -> Sources:
-    """Read files of variables in the order Ansible would: of a variable in two of them the later one counts."""
+    """Read files of variables in Ansible's order: of a variable in two of them, the later one is used."""
     return read_texts((str(path), _content(path)) for path in paths)
 
 
@@ -54,7 +54,7 @@ def _content(path: str | Path) -> str | bytes | OSError:
 
 
 def read_texts(files: Iterable[tuple[str, str | bytes | OSError]]) -> Sources:
-    """The same for (name, text, or why there is none)."""
+    """The same for (name, text or the error of reading it)."""
     registry: dict[str, Plain] = {}
     places: dict[str, str] = {}
     findings: list[Finding] = []
@@ -73,7 +73,7 @@ def read_texts(files: Iterable[tuple[str, str | bytes | OSError]]) -> Sources:
 
 
 def twice_in(paths: Iterable[str]) -> list[Finding]:
-    """Keys of the registry that stand twice in a mapping of these files. Files that cannot be read are left out."""
+    """Duplicate keys of the registry in a mapping of these files. Files that cannot be read are skipped."""
     findings: list[Finding] = []
     for path in sorted(set(paths)):
         try:
@@ -87,7 +87,7 @@ def twice_in(paths: Iterable[str]) -> list[Finding]:
 
 
 def mentioned(name: str, paths: Iterable[str]) -> bool:
-    """Whether one of these files says a name more often than once: then something there reads the variable."""
+    """Whether these files contain a name more than once: then something there reads the variable."""
     count = 0
     for path in sorted(set(paths)):
         try:
@@ -99,7 +99,7 @@ def mentioned(name: str, paths: Iterable[str]) -> bool:
     return count > 1
 
 
-_TWICE = "stands there twice"
+_TWICE = "is a duplicate"
 
 
 def _below(path: str, variable: str) -> bool:
@@ -133,21 +133,21 @@ class _Reader:
         except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
             self._refuse(error)
         except _UnreadableError as error:
-            self.findings.append(self._finding(self.name, str(error), "write out what is meant", None))
+            self.findings.append(self._finding(self.name, str(error), "write the values without the alias", None))
         self.readable = False
         return {}
 
     def _refuse(self, error: Exception) -> None:
         if isinstance(error, UnicodeDecodeError):
             where = f"{self.name}:{error.object[: error.start].count(10) + 1}"
-            problem = "has a byte that is no UTF-8"
+            problem = "has a byte that is not UTF-8"
             self.findings.append(Finding(self.name, problem, "save the file as UTF-8", where, check="yaml"))
             return
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "it cannot be read"
         if isinstance(error, RecursionError):
             problem = "it is nested too deeply"
-        # The text around the place is not shown: it may hold a secret.
+        # The text around the place is not shown: it may contain a secret.
         where = f"{self.name}:{mark.line + 1}" if mark is not None else self.name
         text = " ".join(str(problem).split())
         self.findings.append(
@@ -161,7 +161,7 @@ class _Reader:
     def _variables(self, root: yaml.Node) -> Iterator[tuple[str, Plain]]:
         if not isinstance(root, yaml.MappingNode):
             problem, remedy = "is not a mapping of variables", f"write `{PREFIX}…:` at the left margin"
-            self.findings.append(self._finding(self.name, problem, f"{remedy}, or move the file away", root))
+            self.findings.append(self._finding(self.name, problem, f"{remedy}, or move the file elsewhere", root))
             self.readable = False
             return
         seen: set[str] = set()
@@ -176,7 +176,7 @@ class _Reader:
             yield name.removeprefix(PREFIX), self._plain(value, name, frozenset())
 
     def _twice(self, path: str, key: yaml.Node) -> None:
-        remedy = "keep one of them: of two, only the last one counts"
+        remedy = "keep one of them: only the last one is used"
         first = self.places.get(path, "").rpartition(":")[2]
         after = f" (first in line {first})" if first else ""
         self.findings.append(self._finding(path, f"{_TWICE}{after}", remedy, key))
@@ -187,9 +187,9 @@ class _Reader:
     def _plain(self, node: yaml.Node, path: str, above: frozenset[int]) -> Plain:
         self.nodes += 1
         if self.nodes > MOST_NODES:
-            raise _UnreadableError("is too large once its aliases are written out")
+            raise _UnreadableError("is too large with its aliases expanded")
         if id(node) in above:
-            raise _UnreadableError("has an alias to something it stands in")
+            raise _UnreadableError("has an alias to a node that contains it")
         if len(above) > MOST_LEVELS:
             raise _UnreadableError("is nested too deeply")
         self._note(path, node)
@@ -211,9 +211,10 @@ class _Reader:
                 continue
             name = str(self._scalar(key, path)) if isinstance(key, yaml.ScalarNode) else ""
             if not isinstance(key, yaml.ScalarNode):
-                self.findings.append(self._finding(path, "has a key that is no plain word", "write `key: value`", key))
+                problem = "has a key that is not a plain word"
+                self.findings.append(self._finding(path, problem, "write `key: value`", key))
                 continue
-            # A key may be a secret in the wrong place: then the line has to do.
+            # A key may be a secret in the wrong place: then only the line is shown.
             below = path if looks_like_secret(name) else join(path, name)
             if name in result:
                 self._twice(below, key)
@@ -223,21 +224,21 @@ class _Reader:
 
     def _scalar(self, node: yaml.Node, path: str) -> Plain:
         if not node.tag.startswith("tag:yaml.org,2002:"):
-            # !vault and !unsafe: a text, whatever it is.
+            # !vault and !unsafe: always a text.
             return str(node.value)
         try:
             return to_plain(self.values.construct_object(node))
         except (yaml.YAMLError, ValueError, OverflowError, TypeError, KeyError):
-            self.findings.append(self._finding(path, "is no value YAML knows", 'put it in quotes ("…")', node))
+            self.findings.append(self._finding(path, "is not a value that YAML knows", 'put it in quotes ("…")', node))
             return None
 
 
 class _UnreadableError(Exception):
-    """The file is YAML, and still cannot be written out as plain data."""
+    """The file is YAML, but cannot be converted to plain data."""
 
 
 def _harmless(text: str) -> str:
-    """PyYAML's words without what they quote of the file."""
+    """PyYAML's message without the text that it quotes from the file."""
     for quote in ("'", '"'):
         parts = text.split(quote)
         if len(parts) > 2:

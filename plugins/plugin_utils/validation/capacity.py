@@ -15,9 +15,9 @@ GIB = 2**30
 
 
 def check_capacity(plan: Mapping[str, Any], gpu_memory: object) -> Iterator[Finding]:
-    """Yield a warning for each host whose models need more than the GPU memory it declares.
+    """Yield a warning for each host whose models need more GPU memory than the inventory declares.
 
-    gpu_memory: host -> GiB of all its cards together, or empty where the inventory gives none.
+    gpu_memory: host -> GiB of all its GPUs together, or empty if the inventory has no value.
     """
     for host, gib in sorted(_declared(gpu_memory).items()):
         if host in plan["hosts"]:
@@ -25,13 +25,13 @@ def check_capacity(plan: Mapping[str, Any], gpu_memory: object) -> Iterator[Find
 
 
 def check_host(host: str, needs: Sequence[Mapping[str, Any]], gib: float, verb: str) -> Iterator[Finding]:
-    """Yield a warning where the models of a host need more than `gib`; `needs` are those of plan/gpu_memory.py."""
+    """Yield a warning if the models of a host need more than `gib`; `needs` are those of plan/gpu_memory.py."""
     rows = sorted(((need["bytes"], need["path"], need["model"]) for need in needs), reverse=True)
     total = sum(size for size, _path, _model in rows)
     if total > gib * GIB:
         parts = ", ".join(f"'{model}' {size / GIB:.1f}" for size, _path, model in rows)
         problem = f"host '{host}' {verb} {gib:g} GiB of GPU memory, its models need about {total / GIB:.1f} ({parts})"
-        remedy = "take a smaller model, quantization or context_length, or move one to another host"
+        remedy = "use a smaller model, quantization or context_length, or move one to another host"
         yield warning(rows[0][1], problem, remedy, "capacity")
 
 
@@ -50,8 +50,9 @@ def _declared(raw: object) -> dict[str, float]:
             continue
         found = re.fullmatch(r"(?i)(\d+(?:\.\d+)?)\s*(?:g|gb|gib)?", text)
         if found is None or isinstance(value, bool):
-            remedy = f"write GiB of all cards of '{host}' together: `ai_backend_gpu_memory: 24`"
-            wrong.append(Finding(f"inventory.{host}", "ai_backend_gpu_memory is no number", remedy, check="capacity"))
+            remedy = f"write GiB of all GPUs of '{host}' together: `ai_backend_gpu_memory: 24`"
+            problem = "ai_backend_gpu_memory is not a number"
+            wrong.append(Finding(f"inventory.{host}", problem, remedy, check="capacity"))
             continue
         result[host] = float(found[1])
     if wrong:

@@ -1,8 +1,8 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Names that look like one another: what was probably meant to be one name, and is two.
+"""Similar names: probably one name that is written in two ways.
 
-Nothing here is wrong by itself, so all findings are warnings.
+A similar name need not be an error, so all findings are warnings.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ _REAL = frozenset({"mistral", "mixtral"})
 
 
 def check_names(registry: Registry) -> Iterator[Finding]:
-    """Yield a warning for each name that looks like another one of its kind.
+    """Yield a warning for each name that is similar to another one of its kind.
 
-    Models and everything else a client may ask for are one kind, providers the other. An alias that says which model
-    it stands for is meant.
+    Models and all other names that a client may ask for are one kind, providers the other. An alias with a
+    `backend_model` is not checked: it is intended.
     """
     yield from _alike({name: join("ai_backend_providers", name) for name in registry.providers}, "provider")
     yield from _alike(_asked_for(registry), "name")
 
 
 def _asked_for(registry: Registry) -> dict[str, str]:
-    """Each name a client may ask for, and where it stands first."""
+    """Each name that a client may ask for, and its first place."""
     routing = registry.routing
     places: dict[str, str] = {}
     for owner, provider in registry.providers.items():
@@ -50,13 +50,13 @@ def _asked_for(registry: Registry) -> dict[str, str]:
 
 
 def _alike(places: Mapping[str, str], what: str) -> Iterator[Finding]:
-    """The later of two names that look alike, in the order they stand in the registry."""
+    """The later of two similar names, in the order of the registry."""
     known: dict[tuple[object, ...], str] = {}
     for name, path in places.items():
         keys = _keys(name)
         other = next((known[key] for key in keys if key in known and not _both_real(known[key], name)), None)
         if other is not None:
-            remedy = f"write '{other}' if it is the same, else give it a name that tells them apart"
+            remedy = f"write '{other}' if it is the same, else give it a name that is more different"
             yield warning(path, f"the {what} '{name}' looks like '{other}' ({places[other]})", remedy, "names")
         for key in keys:
             known.setdefault(key, name)
@@ -68,7 +68,7 @@ def _both_real(one: str, other: str) -> bool:
 
 
 def _keys(name: str) -> list[tuple[object, ...]]:
-    """What two names share when they look alike: all letters and digits, or all but one letter of one word."""
+    """What two similar names share: all letters and digits, or all but one letter of one word."""
     plain = re.sub(r"[\s_:/-]+", "", name.lower())
     keys: list[tuple[object, ...]] = [(plain,)]
     words = _WORD.findall(name.lower())

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Everything that can be said of a registry before a host is touched: all checks, one list of findings."""
+"""All checks of a registry that need no host, with one list of findings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .lookalikes import check_names
 
 @dataclass(frozen=True)
 class Inventory:
-    """groups: inventory group -> hosts. addresses: host -> IP address. gpu_memory: host -> GiB of its cards."""
+    """groups: inventory group -> hosts. addresses: host -> IP address. gpu_memory: host -> GiB of its GPUs."""
 
     groups: object
     addresses: object = None
@@ -32,7 +32,7 @@ class Inventory:
 
     @property
     def scopes(self) -> frozenset[str]:
-        """Names of groups and hosts: files of variables are named after one."""
+        """Names of groups and hosts: a file of variables has the name of one."""
         plain = to_plain(self.groups)
         groups = plain if isinstance(plain, dict) else {}
         hosts = (host for members in groups.values() if isinstance(members, list) for host in members)
@@ -41,14 +41,14 @@ class Inventory:
 
 @dataclass(frozen=True)
 class Validation:
-    """The outcome. `fleet` and `plan` are None while anything critical is found."""
+    """The outcome. `fleet` and `plan` are None if there is a critical finding."""
 
     findings: tuple[Finding, ...]
     fleet: Fleet | None = None
     plan: dict[str, Any] | None = None
 
 
-# In place of a part that stands under a misspelt name: what depends on it is not known, so nothing is said of that.
+# Value of a part with a misspelt name: what depends on it is not known, so nothing is reported about that.
 _UNREAD = "?"
 
 
@@ -61,9 +61,9 @@ def validate(
 ) -> Validation:
     """Check a registry against an inventory.
 
-    `found` is what was found in its files already (see registry/yaml_files.py), `names` are all variables that are
-    defined; without them it is those of the registry. `unknown` are paths whose value could not be had, which `found`
-    says already.
+    `found` are the findings of its files (see registry/yaml_files.py), `names` are all variables that are defined;
+    without them, those of the registry. `unknown` are paths whose value could not be read, which is already in
+    `found`.
     """
     plain, found = to_plain(raw), tuple(found)
     if not isinstance(plain, dict):
@@ -71,8 +71,8 @@ def validate(
     unread = misspelt_parts(names or [f"{PREFIX}{name}" for name in plain])
     outcome = _validate({**plain, **dict.fromkeys(unread, _UNREAD)}, inventory, found)
     hidden = {*unknown, *(f"{PREFIX}{part}" for part in unread)}
-    said = set(found)
-    return replace(outcome, findings=tuple(f for f in outcome.findings if f in said or f.path not in hidden))
+    reported = set(found)
+    return replace(outcome, findings=tuple(f for f in outcome.findings if f in reported or f.path not in hidden))
 
 
 def _validate(raw: object, inventory: Inventory, found: Iterable[Finding]) -> Validation:
@@ -100,12 +100,12 @@ def _validate(raw: object, inventory: Inventory, found: Iterable[Finding]) -> Va
 
 
 def validate_files(paths: Iterable[str | Path], inventory: Inventory) -> Validation:
-    """Check the registry in files of variables without Ansible: templates stay text, so a secret by lookup is given."""
+    """Check the registry in files without Ansible: templates stay text, so a secret with a lookup counts as set."""
     return validate_sources(read_files(paths), inventory)
 
 
 def validate_sources(sources: Sources, inventory: Inventory) -> Validation:
-    """The same for files that have been read; of a file that could not be, nothing else is said."""
+    """The same for files that have been read; if one could not be read, nothing else is reported."""
     if not sources.readable:
         return Validation(_ordered(sources.findings))
     outcome = validate(sources.registry, inventory, sources.findings)
@@ -113,7 +113,7 @@ def validate_sources(sources: Sources, inventory: Inventory) -> Validation:
 
 
 def checked(raw: object, groups: object, addresses: object) -> tuple[Fleet, dict[str, Any]]:
-    """(fleet, plan) of a registry with which nothing critical is wrong, else RegistryError with all that is."""
+    """(fleet, plan) of a registry without critical findings, else RegistryError with all of them."""
     outcome = validate(raw, Inventory(groups, addresses))
     if outcome.fleet is None or outcome.plan is None:
         raise RegistryError(finding for finding in outcome.findings if finding.severity == "critical")
@@ -125,12 +125,12 @@ def _ordered(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 
 
 def _as_far_as_known(examined: Examined, inventory: Inventory) -> list[Finding]:
-    """What can be said of the inventory, and of what goes into LiteLLM's config as it stands, beside mistakes."""
+    """Findings of the inventory and of the `extra` for LiteLLM's config, in spite of errors in the registry."""
     found: list[Finding] = []
     paths = {finding.path for finding in examined.findings}
     unsure = examined.unsure
     if any(path.startswith(("ai_backend_ports", "ai_backend_providers")) for path in paths):
-        # A port that two want would be said twice, in other words.
+        # A port that two services need would be reported twice, in different words.
         unsure |= {"ports"}
     try:
         found += fleet_of(examined.registry, inventory.groups, inventory.addresses, False, unsure).findings

@@ -111,7 +111,7 @@ def test_a_tag_that_no_role_has_is_refused_with_those_there_are(
 ) -> None:
     done = play(tmp_path, SOUND, option, "edge,nosuch", playbook=playbook)
     assert done.returncode == 2
-    assert "no role has the tag nosuch. There are edge, litellm, live, llama_cpp, redis" in done.stderr
+    assert "no role has the tag nosuch. The tags are edge, litellm, live, llama_cpp, redis" in done.stderr
     assert "192.0.2.1" not in done.stderr
 
 
@@ -148,7 +148,7 @@ def test_a_value_that_a_role_would_refuse_on_the_host_is_refused_here(tmp_path: 
     rows = report(play(tmp_path, text))["findings"]
     assert [(row["path"], row["line"], row["hint"]) for row in rows if row["severity"] == "critical"] == [
         ("litellm_timeout", 16, "write a whole number, such as 240"),
-        ("llama_cpp_gpu", 15, "write cuda for it (there are none, cuda, vulkan)"),
+        ("llama_cpp_gpu", 15, "write cuda for it (possible are none, cuda, vulkan)"),
     ]
 
 
@@ -156,7 +156,7 @@ def test_a_value_that_a_role_would_refuse_on_the_host_is_refused_here(tmp_path: 
     ("url", "path", "message"),
     [
         ("", "llama_cpp_archive_url", "is empty, so llama.cpp could not be installed on host 'gpu1'"),
-        ("file:///nowhere/llama.tar.gz", "llama_cpp_archive_url", "is no file on the machine that runs Ansible"),
+        ("file:///nowhere/llama.tar.gz", "llama_cpp_archive_url", "is not a file on the machine that runs Ansible"),
     ],
 )
 def test_an_archive_that_is_not_there_is_known_before_any_host_is_asked(
@@ -184,7 +184,7 @@ def test_a_variable_in_two_files_is_one_finding_that_names_both_and_the_one_that
     (row,) = report(done)["findings"]
     assert done.returncode == 2
     assert (row["check"], row["file"], row["line"]) == ("yaml", "group_vars/all/more.yml", 2)
-    assert "group_vars/all/a.yml:1 and in group_vars/all/more.yml:2: only group_vars/all/more.yml:2" in row["message"]
+    assert "group_vars/all/a.yml:1 and in group_vars/all/more.yml:2; group_vars/all/more.yml:2 is used" in row["message"]
 
 
 def test_a_file_that_is_no_yaml_is_in_the_document_too(tmp_path: pathlib.Path) -> None:

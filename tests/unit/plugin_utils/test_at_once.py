@@ -127,7 +127,7 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
     ("unset reference", "gateway/litellm", {"extra": {"litellm_settings": {"a": "os.environ/UNSET_KEY"}}}, "UNSET_KEY"),
     ("empty group", "groups/gateway", [], "inventory: the inventory group 'gateway' has no host"),
     ("no host", "providers/away/hosts", "nowhere", "away.hosts: the inventory group 'nowhere' has no host"),
-    ("no address of a host", "addresses/two", "", "inventory.two: has no address, but gateway 'one' asks 'away'"),
+    ("no address of a host", "addresses/two", "", "inventory.two: has no address, but gateway 'one' uses 'away'"),
 ]
 # What one leaves open, the other cannot be told without: mended one after the other.
 DEPENDENT = {

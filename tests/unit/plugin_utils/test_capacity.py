@@ -119,7 +119,7 @@ def test_nothing_is_said_of_what_is_not_known() -> None:
 
 def test_a_memory_that_is_no_number_is_refused() -> None:
     for wrong in ("much", True, "24 TB", -1):
-        with pytest.raises(RegistryError, match=r"inventory\.one: ai_backend_gpu_memory is no number"):
+        with pytest.raises(RegistryError, match=r"inventory\.one: ai_backend_gpu_memory is not a number"):
             found({"a": engine("a:8b")}, {"one": wrong})
     with pytest.raises(RegistryError, match="gpu_memory: is not a mapping"):
         found({"a": engine("a:8b")}, [24])

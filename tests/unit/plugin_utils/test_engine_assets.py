@@ -79,7 +79,7 @@ def test_vulkan_is_named_as_the_way_without_cuda() -> None:
         (
             release(digest=False),
             "x86_64",
-            "upstream names no sha256 of llama-b10995-bin-ubuntu-x64.tar.gz → compute it",
+            "upstream publishes no sha256 for llama-b10995-bin-ubuntu-x64.tar.gz → compute it",
         ),
     ],
 )

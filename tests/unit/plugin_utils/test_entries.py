@@ -96,8 +96,8 @@ def test_what_cannot_be_read_is_a_report_with_the_reason(tmp_path: Path) -> None
     (row,) = entries.unreadable([str(tmp_path)])["findings"]
     assert (row["check"], row["file"]) == ("yaml", str(broken))
     (row,) = entries.unreadable([str(whole)])["findings"]
-    assert (row["check"], row["path"], row["message"]) == ("yaml", "registry", "Ansible ended before it was read")
-    assert row["hint"] == "see what it says on standard error"
+    assert (row["check"], row["path"], row["message"]) == ("yaml", "registry", "Ansible stopped before it was read")
+    assert row["hint"] == "see its standard error"
     assert edge.unreadable([str(whole)])["critical"] == 1
 
 

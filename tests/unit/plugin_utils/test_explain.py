@@ -127,7 +127,7 @@ def test_limits_are_those_of_the_config(registry: Registry) -> None:
 def test_a_name_that_nobody_is_asked_after_is_not_out_for_long(routed: Routed) -> None:
     result = told(routed("{}"), "lab-tiny")
     assert result["breaker"] == {"failures": 3, "cooldown_seconds": 5, "alone": True}
-    assert "  breaker: out after 3 failures, for 5 s: nobody is asked after it" in as_lines(result)
+    assert "  breaker: cooldown after 3 failures, for 5 s: there is no alternative" in as_lines(result)
 
 
 def test_who_is_down_must_exist(registry: Registry) -> None:

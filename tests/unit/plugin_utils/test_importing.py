@@ -100,7 +100,7 @@ def test_what_comes_out_is_sound_and_answers_to_the_same_names(today: Raw) -> No
 def test_engines_that_run_there_are_not_taken_over(today: Raw) -> None:
     providers = registry_of(today).providers
     assert not providers["ollama"].is_managed
-    assert "has `managed: false`: it runs there already" in fates(today, "changed")
+    assert "has `managed: false`, because it runs already" in fates(today, "changed")
 
 
 def test_a_key_by_reference_is_an_env_var_and_a_literal_one_is_refused_unseen(today: Raw) -> None:
@@ -127,7 +127,7 @@ def test_what_the_checks_refuse_is_taken_out_and_said(today: Raw) -> None:
 
 def test_patterns_stand_in_the_order_litellm_asks_them(today: Raw) -> None:
     assert [rule.pattern for rule in registry_of(today).routing.patterns] == ["claude-*", "*"]
-    assert "patterns: stand in the order LiteLLM asks them" in fates(today, "changed")
+    assert "patterns: are in the order in which LiteLLM checks them" in fates(today, "changed")
 
 
 def test_ports_lose_what_has_no_meaning_and_give_way_to_ours(today: Raw) -> None:
@@ -294,7 +294,7 @@ def test_settings_without_a_word_are_kept_when_litellm_reads_them() -> None:
     )
     extra = registry_of(made).gateway.litellm.extra
     assert extra["router_settings"] == {"enable_tag_filtering": True}
-    assert "router_settings.enable_tag_filtering: as it is" in fates(made, "kept")
+    assert "router_settings.enable_tag_filtering: unchanged" in fates(made, "kept")
 
 
 def test_a_setting_litellm_would_ignore_is_refused() -> None:
@@ -337,7 +337,7 @@ def test_a_fallback_among_the_settings_to_a_name_that_was_refused_goes_too() -> 
     settings = {"default_fallbacks": ["az"], "context_window_fallbacks": [{"m": ["az"]}]}
     made = litellm(model_list=rows, router_settings=settings)
     registry_of(made)
-    assert "default_fallbacks: 'az' is no name of this gateway" in fates(made, "refused")
+    assert "default_fallbacks: 'az' is not a name of this gateway" in fates(made, "refused")
 
 
 def test_the_master_key_is_the_deployments_secret() -> None:
@@ -350,12 +350,12 @@ def test_the_master_key_is_the_deployments_secret() -> None:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"model_name": "a", "litellm_params": {"model": "azure/gpt"}}, "'azure' is no provider of this version"),
-        ({"model_name": "a", "litellm_params": {"model": "ollama/x"}}, "'ollama/' without api_base leads nowhere"),
+        ({"model_name": "a", "litellm_params": {"model": "azure/gpt"}}, "'azure' is not a provider of this version"),
+        ({"model_name": "a", "litellm_params": {"model": "ollama/x"}}, "'ollama/' has no address without api_base"),
         ({"model_name": "a"}, "has no model_name or no litellm_params.model"),
         (
             {"model_name": "a-*", "litellm_params": {"model": "openai/b-*", "api_base": "http://10.0.0.1/v1"}},
-            "asks for 'b-",
+            "uses the model 'b-",
         ),
     ],
 )
@@ -378,10 +378,10 @@ def test_what_a_deployment_says_of_its_model_goes_to_the_model() -> None:
     assert entry.rate_limits is not None and entry.rate_limits.requests_per_minute == 5
     assert entry.cost_per_1k_tokens is not None and entry.cost_per_1k_tokens.input == 1
     assert getattr(entry, "options").num_ctx == 4096  # noqa: B009  # a field of this kind of model only
-    assert "model_list[0].litellm_params.mystery: has no word in the registry" in fates(made, "refused")
+    assert "model_list[0].litellm_params.mystery: has no key in the registry" in fates(made, "refused")
 
 
 def test_an_alias_of_a_group_leads_where_the_group_does() -> None:
     made = litellm(router_settings={"model_group_alias": {"fast": "m", "lost": "nobody"}})
     assert registry_of(made).routing.exact_matches["fast"].backend_model == "m"
-    assert "router_settings.model_group_alias.lost: leads to no name" in fates(made, "refused")
+    assert "router_settings.model_group_alias.lost: has no target" in fates(made, "refused")

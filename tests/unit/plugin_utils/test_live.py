@@ -67,5 +67,5 @@ def test_a_scope_leaves_out_what_was_not_asked_for(only: object, left: list[str]
 
 @pytest.mark.parametrize("wrong", ["text", {"a": 1}, None, [{"check": "ports"}], [finding("nonsense")], [7]])
 def test_anything_else_is_refused_in_words(wrong: object) -> None:
-    with pytest.raises(AnsibleFilterError, match=r"give what lab\.ai_backend\.look returned"):
+    with pytest.raises(AnsibleFilterError, match=r"give the result of lab\.ai_backend\.look"):
         live_report(wrong)

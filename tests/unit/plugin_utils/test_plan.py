@@ -254,7 +254,7 @@ def test_an_engine_that_is_not_ours_needs_only_its_address(lab: Callable[..., Ra
         ({"gateway": ["a"], "redis": ["a", "b"]}, {}, "the inventory group 'redis' has 2 hosts"),
         ({"gateway": ["a"], "redis": ["b"], "llama_cpp": ["a"]}, {}, "inventory.b: has no address, but gateway 'a'"),
         ({"gateway": ["a"], "redis": ["b"], "llama_cpp": ["a"]}, {"b": "name"}, "a name instead of an IP address"),
-        ({"gateway": ["a"], "redis": ["b"], "llama_cpp": ["a"]}, {"b": "127.0.1.1"}, "an address of its own only"),
+        ({"gateway": ["a"], "redis": ["b"], "llama_cpp": ["a"]}, {"b": "127.0.1.1"}, "only a local address"),
         ({"gateway": ["a"], "redis": ["a"], "llama_cpp": ["b"]}, {"b": "10.0.0.2"}, "inventory.a: has no address"),
         ([], {}, "groups: is not a mapping"),
         ({"gateway": ["a"]}, [], "addresses: is not a mapping"),
@@ -291,7 +291,7 @@ def test_two_engines_share_neither_port_nor_file(lab: Callable[..., Raw], wrong:
     message = wrong(raw)
     assert "port 8080 is also 'native' on host 'one'" in message
     assert (
-        "ai_backend_providers.zwei.models[0]: its file on host 'one' is that of 'native', from another source"
+        "ai_backend_providers.zwei.models[0]: its file on host 'one' has the same path as that of 'native', but another source"
         in message
     )
 

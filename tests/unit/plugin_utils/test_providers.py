@@ -67,7 +67,7 @@ def test_what_runs_here_is_managed_unless_told_otherwise(kind: str, keys: Raw, m
 def test_clouds_are_known(kind: str, base_url: str, env_var: str) -> None:
     provider = read(kind)
     assert (provider.base_url, provider.env_var, provider.requires_api_key) == (base_url, env_var, True)
-    assert "answers nobody without a key" in refusal(kind, requires_api_key=False, env_var=None)
+    assert "this cloud always needs a key" in refusal(kind, requires_api_key=False, env_var=None)
 
 
 @pytest.mark.parametrize("kind", ["openai", "anthropic", "ollama_cloud", "llama_cpp"])
@@ -81,14 +81,14 @@ def test_a_provider_is_a_mapping(kind: str) -> None:
     [
         ("vllm", {}, "has neither base_url nor hosts"),
         ("vllm", {**LOCAL, "hosts": "gpu"}, "has both base_url and hosts"),
-        ("openai", {"hosts": "gpu"}, "hosts is for engines on our own hosts"),
-        ("openai", {"managed": True}, "nothing of it is ours to run"),
+        ("openai", {"hosts": "gpu"}, "hosts is not possible for this type"),
+        ("openai", {"managed": True}, "this type cannot be managed"),
         ("vllm", {**LOCAL, "models": ["a", "a"]}, "models has 'a' twice"),
         ("vllm", {**LOCAL, "default_model": "x"}, "default_model 'x' is not among its models"),
         ("vllm", {"base_url": "http://10.0.0.5:1", "managed": True}, "base_url is not this machine"),
         ("vllm", {"base_url": "http://127.0.0.1:1/v1"}, "is not http://127.0.0.1:port"),
         ("vllm", {**LOCAL, "env_var": "A_KEY"}, "gets its key from the deployment"),
-        ("vllm", {**LOCAL, "managed": False, "env_var": "REDIS_PASSWORD"}, "a secret of the deployment itself"),
+        ("vllm", {**LOCAL, "managed": False, "env_var": "REDIS_PASSWORD"}, "a secret of the deployment"),
         ("vllm", {**LOCAL, "managed": False, "requires_api_key": True}, "requires_api_key is true without env_var"),
         ("vllm", {**LOCAL, "managed": False, "requires_api_key": False, "env_var": "A"}, "but env_var is given"),
         ("vllm", {**LOCAL, "env_var": "lower"}, "is not a secret's name"),
@@ -126,7 +126,7 @@ WHEEL = {"package": "a-model", "version": "1.0", "sha256": "f" * 64, "file": "a_
         ({"environment": {"LLAMA_ARG_PORT": 1}}, "LLAMA_ARG_PORT is set by the deployment"),
         ({"environment": {"LLAMA_ARG_THREADS": 1}}, "write options.threads"),
         ({"context_length": 1, "options": {"ctx_size": 2}}, "context_length and options.context_length differ"),
-        ({"options": {"ctx_size": 1, "n_ctx": 2}}, "say different things"),
+        ({"options": {"ctx_size": 1, "n_ctx": 2}}, "have different values"),
         ({"options": []}, "valid dictionary"),
     ],
 )
@@ -170,7 +170,7 @@ def test_words_count_only_where_the_engine_is_ours(lab: Callable[..., Raw], plan
     raw = lab()
     raw["providers"]["python"]["models"] = [{"name": "gguf", "path": "/m.gguf", "options": {"threads": 1}}]
     assert planned(raw)["warnings"] == [
-        "ai_backend_providers.python.models[0]: options, path count only where `managed` is true"
+        "ai_backend_providers.python.models[0]: options, path are used only if `managed` is true"
         " → remove them, or let this collection run the engine"
     ]
 
@@ -180,7 +180,7 @@ def test_words_count_only_where_the_engine_is_ours(lab: Callable[..., Raw], plan
     [
         ({"python": {"base_url": "http://127.0.0.1:8080", "managed": True, "server": "native"}}, "belongs to 'native'"),
         ({"ollama": {"hosts": "gpu", "base_url": None}}, "no entry in ai_backend_ports.services"),
-        ({"native": {"hosts": None, "base_url": "http://127.0.0.1:8081"}}, "ai_backend_ports.services.native says"),
+        ({"native": {"hosts": None, "base_url": "http://127.0.0.1:8081"}}, "ai_backend_ports.services.native has port"),
         ({"native": {"hosts": None, "base_url": "http://127.0.0.1:8081"}}, "port 8081 is reserved for 'later'"),
     ],
 )

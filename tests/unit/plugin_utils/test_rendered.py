@@ -67,7 +67,7 @@ def test_everything_we_write_is_a_key_litellm_reads(lab: Callable[..., Raw]) -> 
             "critical",
             "did you mean 'namespace'?",
         ),
-        ({"litellm_settings": {"zzz_ours": 1}}, "litellm_settings.zzz_ours", "warning", "unless something you added"),
+        ({"litellm_settings": {"zzz_ours": 1}}, "litellm_settings.zzz_ours", "warning", "unless a callback of yours"),
         ({"router_settings": {"num_retries": "2"}}, "router_settings.num_retries", "critical", "write a whole number"),
         ({"router_settings": {"num_retries": True}}, "router_settings.num_retries", "critical", "write a whole number"),
         ({"router_settings": {"cooldown_time": "x"}}, "router_settings.cooldown_time", "critical", "write a number"),

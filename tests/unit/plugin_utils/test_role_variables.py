@@ -19,7 +19,7 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.role_varia
 @pytest.mark.parametrize(
     ("name", "value", "remedy"),
     [
-        ("llama_cpp_gpu", "nvidia", "write cuda for it (there are none, cuda, vulkan)"),
+        ("llama_cpp_gpu", "nvidia", "write cuda for it (possible are none, cuda, vulkan)"),
         ("llama_cpp_gpu", "yes please", "write one of none, cuda, vulkan"),
         ("llama_cpp_install", "pip", "write one of archive, package, source"),
         ("litellm_strategy", "blue", "write one of beside, restart"),
@@ -30,7 +30,7 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.role_varia
 def test_a_value_of_another_kind_says_what_there_is(name: str, value: str, remedy: str) -> None:
     (finding,) = check_values({"gpu1": {name: value}, "gpu2": {name: value}})
     assert (finding.path, finding.remedy) == (name, remedy)
-    assert finding.problem == "has a value on host 'gpu1' that the role does not take"
+    assert finding.problem == "has a value on host 'gpu1' that the role does not accept"
 
 
 def test_sound_values_give_no_finding() -> None:
@@ -106,7 +106,7 @@ HERE = {"llama_cpp_archive_sha256": "2c26"}
         ({}, "is empty, so llama.cpp could not be installed on host 'gpu1'"),
         ({"llama_cpp_install": "source"}, "is empty, so llama.cpp could not be installed on host 'gpu1'"),
         ({"llama_cpp_archive_url": "https://x/y"}, "is empty, so llama.cpp could not be installed on host 'gpu1'"),
-        ({**HERE, "llama_cpp_archive_url": "file:///nowhere"}, "is no file on the machine that runs Ansible"),
+        ({**HERE, "llama_cpp_archive_url": "file:///nowhere"}, "is not a file on the machine that runs Ansible"),
         ({**HERE, "llama_cpp_archive_url": f"file://{__file__}"}, ""),
         ({**HERE, "llama_cpp_archive_url": "https://x/y"}, ""),
         ({"llama_cpp_install": "package"}, ""),

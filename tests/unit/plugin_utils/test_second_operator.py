@@ -62,6 +62,6 @@ def test_where_hosts_hold_different_values_none_is_chosen() -> None:
 
 def test_nothing_is_made_while_a_member_was_not_asked() -> None:
     text = said({"gpu1": answer(KEY)}, left_out=("gateway1",))
-    assert "gateway1 may hold it and was not asked" in text
+    assert "gateway1 may have it and was not asked" in text
     assert "--limit" in text
     assert said({"gpu1": answer(KEY, **{KEY: "f1"})}, left_out=("gateway1",), read_back=True) == ""

@@ -48,7 +48,7 @@ def test_of_a_variable_in_two_files_the_later_one_counts() -> None:
 def test_a_key_that_stands_twice_is_found_at_its_second_place() -> None:
     (finding,) = read("ai_backend_ports:\n  services:\n    redis: 1\n    vllm: 2\n    redis: 3\n").findings
     assert (finding.path, finding.where, finding.check) == ("ai_backend_ports.services.redis", "a.yml:5", "yaml")
-    assert finding.problem == "stands there twice (first in line 3)"
+    assert finding.problem == "is a duplicate (first in line 3)"
 
 
 @pytest.mark.parametrize(
@@ -98,19 +98,19 @@ def test_a_key_that_is_a_secret_is_not_shown() -> None:
     key = "sk-" + "x" * 20
     (line,) = said(f"ai_backend_secrets: {{{key}: 1, {key}: 2}}")
     assert key not in line
-    assert line.startswith("ai_backend_secrets: stands there twice")
+    assert line.startswith("ai_backend_secrets: is a duplicate")
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("ai_backend_a: &a [*a]", "has an alias to something it stands in"),
+        ("ai_backend_a: &a [*a]", "has an alias to a node that contains it"),
         ("ai_backend_a: " + "[" * 60 + "]" * 60, "is nested too deeply"),
-        (b"a: \xff", "has a byte that is no UTF-8"),
+        (b"a: \xff", "has a byte that is not UTF-8"),
         ("- a", "is not a mapping of variables"),
-        ("ai_backend_a: {? [x] : 1}", "has a key that is no plain word"),
-        ("ai_backend_a: 2024-99-99", "is no value YAML knows"),
-        ("ai_backend_a: !!int ten", "is no value YAML knows"),
+        ("ai_backend_a: {? [x] : 1}", "has a key that is not a plain word"),
+        ("ai_backend_a: 2024-99-99", "is not a value that YAML knows"),
+        ("ai_backend_a: !!int ten", "is not a value that YAML knows"),
     ],
 )
 def test_strange_yaml_is_a_finding_not_a_traceback(text: str | bytes, problem: str) -> None:
@@ -122,7 +122,7 @@ def test_a_small_file_that_becomes_a_huge_tree_is_refused() -> None:
     levels = ["ai_backend_a0: &a0 [x,x,x,x,x,x,x,x,x,x]"]
     levels += [f"ai_backend_a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 8)]
     (finding,) = read("\n".join(levels)).findings
-    assert finding.problem == "is too large once its aliases are written out"
+    assert finding.problem == "is too large with its aliases expanded"
 
 
 def test_a_vaulted_value_is_a_text_and_a_vaulted_file_is_left_alone() -> None:

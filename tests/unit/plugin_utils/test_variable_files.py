@@ -28,7 +28,7 @@ def test_both_places_are_named_and_which_one_counts(tmp_path: pathlib.Path) -> N
     files = {"group_vars/all/a.yml": "x: 1\nai_backend_cache: {}\n", "group_vars/all/b.yml": "ai_backend_cache: {}\n"}
     (finding,) = found(tmp_path, files, "group_vars/all/b.yml:1")
     first, last = (f"{tmp_path}/group_vars/all/{file}" for file in ("a.yml:2", "b.yml:1"))
-    assert finding.problem == f"stands in {first} and in {last}: only {last} counts"
+    assert finding.problem == f"is defined in {first} and in {last}; {last} is used"
     assert (finding.path, finding.where, finding.severity, finding.check) == (CACHE, last, "critical", "yaml")
 
 
@@ -41,7 +41,7 @@ def test_of_a_folder_and_a_file_of_one_name_the_folder_counts(tmp_path: pathlib.
 def test_where_neither_counts_that_is_said(tmp_path: pathlib.Path) -> None:
     files = {"group_vars/all/a.yml": "ai_backend_cache: {}\n", "group_vars/all/b.yml": "ai_backend_cache: {}\n"}
     (finding,) = found(tmp_path, files, "elsewhere.yml:1")
-    assert "neither counts" in finding.problem
+    assert "neither is used" in finding.problem
 
 
 @pytest.mark.parametrize("other", ["group_vars/gpu.yml", "host_vars/one/x.yml"])

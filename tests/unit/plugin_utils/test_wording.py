@@ -52,7 +52,7 @@ def test_a_wrong_value_is_told_with_one_that_would_do(lab: Callable[..., Raw], p
         ({"status": "actve"}, "status: is none of the words there are → did you mean 'active'? write one of active,"),
         (
             {"models": [{"name": "a", "options": {"gpu_layers": "many"}}]},
-            "gpu_layers: is no number of layers → write one such as 99",
+            "gpu_layers: is not a number of layers → write one such as 99",
         ),
         ({"models": [{"name": "a", "options": {"tensor_split": "half"}}]}, "tensor_split: is not in the form"),
         ({"models": [{"name": "a", "cost_per_1k_tokens": "cheap"}]}, "is not a number → write one, such as 0.002"),

@@ -22,7 +22,7 @@ from ..provider import Provider
 from ..site import Site
 
 SERVICE = "llama-cpp"
-# The role's variable that says what its engines are built for.
+# The role's variable that contains what its engines are built for.
 GPU_VARIABLE = "llama_cpp_gpu"
 
 
@@ -45,7 +45,7 @@ class LlamaCpp(Provider):
             "cpu": "none",
         }
     }
-    # It answers to any name with the one model it was started with.
+    # It answers any name with the one model that it was started with.
     ANY_NAME: ClassVar[bool] = True
     type: Literal["llama_cpp"]
     """The kind of provider."""
@@ -67,7 +67,7 @@ class LlamaCpp(Provider):
 
     @model_validator(mode="after")
     def _into_models(self) -> LlamaCpp:
-        """Options may stand at the provider or at its model: they are moved to the models, and must agree."""
+        """Options may be at the provider or at its model: they are moved to the models, and must agree."""
         common = self.options.model_dump(exclude_none=True)
         if not common and not self.environment:
             return self
@@ -84,7 +84,7 @@ class LlamaCpp(Provider):
 
     @property
     def installable(self) -> bool:
-        """Whether this version installs it on our own hosts."""
+        """Whether this version can install it on a host."""
         return self.server == "native"
 
     @property
@@ -93,7 +93,7 @@ class LlamaCpp(Provider):
         return self.type if self.server == "native" else f"{self.type} with `server: {self.server}`"
 
     def health_url(self, base: str) -> str:
-        """The URL that shows whether it is well; the server in Python has none of its own."""
+        """The URL that shows whether it is healthy; the server in Python has no special one."""
         return super().health_url(base) if self.server == "native" else self.models_url(base)
 
     def service(self, site: Site) -> Row:
@@ -123,13 +123,13 @@ class LlamaCpp(Provider):
 
     @property
     def files(self) -> Mapping[str, Plain]:
-        """{path on the host: where it comes from} of the files that a managed one brings."""
+        """{path on the host: source} of the files that a managed one needs."""
         file = self.models[0].file
         return {file["path"]: file["source"]}
 
     @property
     def opened(self) -> Mapping[Place, str]:
-        """{place in the registry below the provider: path on the host} of what its unit has to open."""
+        """{place in the registry below the provider: path on the host} of the files that its unit must open."""
         found: dict[Place, str] = {}
         for index, model in enumerate(self.models):
             found["models", index, "path"] = model.path or ""
@@ -137,13 +137,13 @@ class LlamaCpp(Provider):
         return found
 
     def for_managed_only(self, entry: ModelEntry) -> Sequence[str]:
-        """Words of a model that count only where this collection runs the engine, and that are given."""
+        """Keys of a model that are given, but used only if this collection runs the engine."""
         words = [word for word in ("environment", "path", "source", "url", "wheel") if getattr(entry, word)]
         return words + (["options"] if getattr(entry, "options", None) != LlamaCppOptions() else [])
 
     @classmethod
     def check_host(cls, host: str, values: Mapping[str, Plain]) -> Iterator[Finding]:
-        """A warning where llama.cpp could not be installed; a host that has it already does not need it."""
+        """A warning if llama.cpp could not be installed; a host that already has it does not need this."""
         install, url, digest = (str(values.get(name) or default) for name, default in cls.ROLE_VARIABLES.items())
         if install == "package":
             return
@@ -153,12 +153,12 @@ class LlamaCpp(Provider):
             problem = f"is empty, so llama.cpp could not be installed on host '{host}'"
             yield warning(empty, problem, remedy, "references")
         elif url.startswith("file://") and not Path(url.removeprefix("file://")).is_file():
-            problem = "is no file on the machine that runs Ansible"
+            problem = "is not a file on the machine that runs Ansible"
             yield warning("llama_cpp_archive_url", problem, "put the archive there, or correct the path", "references")
 
 
 def _layers_asked(environment: Mapping[str, str]) -> str:
-    """The layers that an engine is to put on a card, or an empty string. `auto` asks for none."""
+    """The layers that an engine must put on a graphics card, or an empty string. `auto` requires none."""
     layers = environment.get("LLAMA_ARG_N_GPU_LAYERS", "")
     return "" if layers in ("", "0", "-1", "auto") else layers
 

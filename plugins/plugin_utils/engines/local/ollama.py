@@ -16,11 +16,11 @@ class Ollama(Provider):
 
     LOCAL: ClassVar[bool] = True
     CLIENT: ClassVar[str] = OLLAMA
-    # It knows no keys.
+    # It has no keys.
     MANAGED_KEY: ClassVar[str] = ""
     HEALTH: ClassVar[str] = "/api/version"
     TAG: ClassVar[str] = TAG
-    REMEDY: ClassVar[str] = "`ollama pull {model}` there"
+    REMEDY: ClassVar[str] = "run `ollama pull {model}` there"
     type: Literal["ollama"]
     """The kind of provider."""
     models: tuple[OneOllama, ...] = ()

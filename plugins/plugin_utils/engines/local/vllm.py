@@ -12,7 +12,7 @@ from ..provider import Provider
 
 
 class Vllm(Provider):
-    """A vLLM server. It serves the model it was started with."""
+    """A vLLM server. It serves the model that it was started with."""
 
     MANY_MODELS: ClassVar[bool] = False
     LOCAL: ClassVar[bool] = True

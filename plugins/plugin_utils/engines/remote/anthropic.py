@@ -19,7 +19,7 @@ class Anthropic(Cloud):
     BASE_URL: ClassVar[str] = "https://api.anthropic.com/v1"
     ENV_VAR: ClassVar[str] = "ANTHROPIC_API_KEY"
     HEADERS: ClassVar[Mapping[str, str]] = {"x-api-key": "{key}", "anthropic-version": "2023-06-01"}
-    # It lists models with their dates, and takes other names for them.
+    # It lists models with their dates, and accepts other names for them.
     ALIASES: ClassVar[bool] = True
     type: Literal["anthropic"]
     """The kind of provider."""

@@ -18,7 +18,7 @@ class OllamaCloud(Cloud):
     CLIENT: ClassVar[str] = OLLAMA
     BASE_URL: ClassVar[str] = "https://ollama.com"
     ENV_VAR: ClassVar[str] = "OLLAMA_API_KEY"
-    # Names that a local Ollama has for models of the cloud.
+    # Endings that a local Ollama uses for models of the cloud.
     ENDINGS: ClassVar[Sequence[str]] = ("-cloud", ":cloud")
     TAG: ClassVar[str] = TAG
     type: Literal["ollama_cloud"]

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The edge: alone on a host it listens off loopback. It carries the gateway, and offers what others publish."""
+"""The edge: the only managed process that other hosts can reach. It serves the gateway and the published services."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _gateway(fleet: Fleet, row: Row, port: int) -> dict[str, Any]:
 
 
 def _published(fleet: Fleet, host: str, rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
-    """A section for each service that gateways ask: {name, mode, addresses, port, allow, retries}, sorted by name."""
+    """A section for each service that gateways use: {name, mode, addresses, port, allow, retries}, sorted by name."""
     found = [(row["publish"], port) for row in rows if row["publish"] is not None for port in row["ports"].values()]
     for publish, port in sorted(found, key=lambda pair: pair[0]["name"]):
         others = fleet.place.gateways_beside(host) if publish["abroad"] else []

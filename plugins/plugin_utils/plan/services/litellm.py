@@ -41,7 +41,7 @@ def rows(fleet: Fleet, host: str, there: Sequence[Row]) -> list[Row]:
 
 
 def _config(fleet: Fleet, host: str) -> dict[str, Any]:
-    """What the role needs: LiteLLM's config, its processes, the names it lists and those that must really answer."""
+    """What the role needs: LiteLLM's config, its processes, the names in its list and those that must really answer."""
     registry, endpoints = fleet.registry, fleet.reach.endpoints[host]
     routes = registry.routes
     managed = [

@@ -32,7 +32,7 @@ def rows(fleet: Fleet, host: str, there: Sequence[Row]) -> list[Row]:
             "ports": {NAME: fleet.registry.port_of(NAME) or 0},
             "slots": [],
             "secrets": {f"{NAME}.conf": {"requirepass": CACHE_KEY}},
-            # The gateway of this host asks it directly.
+            # The gateway of this host uses it directly.
             "publish": {"name": NAME, "mode": "tcp", "here": False, "abroad": True, "retries": 0},
             "config": {"maxmemory": fleet.registry.cache.maxmemory, "databases": DATABASES},
         }
