@@ -11,8 +11,26 @@ import pytest
 from checkout import short, tracked
 from toolcache import ROOT
 
-# Git path patterns of the files whose words are checked; playbooks/, roles/ and plugins/ can be added.
-PLACES = ("docs/*.md", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
+# Git path patterns of the files whose words are checked, each as a whole: comments, docstrings and strings.
+PLACES = (
+    "docs/*.md",
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "playbooks/*",
+    "plugins/*",
+    "roles/*",
+)
+# Not yet in plain words: remove a line when its folder is.
+NOT_YET = (
+    "plugins/action/*",
+    "plugins/module_utils/*",
+    "plugins/modules/*",
+    "plugins/plugin_utils/routing/*",
+    "plugins/plugin_utils/schema/*",
+)
+CHECKED = tracked(*PLACES, *(f":!{place}" for place in NOT_YET))
 PAGES = tracked("docs/*.md", "README.md", "CONTRIBUTING.md", "SECURITY.md")
 LONGEST_PAGE = 250
 GENERATED = re.compile(r"<!-- generated: begin -->.*?<!-- generated: end -->", re.S)
@@ -26,10 +44,10 @@ WORDS = (
     (r"says|saying", "report, show, contain or state"),
     # The two exceptions are rows of tables: of rooms, and of strategies that the library gives.
     (r"(?<!how\sit\sis\s)said", "report, show, contain or state"),
-    (r"(?<!can\s)say", "report, show, contain or state"),
+    # Nor the name of an argument.
+    (r"(?<!can\s)say(?!=)", "report, show, contain or state"),
     (r"of ours|ours", "managed"),
-    # Not in a plugin's name, such as our_hosts; a backslash is Markdown's.
-    (r"our(?!\\?_)", "managed, or: of the collection"),
+    (r"our", "managed, or: of the collection"),
     (r"strangers?|somebody|someone|whoever", "another process, an unmanaged engine, or the name of what it is"),
     (r"night switch", "disables a provider temporarily"),
     (r"(?:go|goes|going) round", "is circular"),
@@ -38,8 +56,11 @@ WORDS = (
     (r"by (?:itself|themselves)", "automatically"),
     (r"anew", "again"),
     (r"meanwhile", "in this time"),
-    # The exception is a row of the table of rooms.
-    (r"beside(?! providers and models)", "next to, in addition to, or compared with"),
+    # The exceptions are a row of the table of rooms, and a value of ai_backend_reload_strategy.
+    (
+        r"(?<![\[(\"'])(?<!strategy:\s)(?<!default:\s)beside(?! providers and models)",
+        "next to, in addition to, or compared with",
+    ),
     (r"(?:lies|lay) (?:in|on|at|below|there|off)", "is, or: is stored"),
     (r"hurt|spine", "affected; all services"),
     (r"wants? (?:a|an|the|its|to know)", "needs"),
@@ -72,7 +93,7 @@ def found(text: str) -> Iterator[tuple[int, str, str]]:
             yield text.count("\n", 0, match.start()) + 1, " ".join(match.group().split()), instead
 
 
-@pytest.mark.parametrize("path", tracked(*PLACES), ids=short)
+@pytest.mark.parametrize("path", CHECKED, ids=short)
 def test_the_words_are_plain(path: pathlib.Path) -> None:
     lines = [f"{short(path)}:{line}: '{words}': write {instead}" for line, words, instead in found(written(path))]
     assert not lines, "\n" + "\n".join(sorted(lines))
@@ -110,9 +131,10 @@ def test_a_banned_word_is_found(text: str) -> None:
     [
         "we recommend essays on amendments",
         "a stand-in stands for it, an outstanding standard",
-        "sources, hours, yours, course; our\\_hosts and our_hosts",
+        "sources, hours, yours, course",
         "the round robin, a background, a hurtle",
         "he can say",
+        "service_strategy: beside, default('beside'), V(beside), [beside, restart], say=print",
     ],
 )
 def test_another_word_is_not(text: str) -> None:

@@ -31,7 +31,7 @@ def _module(path: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
-    # pydantic looks there for what the annotations of a file name.
+    # pydantic searches there for the names in the annotations of a file.
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module

@@ -89,7 +89,7 @@ class LlamaCppOptions(Strict):
         "port": "ports are in ai_backend_ports (or in base_url)",
         "host": "engines listen on loopback; the edge publishes them",
         "api_key": "the deployment generates the engine's key",
-        "temperature": "llama-server takes it from the request",
+        "temperature": "llama-server reads it from the request",
         "mlock": "write `load_mode: mlock`",
         "mmap": "write `load_mode: mmap`",
     }

@@ -31,7 +31,7 @@ class Site:
 
     @property
     def publish(self) -> Publish | None:
-        """How the edge publishes it. All traffic to an engine goes through an edge, which can stop it."""
+        """How the edge publishes it. All traffic goes through the edge, which can take it out of rotation."""
         if not (self.here or self.abroad):
             return None
         retries = 0 if self.shared else _ALONE_RETRIES

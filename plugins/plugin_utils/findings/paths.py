@@ -30,7 +30,7 @@ _STEP = re.compile(r'\.?([A-Za-z0-9_-]+)|\["((?:[^"]|"(?!\]))*)"\]|\[(\d+)\]')
 
 
 def steps_of(path: str) -> tuple[str | int, ...]:
-    """Take a path of `join` apart: `a.b["c:1"].d[0]` is a, b, c:1, d and 0."""
+    """Split a path of `join`: `a.b["c:1"].d[0]` is a, b, c:1, d and 0."""
     found = _STEP.finditer(path)
     return tuple(int(m[3]) if m[3] else m[2] if m[2] is not None else m[1] for m in found)
 

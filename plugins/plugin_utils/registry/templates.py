@@ -36,7 +36,7 @@ def _item(holder: Any, key: object, path: str, findings: list[Finding]) -> Plain
         if isinstance(value, Sequence) and not isinstance(value, str | bytes):
             return [_item(value, index, join(path, index), findings) for index in range(len(value))]
         return to_plain(value)
-    except Exception as error:  # Ansible has many, and their texts may hold values
+    except Exception as error:  # Ansible has many, and their texts may contain values
         findings.append(_finding(path, str(error)))
         return REDACTED
 

@@ -184,7 +184,8 @@ def test_a_variable_in_two_files_is_one_finding_that_names_both_and_the_one_that
     (row,) = report(done)["findings"]
     assert done.returncode == 2
     assert (row["check"], row["file"], row["line"]) == ("yaml", "group_vars/all/more.yml", 2)
-    assert "group_vars/all/a.yml:1 and in group_vars/all/more.yml:2; group_vars/all/more.yml:2 is used" in row["message"]
+    folder = "group_vars/all"
+    assert f"{folder}/a.yml:1 and in {folder}/more.yml:2; {folder}/more.yml:2 is used" in row["message"]
 
 
 def test_a_file_that_is_no_yaml_is_in_the_document_too(tmp_path: pathlib.Path) -> None:

@@ -66,7 +66,8 @@ def test_before_the_first_deploy_everything_is_new(config: Callable[..., str]) -
 def test_a_config_of_another_version_is_compared_as_text_alone(config: Callable[..., str], old: str) -> None:
     made = config_changes(old, config())
     assert made["routing"] is None
-    assert made["lines"] == ["the routing cannot be compared: the config that serves now was written by another version"]
+    problem = "the routing cannot be compared: the config that serves now was written by another version"
+    assert made["lines"] == [problem]
     assert made["diff"]
 
 
