@@ -56,7 +56,7 @@ _DECIDED = {
     "set_verbose": "logs are JSON; raise the level at run time",
     "redis_host": "the deployment has its own Redis",
     "redis_port": "the deployment has its own Redis",
-    "redis_password": "the deployment has its own Redis",
+    "redis_password": "the deployment has its own Redis",  # pragma: allowlist secret
     "redis_url": "the deployment has its own Redis",
     "database_url": "this collection runs LiteLLM without a database",
     "custom_auth": "the deployment has its own",

@@ -290,10 +290,8 @@ def test_two_engines_share_neither_port_nor_file(lab: Callable[..., Raw], wrong:
     raw["ports"] = {}
     message = wrong(raw)
     assert "port 8080 is also 'native' on host 'one'" in message
-    assert (
-        "ai_backend_providers.zwei.models[0]: its file on host 'one' has the same path as that of 'native', but another source"
-        in message
-    )
+    problem = "its file on host 'one' has the same path as that of 'native', but another source"
+    assert f"ai_backend_providers.zwei.models[0]: {problem}" in message
 
 
 def test_the_hash_is_that_of_the_meaning_not_of_the_spelling(lab: Callable[..., Raw], planned: Plan) -> None:
