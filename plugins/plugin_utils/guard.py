@@ -32,7 +32,12 @@ def call(error: type[Exception], entry: str, *arguments: object) -> Any:
 
 
 def validate(
-    registry: object, groups: object, addresses: object, gpu_memory: object, only: object, variables: object = None
+    registry: object,
+    groups: object,
+    addresses: object = None,
+    gpu_memory: object = None,
+    only: object = None,
+    variables: object = None,
 ) -> Any:
     """Run the entry `validate`: all errors are in its result, so that the caller can report them once.
 

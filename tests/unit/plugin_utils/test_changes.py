@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.lab.ai_backend.plugins.filter import config_changes as filter_module
+from ansible_collections.lab.ai_backend.plugins.filter import filters as filter_module
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.preview.changes import config_changes
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import load
 from plans import config_of, make_plan

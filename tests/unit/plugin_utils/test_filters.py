@@ -5,12 +5,10 @@
 from __future__ import annotations
 
 import builtins
-import importlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +16,14 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.lab.ai_backend.plugins.filter import (
-    litellm_config,
-    plan,
-    registry,
-    status_table,
-)
+from ansible_collections.lab.ai_backend.plugins.filter import filters
 from plans import config_of
 
 Raw = dict[str, Any]
-FOLDER = Path(plan.__file__).parent
-FILTERS = [
-    importlib.import_module(f"{plan.__name__.rpartition('.')[0]}.{path.stem}") for path in sorted(FOLDER.glob("*.py"))
-]
-COLLECTIONS = Path(plan.__file__).parents[5]
-SHIPPED = Path(plan.__file__).resolve().parents[2] / "group_vars" / "all"
+FOLDER = Path(filters.__file__).parent
+FILTERS = filters.FilterModule().filters()
+COLLECTIONS = FOLDER.parents[4]
+SHIPPED = FOLDER.resolve().parents[1] / "group_vars" / "all"
 
 # Everything below is asked of one run: a start of Ansible costs more than all of it.
 PLAYBOOK = """
@@ -129,7 +120,7 @@ def test_the_config_and_the_table_are_texts(result: Raw) -> None:
 
 def test_an_error_has_nothing_behind_it() -> None:
     with pytest.raises(AnsibleFilterError) as caught:
-        plan.plan({}, {})
+        FILTERS["plan"]({}, {})
     assert "lab.ai_backend.init" in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
@@ -137,9 +128,9 @@ def test_an_error_has_nothing_behind_it() -> None:
 
 def test_each_filter_says_what_is_wrong() -> None:
     with pytest.raises(AnsibleFilterError, match="is not defined or empty"):
-        litellm_config.litellm_config(None, {}, "one")
+        FILTERS["litellm_config"](None, {}, "one")
     with pytest.raises(AnsibleFilterError, match="is not a list of mappings"):
-        status_table.status_table("x")
+        FILTERS["status_table"]("x")
 
 
 def test_a_missing_library_is_told_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,30 +143,22 @@ def test_a_missing_library_is_told_with_its_remedy(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(AnsibleFilterError, match="needs pydantic in the Python that runs Ansible: pip install"):
-        registry.registry({})
+        FILTERS["registry"]({})
 
 
-@pytest.mark.parametrize("module", FILTERS)
-def test_each_file_holds_the_filter_it_is_named_after(module: Any) -> None:
-    filters: dict[str, Callable[..., Any]] = module.FilterModule().filters()
-    (name,) = filters
-    assert module.__name__.endswith(f".{name}")
-
-
-@pytest.mark.parametrize("module", FILTERS)
-def test_each_filter_is_documented(module: Any) -> None:
-    documents = yaml.safe_load(Path(module.__file__).with_suffix(".yml").read_text())
-    assert documents["DOCUMENTATION"]["name"] == module.__name__.rpartition(".")[2]
-    assert documents["EXAMPLES"]
-    assert documents["RETURN"]
+def test_each_filter_is_documented_in_a_file_of_its_name() -> None:
+    assert sorted(path.stem for path in FOLDER.glob("*.yml")) == sorted(FILTERS)
+    for name in FILTERS:
+        documents = yaml.safe_load((FOLDER / f"{name}.yml").read_text())
+        assert documents["DOCUMENTATION"]["name"] == name
+        assert documents["EXAMPLES"]
+        assert documents["RETURN"]
 
 
 def test_filters_that_roles_ask_for_in_every_run_import_no_registry_types() -> None:
     """Each task is a process of its own, and the types take a third of a second to import."""
     package = "ansible_collections.lab.ai_backend.plugins.filter"
-    script = (
-        f"import sys; from {package} import artifact_path, gateway_workers, leaving; print('pydantic' in sys.modules)"
-    )
+    script = f"import sys; from {package} import filters; print('pydantic' in sys.modules)"
     path = {"PYTHONPATH": str(COLLECTIONS)}
     done = subprocess.run([sys.executable, "-c", script], env=path, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.lab.ai_backend.plugins.filter.live_report import live_report
+from ansible_collections.lab.ai_backend.plugins.filter.filters import live_report
 
 
 def finding(check: str, severity: str = "critical", host: str = "gpu1") -> dict[str, str]:

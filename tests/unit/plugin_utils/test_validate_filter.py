@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.lab.ai_backend.plugins.filter.plan import plan
-from ansible_collections.lab.ai_backend.plugins.filter.validate import validate
+from ansible_collections.lab.ai_backend.plugins.filter.filters import plan, validate
 
 Raw = dict[str, Any]
 GROUPS = {"gateway": ["one"], "redis": ["one"], "llama_cpp": ["one"]}
