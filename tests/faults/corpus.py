@@ -124,7 +124,7 @@ def _provider(dice: random.Random, kind: str, number: int, own: list[str], secre
 
 
 def _rules(dice: random.Random, providers: Data, declared: list[str]) -> Data:
-    """Chains lead from a model to later ones, so none goes round."""
+    """Chains lead from a model to later ones, so none is circular."""
     owner = {
         entry if isinstance(entry, str) else entry["name"]: p for p, v in providers.items() for entry in v["models"]
     }

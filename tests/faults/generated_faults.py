@@ -120,7 +120,7 @@ def _kinds(data: Data) -> Iterator[tuple[str, str, list[Place], Edit]]:
     yield "a pool of nobody", "references", pools, _reference
     yield "a capability of nobody", "references", skills, _reference
     yield "a pattern to nobody", "references", globs, _reference
-    yield "a chain that goes round", "routes", [p[:4] for p in whole], _round
+    yield "a chain that is circular", "routes", [p[:4] for p in whole], _round
     yield "a model with a blank", "names", models, _value("two words")
     yield "the gateway's port taken", "ports", services, _own_port
     yield "a port too large", "ports", services, _value(65536)

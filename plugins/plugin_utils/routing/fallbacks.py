@@ -27,7 +27,7 @@ def chain_of(names: Names, name: str) -> list[Item]:
     """The chain of a name.
 
     Where several places give one, the rule's own comes first and `fallback_chains` adds what it lacks; what they
-    share must stand in the same order. Where none does, it is `fallback_chains.default`.
+    share must be in the same order. Where none does, it is `fallback_chains.default`.
     """
     given = [_items(rule, path) for rule, path in rules_of(names, name) if rule.chain]
     if not given:
@@ -37,7 +37,7 @@ def chain_of(names: Names, name: str) -> list[Item]:
         there, here = [item for item, _at in merged], [item for item, _at in chain]
         if [item for item in there if item in here] != [item for item in here if item in there]:
             path, first = (rows[0][1].rpartition(".chain")[0] for rows in (chain, merged))
-            problem = f"has another order than {names.where(first)}"
+            problem = f"has a different order from {names.where(first)}"
             names.complain(f"{path}.chain", problem, "make them agree, or keep one of them", "routes")
         merged = [*merged, *((item, at) for item, at in chain if item not in there)]
     return merged
@@ -96,7 +96,7 @@ def steps_of(names: Names, chain: Sequence[Item], name: str, wildcard: bool) -> 
     steps: list[Step] = []
     for item, path in chain:
         is_provider, is_name = item in names.provider_names, item in names.all
-        # What is complained about counts as there: once mended it is.
+        # An item with a finding counts as a step: it is one after the fix.
         step: Step | None = Target("", item)
         if is_provider and is_name:
             names.complain(path, f"chain item '{item}' is both a provider and a model", "rename one of them", "names")

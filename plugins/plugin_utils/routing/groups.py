@@ -29,7 +29,7 @@ def _model(names: Names, name: str) -> Group | None:
     if pool is not None:
         path = join(ROOT, "load_balancing", name)
         if exact is not None and exact.provider not in {member.provider for member in pool.providers}:
-            problem = f"does not hold '{exact.provider}', where exact_matches sends this name"
+            problem = f"does not contain '{exact.provider}', the provider of this name in exact_matches"
             names.complain(path, problem, "add it to `providers:`, or remove the exact match", "routes")
         group = Group(name, "pool", pool_levels(names, name, pool, path), pool.strategy)
     elif exact is not None or listed is not None:

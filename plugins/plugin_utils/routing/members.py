@@ -64,7 +64,7 @@ def _member(names: Names, member: PoolTarget, asked: str, path: str) -> Level:
             # It may be an alias that could not be read.
             found = provider_at(names, member.provider, path, ".provider")
             return (Target(member.provider, None),) if found is not None else ()
-        # The model may be an alias of exact_matches, or the pool stand over an exact match of its own name; a model
+        # The model may be an alias of exact_matches, or the pool may have the name of an exact match; a model
         # that the provider has itself is meant first.
         alias = names.routing.exact_matches.get(member.model or asked)
         owner, backend = names.providers.get(member.provider), member.model
@@ -136,7 +136,7 @@ def _at_least(
 
 
 def _levels(names: Names, members: Sequence[Member], strategy: Strategy, path: str) -> tuple[Level, ...]:
-    """One after the other with the strategies that say so, else all at once; a target counts once."""
+    """One after the other with the strategies that want it, else all at once; a target counts once."""
     seen: set[tuple[str, str]] = set()
     kept: list[Member] = []
     for level, at in members:
@@ -180,7 +180,7 @@ def _check_prices(names: Names, members: Sequence[Member], path: str) -> None:
         names.complain(f"{path}.strategy", problem, remedy, "routes")
         return
     for entry, target, at in unpriced:
-        problem = f"'{entry.name}' has no price, so LiteLLM counts it dearer than all that have one"
+        problem = f"'{entry.name}' has no price, so LiteLLM treats it as more expensive than all that have one"
         remedy = f"write `cost_per_1k_tokens` (0 for your own) in ai_backend_providers.{target.provider}.models"
         names.warnings.append(warning(names.where(at), problem, remedy, "routes"))
 

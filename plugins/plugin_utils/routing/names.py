@@ -28,7 +28,7 @@ def stand_in(name: str) -> Group:
 
 @dataclass
 class Names:
-    """The names there are, their groups as far as they are made, and what is found wrong meanwhile."""
+    """The names there are, their groups as far as they are made, and the findings about them."""
 
     providers: Mapping[str, Provider]
     routing: Routing
@@ -57,7 +57,7 @@ class Names:
         self.hidden = {model for models in self.unknown.providers.values() for model in models}
         self.all = {*declared, *rules.exact_matches, *rules.load_balancing, *self.capabilities}
         self.all |= self.hidden | self.unknown.rules
-        # Names that a regex of the list form stands for, where somebody declares them; the first one written counts.
+        # Names that a regex of the list form stands for, where a provider declares them; the first one written counts.
         self.listed: dict[str, Pattern] = {}
         for rule in rules.patterns:
             for name in rule.names:
@@ -88,5 +88,5 @@ class Names:
         self.complain(path, f"'{model}' is not a model", remedy)
 
     def group(self, name: str) -> Group | None:
-        """The group of a plain name, or None when nobody active is left; one that is not made yet stands in a round."""
+        """The group of a plain name, or None without an active provider; one that is not made is part of a circle."""
         return self.groups.get(name, stand_in(name))

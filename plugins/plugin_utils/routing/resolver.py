@@ -34,7 +34,7 @@ def _pattern(names: Names, rule: Pattern) -> Group | None:
     if group is None:
         nobody(names, path)
     elif not rule.pattern.endswith("*"):
-        problem = "LiteLLM does not anchor the end, names that go on after it match too"
+        problem = "LiteLLM does not anchor the end, longer names match too"
         names.warnings.append(warning(names.where(path), problem, "end it with `*` if that is meant", "routes"))
     return group
 
@@ -76,10 +76,10 @@ def _check_listed(names: Names) -> None:
             continue
         others = [name for name in rule.names if name not in names.all]
         if not known:
-            problem = f"stands for {_shown(rule.names)} and no provider declares that"
+            problem = f"stands for {_shown(rule.names)} but no provider declares one of them"
             names.complain(path, problem, "declare them in `models:`, or write a glob", "routes")
         elif not own and not names.unknown.more_rules:
-            problem = "never decides: each of its names has a rule before it"
+            problem = "has no effect: each of its names has an earlier rule"
             names.complain(path, problem, "remove it, or the rules of its names", "routes")
         elif others:
             problem = f"no provider declares {_shown(others)}, so it is left out"
@@ -101,12 +101,12 @@ def _globs(names: Names) -> list[Pattern]:
 
 
 def _run(names: Names) -> Routes:
-    """The routes; what is wrong stands in `findings`."""
+    """The routes; what is wrong is in `findings`."""
     prepare(names)
     order, loops = depth_first(edges(names))
     for loop in loops:
         path = _round(names, loop)
-        names.complain(path, f"goes round: {' to '.join(loop)}", "remove one step of the round", "routes")
+        names.complain(path, f"is circular: {' → '.join(loop)}", "remove one step of the chain", "routes")
     # What a name needs is built before it, so that no chain is too long for Python's recursion.
     for name in dict.fromkeys([*(name for name in order if name in names.all), *sorted(names.all)]):
         names.groups[name] = make_group(names, name)
@@ -159,14 +159,19 @@ def _may_be_pattern(names: Names, name: str) -> bool:
 def _left_out_lines(names: Names) -> Iterator[Finding]:
     for name, places in names.left_out.items():
         problem = f"{names.providers[name].status}, so it is left out of {', '.join(sorted(places))}"
-        yield warning(join("ai_backend_providers", name), problem, "write `status: active` to bring it back", "routes")
+        yield warning(join("ai_backend_providers", name), problem, "write `status: active` to use it again", "routes")
 
 
 def _deprecated(names: Names) -> Iterator[Finding]:
     for name, provider in names.providers.items():
         if provider.status == "deprecated":
             path = join("ai_backend_providers", name)
-            yield warning(path, "deprecated, it still answers", "route its names elsewhere before it goes", "routes")
+            yield warning(
+                path,
+                "deprecated, it still answers",
+                "route its names to another provider before it is removed",
+                "routes",
+            )
 
 
 def _shown(names: Sequence[str]) -> str:

@@ -94,7 +94,7 @@ class Routes:
 
 
 def providers_of(routes: Routes, name: str) -> set[str]:
-    """Everybody who may answer to a name. A chain may still be a circle here: what is wrong is said together, later."""
+    """All who may answer to a name. A chain may still be a circle here: what is wrong is reported together, later."""
     found: set[str] = set()
     seen, waiting = set(), [name]
     while waiting:

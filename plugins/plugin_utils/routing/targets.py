@@ -9,14 +9,14 @@ from ..findings.findings import suggest
 from .names import Names
 from .routes import DEFAULT, Level, Target
 
-# Levels for what was complained about: once mended there are some.
+# Levels for a rule with a finding: it has some after the fix.
 BEYOND_COMPLAINT: tuple[Level, ...] = ((Target("", None),),)
 
 
 def provider_at(names: Names, name: str, path: str, key: str) -> Provider | Target | None:
     """The provider when requests may go there; an unknown one is an error, an inactive one a warning.
 
-    Where it is not known, a target stands for it: nothing else may be said because of it. `key` is where the
+    Where it is not known, a target stands for it: no further finding may follow from it. `key` is where the
     rule at `path` names the provider.
     """
     provider = names.providers.get(name)
@@ -47,13 +47,13 @@ def target_of(
             remedy = f"add it to ai_backend_providers.{name}.models"
             names.complain(
                 f"{path}{model_key}",
-                f"'{backend}' is no model of '{name}'",
+                f"'{backend}' is not a model of '{name}'",
                 f"{known} else {remedy}" if known else remedy,
             )
         return Target(name, backend)
     if provider.entry(asked) is not None:
         return Target(name, asked)
-    return _only_model(names, name, provider, f"'{name}' has no model '{asked}' and no other to stand for it", path)
+    return _only_model(names, name, provider, f"'{name}' has no model '{asked}' and no default_model", path)
 
 
 def _only_model(names: Names, name: str, provider: Provider, problem: str, path: str) -> Target:
@@ -79,4 +79,4 @@ def open_target(
         return _only_model(names, name, provider, "anthropic cannot take any name here", path)
     if provider.MANY_MODELS:
         return Target(name, None)
-    return _only_model(names, name, provider, f"'{name}' serves one model at a time and has none to stand in", path)
+    return _only_model(names, name, provider, f"'{name}' serves one model at a time and names no default_model", path)

@@ -51,7 +51,7 @@ class Strict(BaseModel):
 
     @classmethod
     def differ(cls, field: str, words: Sequence[str]) -> Exception:
-        """What is raised where several words for a field say different things."""
+        """What is raised where several words for a field have different values."""
         return ValueError(f"{' and '.join(words)} differ → keep one of them")
 
 
@@ -60,7 +60,7 @@ def one_word_each(
 ) -> dict[str, Any]:
     """`data` with each field under its own word. Several words for one field must agree; a text is a list of one.
 
-    A word without a value says nothing. Raises what `differ` makes of a field and the words for it that do not agree.
+    A word without a value does not count. Raises what `differ` makes of a field and the words for it that do not agree.
     """
     result = dict(data)
     for field in dict.fromkeys(also.values()):
@@ -186,4 +186,4 @@ class Described(Strict):
     notes: Words = ()
     """Anything else, for people."""
     location: str | None = None
-    """Where it stands, for people."""
+    """Where it is, for people."""

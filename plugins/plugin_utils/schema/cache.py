@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""`ai_backend_cache` and `ai_backend_monitoring`: what stands beside the gateway."""
+"""`ai_backend_cache` and `ai_backend_monitoring`: what runs next to the gateway."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Cache(Strict):
 
 
 class Monitoring(Strict):
-    """Nothing to set yet: this version installs no monitoring and says so."""
+    """Nothing to set yet: this version installs no monitoring."""
 
     enabled: bool = False
     """Only false in this version."""

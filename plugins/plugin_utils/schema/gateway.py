@@ -64,7 +64,7 @@ class Gateway(Strict):
         "port": "write it in ai_backend_ports.services.litellm_gateway",
         "master_key": "secrets are given by name: put LITELLM_MASTER_KEY into ai_backend_secrets, or leave it out",
         "num_retries": "retries in a group of one only sleep; write a `fallback_chain` in ai_backend_routing",
-        "allowed_ips": "LiteLLM wants a licence for it; set `bind` and your firewall",
+        "allowed_ips": "LiteLLM needs a licence for it; set `bind` and your firewall",
         "cors_origins": "LiteLLM reads them from its environment only; not offered yet",
     }
     # Its ports where the registry names none: the one clients talk to, and those of its two slots.
@@ -89,7 +89,7 @@ class Gateway(Strict):
     timeouts: Timeouts = Timeouts()
     """How long one engine may take."""
     litellm: LiteLLM = LiteLLM()
-    """What goes into LiteLLM's config as it stands."""
+    """What goes into LiteLLM's config unchanged."""
 
     @field_validator("workers", mode="before")
     @classmethod
@@ -97,7 +97,7 @@ class Gateway(Strict):
         """One message in place of one for each form."""
         number = int(value) if str(value).isdecimal() else 0
         if value != "auto" and not 1 <= number <= MOST_WORKERS:
-            raise ValueError(f"is no number from 1 to {MOST_WORKERS} → write one, or `auto`")
+            raise ValueError(f"is not a number from 1 to {MOST_WORKERS} → write one, or `auto`")
         return value
 
     @field_validator("host_header")

@@ -4,7 +4,7 @@
 
 Seen in litellm/router_utils/pattern_match_deployments.py (1.106.2): a `*` becomes `(.*)`, the rest is escaped,
 `re.match` anchors the start and nothing anchors the end, and the pattern with the longest escaped regex wins,
-then the one with more special characters, then the one that stands first.
+then the one with more special characters, then the first one.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def _overlap(first: str, second: str) -> bool:
     return below[0]
 
 
-# States looked at before `steals` gives up and says yes; hand-written globs need some dozens.
+# States looked at before `steals` gives up and answers yes; hand-written globs need some dozens.
 _LIMIT = 50000
 
 
@@ -126,12 +126,12 @@ def steals(first: str, second: str) -> bool:
     begin = (_closure(first, {0}), _closure(second, {0}), False)
     seen, queue = {begin}, [begin]
     while queue:
-        ours, theirs, open_end = queue.pop()
-        complete = len(first) in ours
+        mine, theirs, open_end = queue.pop()
+        complete = len(first) in mine
         if open_end and not complete and len(second) in theirs:
             return True
         for letter in letters:
-            state = (_read(first, ours, letter), _read(second, theirs, letter), open_end or complete)
+            state = (_read(first, mine, letter), _read(second, theirs, letter), open_end or complete)
             if state[1] and (state[0] or state[2]) and state not in seen:
                 if len(seen) > _LIMIT:
                     return True
@@ -143,7 +143,7 @@ def steals(first: str, second: str) -> bool:
 def covers(first: str, second: str) -> bool:
     """Whether LiteLLM sends every name that matches `second` to `first`, were that asked before it.
 
-    A letter that stands in neither can only be taken by a `*`, and then anything in its place is.
+    A letter that is in neither can only be taken by a `*`, and then anything in its place is.
     """
     return matches(first, second.replace("*", "\x00"))
 
@@ -173,7 +173,7 @@ def conflicts(written: Sequence[str]) -> Iterator[tuple[str, str, str]]:
     for one, other in _pairs(written):
         earlier, later = written[one], written[other]
         if earlier == later:
-            yield later, "stands there twice", "keep one of them"
+            yield later, "is a duplicate", "keep one of them"
         else:
             yield from _conflict(earlier, later)
 
@@ -181,7 +181,7 @@ def conflicts(written: Sequence[str]) -> Iterator[tuple[str, str, str]]:
 def _pairs(written: Sequence[str]) -> list[tuple[int, int]]:
     """Pairs that a name can match both of, as indexes in written order; with many patterns most pairs are none.
 
-    What stands before the first `*` of one has to begin that of the other.
+    The text before the first `*` of one has to begin that of the other.
     """
     by_head: dict[str, list[int]] = defaultdict(list)
     heads = [glob.partition("*")[0] for glob in written]

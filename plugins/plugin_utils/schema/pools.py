@@ -108,7 +108,7 @@ class Capability(Rule):
 
     @classmethod
     def mapping_of(cls, data: Any) -> Any:
-        """A bare list is the models; beside models `provider` is that of every model without one."""
+        """A bare list is the models; next to models `provider` is that of every model without one."""
         if isinstance(data, list):
             return {"preferred_models": data}
         if not isinstance(data, dict):

@@ -17,7 +17,7 @@ from .base import AlsoSpelled, Port, Strict, UrlPath
 from .pydantic_findings import refused
 
 ROOT = "ai_backend_ports"
-# The endpoint's port where clients expect one: HTTP and HTTPS. They are in no range of ours, and need not be.
+# The endpoint's port where clients expect one: HTTP and HTTPS. They are in no range, and need not be.
 GATEWAY = "litellm_gateway"
 WELL_KNOWN = (80, 443)
 # Below it a process needs a right, which the edge gets for the endpoint, and nobody else.

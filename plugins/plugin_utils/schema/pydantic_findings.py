@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What pydantic has to say of a registry, as findings: its own text would print values."""
+"""What pydantic reports of a registry, as findings: its own text would print values."""
 
 from __future__ import annotations
 

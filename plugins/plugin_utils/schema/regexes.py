@@ -34,7 +34,7 @@ class TooManyError(ValueError):
 class Language:
     """`words` are names and globs (`*` is anything); together they take every name the regex takes.
 
-    `exact` says that they take no other name.
+    `exact` means that they take no other name.
     """
 
     words: tuple[str, ...]
@@ -91,7 +91,7 @@ class _Reader:
         atom = self.atom(depth)
         dot = self.text[begin : self.at] == "."
         if self.take("*") or self.take("+"):
-            # `.+` is read as `.*`: LiteLLM has no other way to say it.
+            # `.+` is read as `.*`: LiteLLM has no other way to write it.
             self.exact = self.exact and dot
             words = {_ANY}
         elif self.take("?"):
@@ -186,7 +186,7 @@ class _Reader:
         return self.escaped() if self.text[self.at - 1] == "\\" else {self.text[self.at - 1]}
 
     def take(self, letter: str) -> bool:
-        """Go past a letter when it stands here."""
+        """Go past a letter when it is here."""
         here = self.text[self.at : self.at + 1] == letter
         self.at += here
         return here

@@ -60,7 +60,7 @@ class Routing(Described):
     load_balancing: dict[ModelName, Pool] = {}
     """Name to a pool of providers."""
     fallback_chains: dict[str, ChainEntry] = {}
-    """Name to what is tried next, after what the rule of that name says itself; `default` is for names without any."""
+    """Name to what is tried next, after the chain of that name's own rule; `default` is for names without any."""
     default_provider: str | None = None
     """Who answers to names nobody knows; without it they are refused."""
 

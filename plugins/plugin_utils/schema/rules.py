@@ -23,7 +23,7 @@ def _text_list(value: object) -> object:
 
 
 def _chain_item(value: object) -> object:
-    """An item of a chain may carry its tier: `{secondary: ollama}`, or say what it is: `{provider: ollama}`."""
+    """An item of a chain may carry its tier: `{secondary: ollama}`, or its kind: `{provider: ollama}`."""
     if not isinstance(value, dict):
         return value
     words = [key for key in value if key in (*TIERS, "provider", "model")]
@@ -63,7 +63,7 @@ class Rule(Described):
 
     @classmethod
     def differ(cls, field: str, words: Sequence[str]) -> Exception:
-        """What is raised where several words for a field say different things."""
+        """What is raised where several words for a field have different values."""
         if field != "chain":
             return super().differ(field, words)
         return refused("routes", f"{' and '.join(sorted(words))} name different chains → keep one of them")

@@ -15,7 +15,7 @@ from .pydantic_findings import refused
 _BILLIONS = {"m": 0.001, "b": 1.0, "t": 1000.0}
 _SIZE = r"(?:(\d{1,3})x)?(\d{1,6}(?:\.\d{1,6})?)"
 _DECLARED = re.compile(rf"{_SIZE}\s?([mbt]?)", re.IGNORECASE)
-# In a name it stands alone between marks: llama3.1:8b, Qwen2.5-Coder-7B-AWQ, not the 3B of Qwen3-30B-A3B.
+# In a name it is alone between marks: llama3.1:8b, Qwen2.5-Coder-7B-AWQ, not the 3B of Qwen3-30B-A3B.
 _NAMED = re.compile(rf"(?<![A-Za-z0-9.]){_SIZE}([mbt])(?![A-Za-z0-9])", re.IGNORECASE)
 
 
@@ -26,7 +26,7 @@ def declared_size(text: str) -> float | None:
 
 
 def named_size(name: str) -> float | None:
-    """The size that stands in a model's name, in billions of parameters."""
+    """The size in a model's name, in billions of parameters."""
     found = _NAMED.search(name)
     return _billions(found) if found else None
 

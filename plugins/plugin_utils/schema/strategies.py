@@ -16,7 +16,7 @@ from ..findings.findings import suggest
 from .base import AlsoSpelled
 from .pydantic_findings import refused
 
-# The inner words: LiteLLM's own, and three of ours that become levels of one after the other.
+# The inner words: LiteLLM's own, and three of the collection that become levels of one after the other.
 Strategy: TypeAlias = Literal[
     "priority",
     "quality-first",
@@ -56,7 +56,7 @@ WORDS: Mapping[str, Strategy] = {
     "cost_based_routing": "cost-based-routing",
 }
 _LEVEL = "the next level, then the chain"
-_CHAIN = "the chain; no other one of the group"
+_CHAIN = "the chain; no other deployment of the group"
 # Strategy -> what LiteLLM does, and what it does when the one that was taken fails.
 MECHANISMS: Mapping[Strategy, tuple[str, str]] = {
     "priority": ("`order`: one level after the other, as written", _LEVEL),
@@ -71,7 +71,7 @@ MECHANISMS: Mapping[Strategy, tuple[str, str]] = {
         "another one of the group, then the chain",
     ),
     "least-busy": ("`least-busy`: the one with the fewest requests under way", _CHAIN),
-    "latency-based-routing": ("`latency-based-routing`: the one that answered fastest of late", _CHAIN),
+    "latency-based-routing": ("`latency-based-routing`: the deployment with the lowest recent latency", _CHAIN),
     "usage-based-routing-v2": (
         "`usage-based-routing-v2`: the one with the fewest tokens this minute, none that is at its `rate_limits`",
         _CHAIN,
@@ -88,8 +88,8 @@ _BY_PROMPT = (
 REFUSED: Mapping[str, str] = {
     "round_robin": "LiteLLM has no round robin → write `simple_shuffle`, which spreads evenly",
     "weighted_round_robin": "LiteLLM has no round robin → write `weighted`, which spreads by the weights",
-    "complexity_based": "LiteLLM's complexity router counts English key words of the prompt, so that nobody can say "
-    f"beforehand who answers → {_BY_PROMPT}",
+    "complexity_based": "LiteLLM's complexity router counts English key words of the prompt, so the answering "
+    f"model is not predictable → {_BY_PROMPT}",
     "adaptive": f"LiteLLM does not look at the task → {_BY_PROMPT}",
     "adaptive_weighted": f"LiteLLM does not look at the task → {_BY_PROMPT}",
     "step_based": f"LiteLLM does not look at the task → {_BY_PROMPT}",

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is wrong with a value, in words of ours and with one that would do: pydantic's are for programmers."""
+"""What is wrong with a value, in plain words and with a value that would do: pydantic's are for programmers."""
 
 from __future__ import annotations
 

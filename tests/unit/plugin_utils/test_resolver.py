@@ -165,14 +165,14 @@ MISTAKES = [
     ("default_provider: olama", "default_provider: 'olama' is not a provider → did you mean 'ollama'?"),
     ("default_provider: cloud", "default_provider: no active target is left"),
     ("default_provider: openai\npatterns: {'*': native}", 'patterns["*"]: takes every name'),
-    ("exact_matches: {x: openai}", "exact_matches.x: 'openai' has no model 'x' and no other to stand for it"),
-    ("exact_matches: {x: {provider: openai, backend_model: gpt4}}", "'gpt4' is no model of 'openai' → did you mean"),
+    ("exact_matches: {x: openai}", "exact_matches.x: 'openai' has no model 'x' and no default_model"),
+    ("exact_matches: {x: {provider: openai, backend_model: gpt4}}", "'gpt4' is not a model of 'openai' → did you mean"),
     ("exact_matches: {x: cloud}", "exact_matches.x: no active target is left → activate its provider"),
     ("exact_matches: {x: {provider: vllm, fallback: nope}}", "chain item 'nope' is neither a provider nor a model"),
     ("exact_matches: {x: {provider: vllm, fallback: x}}", "chain item 'x' is the name itself → remove it"),
     (
         "exact_matches: {x: {provider: vllm, fallback: [gguf, lab-tiny]}}\nfallback_chains: {x: [lab-tiny, gguf]}",
-        "fallback_chains.x: has another order than ai_backend_routing.exact_matches.x",
+        "fallback_chains.x: has a different order from ai_backend_routing.exact_matches.x",
     ),
     (
         "exact_matches: {native: {provider: vllm}, x: {provider: vllm, fallback: native}}",
@@ -180,7 +180,7 @@ MISTAKES = [
     ),
     (
         "fallback_chains: {gguf: [claude-3], claude-3: [lab-tiny], lab-tiny: [gguf]}",
-        "goes round: claude-3 to lab-tiny to gguf to claude-3",
+        "is circular: claude-3 → lab-tiny → gguf → claude-3",
     ),
     ("fallback_chains: {nope: [gguf]}", "fallback_chains.nope: is not a name a client may ask for"),
     ("capabilities: {gguf: [claude-3]}", "capabilities.gguf: is the name of a model or pool too"),
@@ -188,10 +188,10 @@ MISTAKES = [
     ("capabilities: {c: ['kimi-k2:1t-cloud']}", "capabilities.c: no active target is left"),
     (
         "exact_matches: {gguf: python}\nload_balancing: {gguf: {providers: [native]}}",
-        "load_balancing.gguf: does not hold 'python'",
+        "load_balancing.gguf: does not contain 'python'",
     ),
     ("load_balancing: {x: {providers: [cloud]}}", "load_balancing.x: no active target is left"),
-    ("patterns: {'q*': {provider: openai, backend_model: gpt}}", "'gpt' is no model of 'openai'"),
+    ("patterns: {'q*': {provider: openai, backend_model: gpt}}", "'gpt' is not a model of 'openai'"),
     ("patterns: {'q*': nope}", "patterns[\"q*\"]: 'nope' is not a provider"),
     ("patterns: {'q*': {provide: openai}}", 'patterns["q*"].provider: is missing'),
     ("load_balancing: {default: {strategy: fastest, providers: [native]}}", "default: cannot have a strategy"),
@@ -212,7 +212,7 @@ def test_mistake(lab: Callable[..., Raw], wrong: Callable[..., str], routing: st
 def test_an_engine_without_models_stands_for_nothing(lab: Callable[..., Raw], wrong: Callable[..., str]) -> None:
     raw = lab(routing={"default_provider": "vllm"})
     raw["providers"]["vllm"]["models"] = []
-    assert "'vllm' serves one model at a time and has none to stand in" in wrong(raw)
+    assert "'vllm' serves one model at a time and names no default_model" in wrong(raw)
 
 
 def test_a_name_declared_twice_must_be_settled(lab: Callable[..., Raw], wrong: Callable[..., str]) -> None:
@@ -233,7 +233,7 @@ def test_warnings_name_each_inactive_provider_once(routed: Callable[[str], Regis
         "ai_backend_providers.cloud: inactive, so it is left out of exact_matches.x, fallback_chains.gguf[0], "
         'fallback_chains["kimi-k2:1t-cloud"]',
         'ai_backend_providers.other: template, so it is left out of patterns["*-mini"].fallback',
-        'ai_backend_routing.patterns["*-mini"]: LiteLLM does not anchor the end, names that go on after it match too',
+        'ai_backend_routing.patterns["*-mini"]: LiteLLM does not anchor the end, longer names match too',
     )
 
 

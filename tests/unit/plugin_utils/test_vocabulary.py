@@ -284,11 +284,11 @@ MISTAKES = [
     ),
     (
         "exact_matches: {c: {provider: openai, backend_model: gpt}}",
-        "references exact_matches.c.backend_model: 'gpt' is no model of 'openai'",
+        "references exact_matches.c.backend_model: 'gpt' is not a model of 'openai'",
     ),
     (
         "fallback_chains: {small: {chain: [gpt-4o]}, gpt-4o: [small]}",
-        "routes fallback_chains.gpt-4o[0]: goes round: gpt-4o to small to gpt-4o",
+        "routes fallback_chains.gpt-4o[0]: is circular: gpt-4o → small → gpt-4o",
     ),
     (
         "patterns: [{pattern: '^gpt.*', provider: openai}, {pattern: '.*-(a|b)$', provider: vllm}]",
@@ -304,20 +304,20 @@ MISTAKES = [
     ),
     (
         "patterns: [{pattern: '^q.*', provider: vllm}, {glob: 'q*', provider: vllm}]",
-        "routes patterns[1]: stands there twice",
+        "routes patterns[1]: is a duplicate",
     ),
     ("patterns: {'a**': vllm, 'a*': openai}", "routes patterns[\"a*\"]: never decides: 'a**' takes all its names"),
     (
         "patterns: [{pattern: '^(x|y)$', provider: vllm}]",
-        "routes patterns[0]: stands for 'x', 'y' and no provider declares that",
+        "routes patterns[0]: stands for 'x', 'y' but no provider declares one of them",
     ),
     (
         "exact_matches: {small: ollama}\npatterns: [{pattern: '^small$', provider: vllm}]",
-        "routes patterns[0]: never decides: each of its names has a rule before it",
+        "routes patterns[0]: has no effect: each of its names has an earlier rule",
     ),
     (
         "patterns: [{pattern: '^small$', provider: ollama}, {pattern: '^(small)$', provider: vllm}]",
-        "routes patterns[1]: never decides: each of its names",
+        "routes patterns[1]: has no effect: each of its names",
     ),
     (
         "patterns: [{glob: 's*', provider: vllm}, {pattern: '^small$', provider: ollama}]",
@@ -345,7 +345,9 @@ def test_a_regex_that_names_more_than_there_is_says_so() -> None:
 
 def test_a_member_without_a_price_is_named() -> None:
     (line,) = warnings("capabilities: {c: {models: [gpt-4o, mixture], routing_strategy: cost_optimized}}")
-    assert line.startswith("capabilities.c.models[1]: 'mixture' has no price, so LiteLLM counts it dearer than all")
+    assert line.startswith(
+        "capabilities.c.models[1]: 'mixture' has no price, so LiteLLM treats it as more expensive than all"
+    )
 
 
 def test_free_is_a_price(litellm: Callable[..., Raw]) -> None:

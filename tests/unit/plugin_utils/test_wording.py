@@ -38,7 +38,7 @@ def said(raw: Raw) -> str:
         ({"cache": {"namespace": 7}}, 'namespace: is not a text → put it in quotes ("…")'),
         ({"cache": {"enabled": "perhaps"}}, "cache.enabled: is neither true nor false → write true or false"),
         ({"cache": ["a"]}, "ai_backend_cache: is not a mapping"),
-        ({"gateway": {"workers": 0}}, "gateway.workers: is no number from 1 to 64"),
+        ({"gateway": {"workers": 0}}, "gateway.workers: is not a number from 1 to 64"),
         ({"gateway": {"breaker": {"failures": "x"}}}, "failures: is not a whole number → write one, such as 3"),
     ],
 )
