@@ -153,7 +153,7 @@ def test_there_and_back_a_client_loses_no_request(bad, good, gateway, client):
         command = ["docker", "exec", gateway.container, "ai-backend-rollback", "--to", str(good["number"])]
         services = ["--service", "redis", "--service", "edge", "--service", "litellm"]
         first = subprocess.Popen([*command, *services], stdout=subprocess.PIPE, text=True)
-        assert "redis: release" in first.stdout.readline()
+        assert "edge: release" in first.stdout.readline()
         second = gateway.host.run("ai-backend-rollback --to %s", str(bad))
         assert second.rc == 1
         assert "this host is being changed by" in second.stderr
