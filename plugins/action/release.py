@@ -1,6 +1,6 @@
 # Copyright: lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The controller's side of the module release: no call for a service of which the host has said that it stands."""
+"""The controller's side of the module release: no call for a service that the host reports as up to date."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ class ActionModule(ActionBase):
         if not checked.error_messages:
             release_id = identifier(content_from(checked.validated_parameters))
             if host.get("settled", {}).get(self._task.args["instance"]) == release_id:
-                stands = {"id": release_id, "previous": release_id, "settled": True, "missing": [], "shown": {}}
-                return {**result, **stands, "changed": False, "asked": False, "free_bytes": host["free_bytes"]}
+                done = {"id": release_id, "previous": release_id, "settled": True, "missing": [], "shown": {}}
+                return {**result, **done, "changed": False, "asked": False, "free_bytes": host["free_bytes"]}
         return {**result, **self._execute_module(task_vars=task_vars)}

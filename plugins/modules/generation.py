@@ -11,7 +11,7 @@ short_description: Close the generation that a deploy opened, and tidy up
 version_added: 0.1.0
 description:
   - Does nothing on a host where the deploy changed nothing, unless a run before it died after its last change.
-  - Then what stands is what the registry says, and the generation of that run is closed.
+  - Then the host runs what the registry states, and the generation of that run is closed.
   - Else it marks the generation complete and deletes old releases beyond O(keep) and artifacts that nothing names.
 author:
   - lab.ai_backend contributors (@lab)

@@ -1,13 +1,13 @@
 #!/usr/bin/python
 # Copyright: lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Say which secrets a host holds."""
+"""Report which secrets a host holds."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: held_secrets
-short_description: Say which secrets a host holds, or read them back into the controller's folder
+short_description: Report which secrets a host holds, or read them back into the controller's folder
 version_added: 0.1.0
 description:
   - Looks into the host's secret files. The result holds names and fingerprints, never values.

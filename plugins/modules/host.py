@@ -11,7 +11,7 @@ short_description: Describe a host and make the folders and users that services 
 version_added: 0.1.0
 description:
   - One call in place of fact gathering, with what the preflight and the roles need to know of the host.
-  - Names the processes that are not ours and listen on ports that the plan gives to our services.
+  - Names the processes that are not managed and listen on ports that the plan gives to managed services.
 author:
   - lab.ai_backend contributors (@lab)
 extends_documentation_fragment:
@@ -24,7 +24,7 @@ attributes:
     support: full
 options:
   host:
-    description: Name of the host in the inventory, for what is said of it.
+    description: Name of the host in the inventory, for messages about it.
     type: str
     default: ""
   instances:
@@ -37,7 +37,7 @@ options:
     type: dict
     default: {}
   library:
-    description: Our own code for the host, path to text.
+    description: The collection's code for the host, path to text.
     type: dict
     default: {}
   commands:
@@ -77,7 +77,7 @@ cards:
   returned: always
 facts:
   description: Architecture, distribution, version, codename, systemd, apt, python, free_bytes, cores,
-    memory_bytes, cards (makers of its graphics cards), published (what its edge offers), instances (of ours, that it
+    memory_bytes, cards (makers of its graphics cards), published (what its edge offers), instances (managed, that it
     has), settled (release of each that needs nothing), rotated (when each secret was), generation.
   type: dict
   returned: always
@@ -86,7 +86,7 @@ holder:
   type: dict
   returned: always
 foreign:
-  description: Listeners on our ports that are not ours; port, instance, pid, command, unit.
+  description: Listeners on managed ports that are not managed; port, instance, pid, command, unit.
   type: list
   elements: dict
   returned: always
@@ -168,7 +168,7 @@ def make(module: AnsibleModule, layout: Layout, lack: Mapping[str, Any]) -> None
         for path in lack["left"]:
             os.unlink(path)
     except OSError as error:
-        where = "something else is where a folder or file of ours has to be"
+        where = "another file blocks the path of a managed folder or file"
         module.fail_json(msg=f"{error.filename}: {error.strerror}. Move it away: {where}")
     failures = make_users(lack["users"])
     if failures:

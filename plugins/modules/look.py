@@ -81,7 +81,7 @@ from ..module_utils.host.graphics import gpu_memory
 from ..module_utils.host.layout import Layout, read_text
 from ..module_utils.host.sockets import is_loopback
 from ..module_utils.host.systemd import Systemd
-from ..module_utils.inspection.port_findings import STRANGERS, port_findings
+from ..module_utils.inspection.port_findings import UNMANAGED, port_findings
 from ..module_utils.inspection.port_table import ARGUMENTS, compare, exposed, plan_of
 from ..module_utils.probes.checks import ProbeError, run_once
 from ..module_utils.probes.upstreams import ask_all
@@ -90,9 +90,9 @@ from ..module_utils.releases.releases import gateway_of, keys_of_gateway
 
 
 def cache_findings(layout: Layout, cache: Mapping[str, Any], held: Collection[int]) -> list[Finding]:
-    """Findings of the cache, asked as the gateway asks it, unless a stranger would get the password."""
+    """Findings of the cache, asked as the gateway asks it, unless another process would get the password."""
     if is_loopback(cache["address"]) and int(cache["port"]) in held:
-        message = f"Redis can't be asked: somebody else listens on its port {cache['port']}"
+        message = f"Redis can't be asked: another process listens on its port {cache['port']}"
         return [critical("cache", "ai_backend_cache", message, "free the port, and deploy")]
     key = {"file": keys_of_gateway(layout), "name": "REDIS_PASSWORD"}
     probe = {"kind": "redis", "address": cache["address"], "key": key}
@@ -124,13 +124,13 @@ def look(layout: Layout, systemd: Systemd, params: Mapping[str, Any]) -> tuple[l
     """(findings, MiB of each graphics card)."""
     host, plan = params["host"], plan_of(params)
     rows = compare(layout, systemd, plan)
-    held = {row["port"] for row in rows if row["verdict"] in STRANGERS}
+    held = {row["port"] for row in rows if row["verdict"] in UNMANAGED}
     found = port_findings(systemd, rows, exposed(layout), host)
     upstreams = params["upstreams"]
     if gateway_of(layout):
         found += cache_findings(layout, params["cache"], held) if params["cache"] else []
     else:
-        # Before the first deploy there is no key to ask with; that nothing is deployed was said above.
+        # Before the first deploy there is no key to ask with; that nothing is deployed was reported above.
         upstreams = [upstream for upstream in upstreams if not upstream["key"]]
     found += ask_all(layout, upstreams, held, params["timeout"])
     found += certificate_findings(layout, params["certificate"]) if params["certificate"] else []

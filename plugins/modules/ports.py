@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ports
-short_description: Compare the registry's ports with what listens, and stop what stands in the way
+short_description: Compare the registry's ports with what listens, and stop processes that block a port
 version_added: 0.1.0
 description:
   - Without O(stop) it only looks. Processes are found through C(/proc), so no tool has to be installed.
   - A process of a systemd unit is stopped as its unit, another one by SIGTERM. Nothing is killed.
-  - One of ours, systemd itself, a container and its proxies, a user's own unit, and what carries the connection are
-    never stopped; the refusal says what their operator can do.
+  - A managed unit, systemd itself, a container and its proxies, a user's own unit, and what carries the connection are
+    never stopped; the refusal names what their operator can do.
 author:
   - lab.ai_backend contributors (@lab)
 extends_documentation_fragment:
@@ -51,7 +51,7 @@ EXAMPLES = r"""
     instances: "{{ ai_backend_slice.ports }}"
   register: found
 
-- name: Stop what stands in the way
+- name: Stop processes that block a port
   lab.ai_backend.ports:
     port_rows: "{{ ai_backend_plan.ports }}"
     instances: "{{ ai_backend_slice.ports }}"
@@ -62,12 +62,12 @@ RETURN = r"""
 rows:
   description:
     - One entry for each that listens or should; verdict, port, service, expected (unit), pid, command, unit, address.
-    - The verdict is one of ours, unmanaged, foreign, misplaced, reserved, taken, down, absent, idle, free.
+    - The verdict is one of managed, unmanaged, foreign, misplaced, reserved, taken, down, absent, idle, free.
   type: list
   elements: dict
   returned: always
 conflicts:
-  description: The rows that stand in the way; action says what stopping would do, refusal why it is not done.
+  description: The rows that block a port; action names what stopping would do, refusal why it is not done.
   type: list
   elements: dict
   returned: always
@@ -135,7 +135,7 @@ def main() -> None:
     every = compare(layout, systemd, plan_of(params))
     if params["port"] and not select(every, params["port"]):
         known = ", ".join(str(number) for number in sorted({row["port"] for row in every}))
-        module.fail_json(msg=f"port {params['port']} stands nowhere in the registry, which has {known}")
+        module.fail_json(msg=f"port {params['port']} is not in the registry, which has {known}")
     rows = select(every, params["port"], params["required"])
     result = {
         "changed": bool(done),

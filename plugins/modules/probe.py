@@ -7,10 +7,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: probe
-short_description: Prove that an instance does its work, or say why not
+short_description: Prove that an instance does its work, or report why not
 version_added: 0.1.0
 description:
-  - Runs the probes that stand in the instance's release until they pass, the deadline is reached or the unit dies.
+  - Runs the probes of the instance's release until they pass, the deadline is reached or the unit dies.
   - On failure it returns the last lines of the unit's journal.
 author:
   - lab.ai_backend contributors (@lab)
@@ -115,7 +115,7 @@ def main() -> None:
             seconds += prove(host, instance, asked, params["canary_timeout"])
         except ProbeError as error:
             if not params["force"]:
-                hint = "mend it, or go on all the same with -e ai_backend_force=true"
+                hint = "fix it, or continue with -e ai_backend_force=true"
                 module.fail_json(msg=f"a route that changes: {error}: {hint}", journal=[])
             module.warn(f"a route that changes does not work yet: {error}")
     try:

@@ -11,7 +11,7 @@ short_description: Make an immutable release from a manifest
 version_added: 0.1.0
 description:
   - Writes C(/opt/ai-backend/releases/<service>/<id>), where the id is the hash of everything given here.
-  - Says which of the paths it needs (an artifact's marker, a model) are not on the host yet.
+  - Names which of the paths it needs (an artifact's marker, a model) are not on the host yet.
   - The diff is the text that changes against the release the instance runs now.
 author:
   - lab.ai_backend contributors (@lab)
@@ -28,7 +28,7 @@ options:
     type: str
     required: true
   stage:
-    description: When a deploy and a way back bring it up; the edge, then what a gateway asks, then the gateway.
+    description: When a deploy and a rollback start it; the edge, then what a gateway asks, then the gateway.
     type: str
     required: true
     choices: [edge, backend, gateway]
@@ -125,7 +125,7 @@ id:
   type: str
   returned: always
 asked:
-  description: Whether the host was asked; it was not where it had said before that the instance runs this very release.
+  description: Whether the host was asked; it was not where it had reported that the instance runs this very release.
   type: bool
   returned: always
 settled:
@@ -192,12 +192,12 @@ def previous_release(host: Host, service: str, instance: str) -> str:
     return linked_release(host.layout, slot_instance(service, slot) if slot else instance)
 
 
-def stands(host: Host, params: Mapping[str, Any], release_id: str) -> bool:
-    """Whether nothing is left to do for a release that lies on the host as it should."""
+def up_to_date(host: Host, params: Mapping[str, Any], release_id: str) -> bool:
+    """Whether nothing is left to do for a release that is complete on the host."""
     try:
         return settled(host, params["instance"], release_id, params["slots"], params["listener"])
     except AdminError:
-        # The switch asks again, and says what is wrong.
+        # The switch asks again, and reports what is wrong.
         return False
 
 
@@ -215,12 +215,12 @@ def main() -> None:
         except OSError as error:
             place = os.path.join(layout.releases, service)
             problem = f"release {release_id} of {service} could not be written below {place}: {error}"
-            module.fail_json(msg=f"{problem}. What runs is as it was")
+            module.fail_json(msg=f"{problem}. The running services are unchanged")
     before = current_texts(layout, service, old) if old not in ("", release_id) else {}
     module.exit_json(
         changed=changed,
         asked=True,
-        settled=not changed and stands(host, params, release_id),
+        settled=not changed and up_to_date(host, params, release_id),
         id=release_id,
         previous=old,
         missing=[path for path in content["requires"] if not os.path.exists(path)],

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: remove
-short_description: Take everything of ours off a host, except models and data
+short_description: Remove everything managed from a host, except models and data
 version_added: 0.1.0
 description:
-  - Stops and removes our units, releases, artifacts, secret files, generations and users.
+  - Stops and removes managed units, releases, artifacts, secret files, generations and users.
   - Models and data below C(/var/lib/ai-backend) stay, unless they are named.
 author:
   - lab.ai_backend contributors (@lab)

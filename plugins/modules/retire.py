@@ -10,7 +10,7 @@ module: retire
 short_description: Stop and remove the instances that are no longer wanted
 version_added: 0.1.0
 description:
-  - Stops and disables every instance of ours that O(instances) does not name and removes its unit and link.
+  - Stops and disables every managed instance that O(instances) does not name and removes its unit and link.
   - Releases, artifacts, models and data stay.
 author:
   - lab.ai_backend contributors (@lab)

@@ -39,13 +39,13 @@ options:
     elements: str
     default: []
   generation:
-    description: The number that this way back gets, the same on all hosts of a fleet; 0 takes the host's next one.
+    description: Number of this rollback's generation, the same on all hosts of a fleet; 0 takes the host's next one.
     type: int
     default: 0
   stage:
     description:
-      - What this call does of a way back that several hosts make together, stage by stage.
-      - V(edge) brings back the edge, V(backend) what a gateway asks, V(gateway) the gateway, and V(all) whatever is not
+      - What this call does of a rollback that several hosts make together, stage by stage.
+      - V(edge) restores the edge, V(backend) what a gateway asks, V(gateway) the gateway, and V(all) whatever is not
         back yet. An edge that only takes away waits for that last call.
       - It also takes away what was not there and closes the generation.
     type: str

@@ -11,7 +11,7 @@ short_description: Put an instance on a release, or take it away
 version_added: 0.1.0
 description:
   - Compares what runs (the process's own release, unit, drop-in, age of its secrets) with what should.
-  - Mends only the difference.
+  - Fixes only the difference.
   - With O(slots) it boots the idle slot and leaves the active one alone; M(lab.ai_backend.slot) commits it.
 author:
   - lab.ai_backend contributors (@lab)
@@ -50,7 +50,7 @@ options:
     type: bool
     default: false
   pauses:
-    description: The names that nobody else answers while it restarts; a warning says so.
+    description: The names that nobody else answers while it restarts; a warning names them.
     type: list
     elements: str
     default: []
@@ -61,7 +61,7 @@ options:
   strategy:
     description:
       - How a slotted service changes.
-      - V(beside) boots the idle slot beside the one that serves, and refuses where memory does not hold both.
+      - V(beside) boots the idle slot in addition to the one that serves, and refuses where memory does not hold both.
       - V(restart) stops that one first, so clients meet a pause.
     type: str
     choices: [beside, restart]
@@ -75,7 +75,7 @@ options:
     type: bool
     default: false
   refused:
-    description: The release that this switch takes back because it did not prove itself.
+    description: The release that this switch undoes because it did not prove itself.
     type: str
     default: ""
   state:
@@ -146,7 +146,7 @@ from ..module_utils.host.run_lock import BusyError, at_work
 from ..module_utils.host.systemd import SystemdError
 from ..module_utils.releases.generations import Change, Note, active_slot, read, record
 from ..module_utils.switching.rotation import Rotation
-from ..module_utils.switching.slot_switch import Manner, committed, serving_instance, switch_slot, take_back
+from ..module_utils.switching.slot_switch import Manner, committed, serving_instance, switch_slot, withdraw_candidate
 from ..module_utils.switching.slots import follow
 from ..module_utils.switching.switch import Switched, SwitchError, switch
 
@@ -178,7 +178,7 @@ def take_away(host: Host, params: Mapping[str, Any], check: bool) -> dict[str, A
     release = linked_release(host.layout, instance)
     changed = bool(release) and not committed(host.layout, instance)
     if changed and not check:
-        take_back(host, instance)
+        withdraw_candidate(host, instance)
         note_refused(host, params, release)
     serving = serving_instance(host.layout, service_of(instance)) or instance
     served = linked_release(host.layout, serving)
@@ -192,7 +192,7 @@ def take_away(host: Host, params: Mapping[str, Any], check: bool) -> dict[str, A
 
 
 def note_refused(host: Host, params: Mapping[str, Any], release: str) -> None:
-    """The generation of this run names what stands now, and what was tried. A candidate alone opens none."""
+    """The generation of this run names what runs now, and what was tried. A candidate alone opens none."""
     number = params["generation"]
     if number and read(host.layout, number):
         record(host, change_of(params), Note(refused={params["instance"]: release}))
@@ -237,7 +237,7 @@ def change(module: AnsibleModule, host: Host) -> Mapping[str, Any]:
     made = put(host, params, module.check_mode)
     if params["pauses"] and paused(made):
         names = ", ".join(params["pauses"])
-        module.warn(f"{names} pause while {made['unit']} restarts: nobody else answers to them")
+        module.warn(f"{names} pause while {made['unit']} restarts: no other engine answers them")
     return made
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: tiny_model
-short_description: Make a tiny GGUF model that speaks noise
+short_description: Make a tiny GGUF model with random weights
 version_added: 0.1.0
 description:
   - Writes a complete GGUF model of about 460 KB with random weights.

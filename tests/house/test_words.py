@@ -22,13 +22,7 @@ PLACES = (
     "plugins/*",
     "roles/*",
 )
-# Not yet in plain words: remove a line when its folder is.
-NOT_YET = (
-    "plugins/action/*",
-    "plugins/module_utils/*",
-    "plugins/modules/*",
-)
-CHECKED = tracked(*PLACES, *(f":!{place}" for place in NOT_YET))
+CHECKED = tracked(*PLACES)
 PAGES = tracked("docs/*.md", "README.md", "CONTRIBUTING.md", "SECURITY.md")
 LONGEST_PAGE = 250
 GENERATED = re.compile(r"<!-- generated: begin -->.*?<!-- generated: end -->", re.S)

@@ -149,7 +149,7 @@ def test_status_covers_every_host():
     assert run.code == 0, run.output
     assert "gpu1" in run.output
     assert "llama-cpp@llama_cpp_native" in run.output
-    assert "(nothing of ours)" not in run.output, "whoever is not ours is not asked"
+    assert "(nothing managed)" not in run.output, "whoever is not ours is not asked"
 
 
 @pytest.fixture

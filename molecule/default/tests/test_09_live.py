@@ -129,7 +129,7 @@ def test_a_stranger_on_a_port_of_ours_is_named_and_not_sent_our_password(gateway
     assert [entry[:2] for entry in found] == [("ports", "critical"), ("cache", "critical")]
     assert "python3" in rows[0]["message"]
     assert "somebody.service" in rows[0]["message"]
-    assert "somebody else listens" in rows[1]["message"]
+    assert "another process listens" in rows[1]["message"]
     (line,) = [line for line in shown.output.splitlines() if "foreign" in line]
     assert line.split()[1:4] == ["foreign", "6379", "redis"]
     assert "somebody" in line
@@ -142,12 +142,12 @@ def test_the_table_has_a_line_for_each_port_of_the_registry_and_each_listener(ga
     assert run.changed == 0, run.output
     slot = gateway.slot()
     for port, verdict, unit in (
-        ("4000", "ours", "ai-backend-edge"),
-        ("6379", "ours", "ai-backend-redis"),
-        ("8080", "ours", "ai-backend-llama-cpp@llama_cpp_native"),
+        ("4000", "managed", "ai-backend-edge"),
+        ("6379", "managed", "ai-backend-redis"),
+        ("8080", "managed", "ai-backend-llama-cpp@llama_cpp_native"),
         # The way of this host's own gateway to it.
-        ("8080", "ours", "ai-backend-edge"),
-        ({"blue": "4001", "green": "4002"}[slot], "ours", f"ai-backend-litellm@{slot}"),
+        ("8080", "managed", "ai-backend-edge"),
+        ({"blue": "4001", "green": "4002"}[slot], "managed", f"ai-backend-litellm@{slot}"),
         ({"blue": "4002", "green": "4001"}[slot], "idle", "ai-backend-litellm@"),
         ("3000", "free", ""),
         ("9080", "reserved", ""),
@@ -165,7 +165,7 @@ def test_one_port_can_be_asked_for_and_one_that_is_nobodys_is_refused():
     assert "grafana" not in run.output.partition("VERDICT")[2]
     run = play("ports", "-e", "port=8765")
     assert run.code != 0
-    assert "port 8765 stands nowhere in the registry" in run.output
+    assert "port 8765 is not in the registry" in run.output
 
 
 FIX = ("-e", "port=8001", "-e", "ai_backend_ports_fix=true")

@@ -58,5 +58,5 @@ def test_where_nobody_else_answers_the_pause_is_said_beforehand(gateway, client)
     providers["llama_cpp_native"]["models"][0]["context_length"] = 1024
     run = play("reload", "--check", extra={"ai_backend_providers": providers})
     assert "lab-tiny" in run.output
-    assert "nobody else answers to them" in " ".join(run.output.split())
+    assert "no other engine answers them" in " ".join(run.output.split())
     wait(client.answers, 20)

@@ -151,7 +151,7 @@ def test_a_full_disk_is_said_and_the_half_made_release_has_no_name(world, unharm
             assert run.code != 0
             assert "Traceback" not in words
             assert f"of litellm could not be written below {RELEASES}: [Errno 28] No space left on device" in words
-            assert "What runs is as it was" in words
+            assert "The running services are unchanged" in words
             assert machine.run(f"ls -A --ignore=.filled {RELEASES}") == before
     finally:
         machine.run(f"umount {RELEASES} && rm -r /root/releases")

@@ -63,7 +63,7 @@ def test_a_slot_that_crashes_while_it_is_watched_gives_the_traffic_back(world, b
         assert killing.wait(30) == 0
         words = " ".join(run.output.split())
         assert run.code != 0
-        assert f"slot {new} was taken back after its commit" in words
+        assert f"slot {new} was rolled back after its commit" in words
         assert f"slot {slot} serves again" in words
         assert machine.slot() == slot
     world.stands()

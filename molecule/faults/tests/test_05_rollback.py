@@ -98,8 +98,8 @@ def test_a_way_back_whose_gateway_is_refused_ends_on_what_served_before_it(world
         machine.run("systemctl stop squatter.service")
     words = " ".join(run.output.split())
     assert run.code != 0
-    assert "litellm was not brought back" in words
-    assert "What served before serves on this host, redis again" in words
+    assert "litellm was not restored" in words
+    assert "The previous release serves on this host, redis again" in words
     assert world.stand() == before
     world.lost_nothing()
     newest = world.newest()

@@ -14,13 +14,13 @@ EDGE_UNIT = unit_of(EDGE)
 
 
 def published(layout: Layout, release_id: str) -> list[dict[str, Any]] | None:
-    """The sections of an edge's release, as the plan names them; None where it does not say."""
+    """The sections of an edge's release, as the plan names them; None where it has none."""
     found = read_json(os.path.join(layout.release(EDGE, release_id or "none"), "files", "published.json"))
     return found if isinstance(found, list) else None
 
 
 def offered(layout: Layout, release_id: str) -> set[tuple[str, str, int]] | None:
-    """{(section, address, port)} of an edge's release; None where it does not say."""
+    """{(section, address, port)} of an edge's release; None where it has none."""
     sections = published(layout, release_id)
     if sections is None:
         return None

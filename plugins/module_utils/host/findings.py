@@ -26,7 +26,7 @@ class Finding(TypedDict):
 
 
 def critical(check: str, path: str, message: str, hint: str) -> Finding:
-    """Something does not work now, or a way back is lost."""
+    """Something does not work now, or a rollback is lost."""
     return {"check": check, "severity": "critical", "path": path, "message": message, "hint": hint}
 
 

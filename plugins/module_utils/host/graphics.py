@@ -16,7 +16,7 @@ def gpu_memory(host: str, run: Run = run_command, timeout: float = 10) -> tuple[
     if code == 127:
         return [], []
     if code != 0:
-        hint = "`nvidia-smi` on the host says why; often the driver was updated and the host not restarted"
+        hint = "`nvidia-smi` on the host shows why; often the driver was updated and the host not restarted"
         return [], [warning("capacity", f"host.{host}", f"nvidia-smi does not answer (exit code {code})", hint)]
     # A card that shares the machine's memory has none of its own to tell: "[N/A]".
     return [int(line) for line in map(str.strip, output.splitlines()) if line.isdigit()], []

@@ -40,7 +40,7 @@ class AdminSocket:
         return b"".join(parts).decode("utf-8", "replace").strip()
 
     def order(self, command: str) -> None:
-        """A command that is answered by silence. Raises AdminError with what HAProxy says instead."""
+        """A command that is answered by silence. Raises AdminError with what HAProxy answers instead."""
         answer = self.ask(command)
         if answer:
             raise AdminError(f"{command}: {answer}")

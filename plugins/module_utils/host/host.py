@@ -13,7 +13,7 @@ from .systemd import Systemd
 
 @dataclass(frozen=True)
 class Host:
-    """Where everything of ours lies, its systemd, and its edge's admin socket, where perhaps nobody listens."""
+    """Where everything managed is, its systemd, and its edge's admin socket, where perhaps nobody listens."""
 
     layout: Layout
     systemd: Systemd

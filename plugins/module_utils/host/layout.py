@@ -1,6 +1,6 @@
 # Copyright: lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where everything of ours lies on a host, and the one naming rule for units and users."""
+"""Where everything managed is on a host, and the one naming rule for units and users."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tempfile
 from typing import Any
 
 ARTIFACT_MARKER = ".complete"
-# The order in which a deploy and a way back bring services up: the edge, what a gateway asks through it, and last the
+# The order in which a deploy and a rollback start services: the edge, what a gateway asks through it, and last the
 # gateway, which clients talk to.
 STAGES = ("edge", "backend", "gateway")
 
@@ -60,7 +60,7 @@ class Layout:
 
     @property
     def library(self) -> str:
-        """Our own code, for `ai-backend-rollback`."""
+        """The collection's code for `ai-backend-rollback`."""
         return self.path("opt/ai-backend/lib")
 
     @property
@@ -118,7 +118,7 @@ def read_text(path: str, errors: str = "replace") -> str | None:
 
 
 def read_json(path: str) -> Any:
-    """What the file holds, or None where it does not exist or was damaged: whoever reads it asks what to do then."""
+    """What the file holds, or None where it does not exist or was damaged: the reader decides what to do then."""
     try:
         text = read_text(path, errors="strict")
         return None if text is None else json.loads(text)
@@ -127,7 +127,7 @@ def read_json(path: str) -> Any:
 
 
 def write_atomic(path: str, text: str, mode: int = 0o644) -> None:
-    """Write beside, flush to disk, rename: a reader or a power cut sees the old file or the new one."""
+    """Write another file, flush it to disk, rename it: a reader or a power cut sees the old file or the new one."""
     folder = os.path.dirname(path)
     os.makedirs(folder, mode=0o755, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".new-")
@@ -153,7 +153,7 @@ def sync_folder(folder: str) -> None:
 
 
 def linked_release(layout: Layout, instance: str) -> str:
-    """The release id an instance's link names, or an empty string; what is no link is none of ours."""
+    """The release id an instance's link names, or an empty string; what is no link is not managed."""
     path = layout.instance(instance)
     return os.path.basename(os.readlink(path)) if os.path.islink(path) else ""
 
@@ -163,12 +163,12 @@ def list_instances(layout: Layout) -> list[str]:
 
 
 def folders_in(path: str) -> list[str]:
-    """Names of the folders in a folder; what else lies there was put by somebody else."""
+    """Names of the folders in a folder; other entries are not managed."""
     return [name for name in names_in(path) if os.path.isdir(os.path.join(path, name))]
 
 
 def names_in(path: str) -> list[str]:
-    """Names of what lies in a folder and is not hidden, sorted; none where there is no such folder."""
+    """Names of what is in a folder and is not hidden, sorted; none where there is no such folder."""
     try:
         return sorted(name for name in os.listdir(path) if not name.startswith("."))
     except (FileNotFoundError, NotADirectoryError):

@@ -1,6 +1,6 @@
 # Copyright: lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What /proc says: processes, what they hold and were started with, the host's TCP sockets, its memory (proc(5)).
+"""What /proc shows: processes, what they hold and were started with, the host's TCP sockets, its memory (proc(5)).
 
 A process may end while it is looked at, and one of another user shows less: what can't be read is empty, or 0.
 """

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """One change of a host at a time: a note below /run names the run that has it, so a second one refuses.
 
-Whoever finds the note of a run that died, and runs on the same machine, knows it and takes over; elsewhere somebody has
-to say so. A restart of the host forgets the note.
+A run that finds the note of a dead run of the same machine knows it and takes over; of one on another machine the user
+has to confirm it. A restart of the host forgets the note.
 
 A module may outlive its controller. So whatever changes the host holds a lock while it is at work, which ends with its
-process, and the run that comes next waits for it. The files are root's alone: whoever can open a lock can keep it.
+process, and the run that comes next waits for it. The files are root's alone: a user that can open a lock can keep it.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def holder_of(layout: Layout) -> RunNote | None:
 
 
 def take(layout: Layout, run: RunNote, instead_of: str = "") -> RunNote | None:
-    """Take the host for a run. Returns the run that has it, or None when it is ours now.
+    """Take the host for a run. Returns the run that has it, or None when this run has it now.
 
     A run known to be over gives it up, and so does the one whose id is `instead_of`.
     """
@@ -117,7 +117,7 @@ def take(layout: Layout, run: RunNote, instead_of: str = "") -> RunNote | None:
         if holder and holder["id"] not in (run["id"], instead_of) and not is_over(holder, layout):
             return holder
         if holder and holder["id"] != run["id"]:
-            # What is looked at from now on is what it leaves. Whoever finds it still at work says so.
+            # From now on the state that it leaves is looked at. The next step reports it if it still works.
             with contextlib.suppress(BusyError), at_work(layout):
                 pass
         write_atomic(note_of(layout), json.dumps(run, sort_keys=True) + "\n", 0o600)
@@ -146,7 +146,7 @@ def opened(path: str) -> IO[str]:
 
 
 def locked(handle: IO[str]) -> bool:
-    """Whether the lock is ours now."""
+    """Whether this process has the lock now."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

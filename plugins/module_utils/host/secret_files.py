@@ -13,12 +13,12 @@ from collections.abc import Collection, Iterable, Mapping
 
 from .layout import Layout, read_text, write_atomic
 
-# What a key was before its rotation stands in a file of its own beside the key's, with the time until which it counts:
+# The old value of a rotated key is in a file of its own next to the key's, with the time until which it counts:
 # a deploy that knows nothing of the rotation leaves it alone.
 BEFORE = "-before.env"
 UNTIL = "_BEFORE_UNTIL"
-# Secrets whose service takes the value before beside the new one: the gateway asks that file at each request, an engine
-# is started with both in one line, newest first.
+# Secrets whose service takes the old value in addition to the new one: the gateway asks that file at each request,
+# an engine is started with both in one line, newest first.
 GATEWAY_KEY, ENGINE_KEY = "LITELLM_MASTER_KEY", "AI_BACKEND_ENGINE_KEY"
 # When each secret was rotated.
 ROTATED = "rotated"
@@ -34,13 +34,13 @@ class SecretError(Exception):
 def in_one_line(key: str, name: str) -> bool:
     """Whether a file's key takes two values of the secret `name` in its line.
 
-    An engine's program has a name of its own for its key; under the secret's name stands the one that a gateway sends.
+    An engine's program has a name of its own for its key; under the secret's name is the one that a gateway sends.
     """
     return name == ENGINE_KEY and key != name
 
 
 def takes_two(key: str, name: str) -> bool:
-    """Whether who reads this key of a file takes the value before beside the new one."""
+    """Whether the reader of this key takes the old value in addition to the new one."""
     return name == GATEWAY_KEY or in_one_line(key, name)
 
 
@@ -79,7 +79,7 @@ def stale(layout: Layout, files: Files, values: Mapping[str, str], as_held: Coll
     """{file name: text} of the files that are missing, differ or can be read by others.
 
     `as_held` are names whose value is not known here: what the host holds counts as right.
-    A file that the plan no longer names stays: a way back needs it, and no deploy deletes a secret.
+    A file that the plan no longer names stays: a rollback needs it, and no deploy deletes a secret.
     """
     values = {**values, **held(layout, files, as_held)}
     texts = {name: render(name, names, values, still_valid(layout, name)) for name, names in sorted(files.items())}
@@ -149,7 +149,7 @@ def accepted_before(layout: Layout, files: Files) -> dict[str, int]:
 
 
 def keep_before(layout: Layout, files: Files, new: str, name: str, until: int) -> None:
-    """Let what `name` is now count until a time (seconds since 1970), beside the value it gets; 0 ends that at once.
+    """Let the value of `name` count until a time (seconds since 1970), in addition to the new one; 0 ends that at once.
 
     Only for keys whose service takes two. Nothing is done where the host has no value, or the new one already.
     """
@@ -192,7 +192,7 @@ def delete(layout: Layout, names: Iterable[str]) -> None:
 
 
 def started_with(file_name: str, text: str, environment: Mapping[str, str]) -> bool:
-    """Whether a process was started with what the file says: systemd puts the lines of an *.env file there."""
+    """Whether a process was started with the values of the file: systemd puts the lines of an *.env file there."""
     return file_name.endswith(".env") and all(environment.get(name) == value for name, value in values(text).items())
 
 

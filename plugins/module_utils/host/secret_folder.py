@@ -13,7 +13,7 @@ from typing import Any
 
 # What the deployment makes itself when nobody gives it.
 GENERATED = ("AI_BACKEND_ENGINE_KEY", "LITELLM_MASTER_KEY", "REDIS_PASSWORD")
-# LiteLLM wants its keys to begin like this.
+# LiteLLM expects its keys to begin like this.
 PREFIXES = {"LITELLM_MASTER_KEY": "sk-"}
 # The value that a rotation has made and the hosts do not all have yet.
 NEXT = ".next"
@@ -48,7 +48,7 @@ def keep(folder: str, name: str, value: str) -> str:
     """Keep a value under a name that has none yet; returns the one that is kept: of two at once only one is born."""
     path = path_of(folder, name)
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    # Written beside and linked in: whoever reads meanwhile finds nothing, or all of it. mkstemp makes it 0600.
+    # Written to another file and linked in: a reader in this time finds nothing, or all of it. mkstemp makes it 0600.
     descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".new-")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as handle:

@@ -13,7 +13,7 @@ from typing import TypedDict
 from . import processes
 from .layout import Layout
 
-OURS = re.compile(r"ai-backend-[\w@.\\-]+\.service")
+MANAGED_UNIT = re.compile(r"ai-backend-[\w@.\\-]+\.service")
 CONTAINER = re.compile(r"(?:docker|libpod|cri-containerd|crio)(?:-payload)?[-/]([0-9a-f]{12})")
 LISTENING = "0A"
 

@@ -1,6 +1,6 @@
 # Copyright: lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a host is (for the preflight) and what every deploy needs on it: folders, users, nobody else on our ports."""
+"""What a host is (for the preflight) and what every deploy needs on it: folders, users, free ports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .cards import vendors
 from .edge import EDGE, published
 from .layout import Layout, linked_release, list_instances, read_text, service_of, user_of, write_atomic
 from .processes import memory_bytes
-from .sockets import OURS, listeners
+from .sockets import MANAGED_UNIT, listeners
 from .systemd import Run, run_command
 
 
@@ -57,7 +57,7 @@ def describe(layout: Layout, python: str, run: Run = run_command) -> dict[str, A
 
 
 def folders(layout: Layout) -> dict[str, int]:
-    """{path: mode} of the folders that every host of ours has."""
+    """{path: mode} of the folders that every managed host has."""
     return {
         layout.artifacts: 0o755,
         layout.releases: 0o755,
@@ -81,7 +81,7 @@ def make_folders(layout: Layout, missing: Iterable[str]) -> None:
 
 
 def stale_tools(layout: Layout, library: Mapping[str, str], commands: Mapping[str, str]) -> dict[str, tuple[str, int]]:
-    """{path: (text, mode)} of our own code and commands that are not on the host as they should be."""
+    """{path: (text, mode)} of the collection's code and commands that are not on the host as they should be."""
     wanted = {os.path.join(layout.library, name): (text, 0o644) for name, text in library.items()}
     wanted.update((os.path.join(layout.commands, name), (text, 0o755)) for name, text in commands.items())
     return {path: entry for path, entry in wanted.items() if read_text(path) != entry[0]}
@@ -93,11 +93,11 @@ def write_tools(stale: Mapping[str, tuple[str, int]]) -> None:
 
 
 def left_tools(layout: Layout, library: Mapping[str, str]) -> list[str]:
-    """Files of our own code that an older state of it had: one named like a folder of today would stand before it."""
+    """Files of the collection's code that an older state had: one named like a folder of today would hide it."""
     if not library:
         return []
     wanted = {os.path.join(layout.library, name) for name in library}
-    # What lies beside our package is somebody else's.
+    # What is next to the package is not managed.
     package = os.path.commonpath(wanted)
     there = (os.path.join(folder, name) for folder, _folders, names in os.walk(package) for name in names)
     return sorted(path for path in there if path.endswith(".py") and path not in wanted)
@@ -110,7 +110,7 @@ def missing_users(instances: Iterable[str]) -> list[str]:
 
 
 def make_users(names: Iterable[str], run: Run = run_command) -> list[str]:
-    """System users without a home or a shell. Returns what useradd said of those it refused."""
+    """System users without a home or a shell. Returns the messages of useradd for those it refused."""
     failures = []
     for name in names:
         code, output = run(
@@ -132,11 +132,11 @@ def make_users(names: Iterable[str], run: Run = run_command) -> list[str]:
 
 
 def foreign_listeners(layout: Layout, ports: Mapping[str, int]) -> list[dict[str, Any]]:
-    """[{port, instance, pid, command, unit}] where somebody else listens on `ports` = {instance: port}."""
+    """[{port, instance, pid, command, unit}] where another process listens on `ports` = {instance: port}."""
     listening = listeners(layout, set(ports.values()))
     return [
         {"port": port, "instance": instance, **{key: owner[key] for key in ("pid", "command", "unit")}}
         for instance, port in sorted(ports.items())
         for owner in listening.get(port, [])
-        if not OURS.fullmatch(owner["unit"])
+        if not MANAGED_UNIT.fullmatch(owner["unit"])
     ]

@@ -37,7 +37,7 @@ def run_command(argv: Sequence[str], timeout: float = 900) -> tuple[int, str]:
     except FileNotFoundError:
         return 127, f"{argv[0]}: not found"
     except subprocess.TimeoutExpired:
-        look = "`systemctl list-jobs` and `journalctl -n 50` on the host say what it waits for"
+        look = "`systemctl list-jobs` and `journalctl -n 50` on the host show what it waits for"
         return 124, f"`{' '.join(argv)}` did not end within {timeout:g} s and was stopped: {look}"
     return done.returncode, done.stdout.decode("utf-8", "replace")
 
@@ -48,7 +48,7 @@ def wall_clock(monotonic_microseconds: str | None) -> float:
 
 
 class Unit:
-    """What systemd says of one unit now."""
+    """What systemd shows of one unit now."""
 
     def __init__(self, name: str, properties: Mapping[str, str]) -> None:
         self.name = name

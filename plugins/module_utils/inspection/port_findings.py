@@ -12,8 +12,8 @@ from ..host.sockets import Owner
 from ..host.systemd import Systemd
 from .port_table import Row
 
-# Verdicts on a port of ours that somebody else holds, and on one that nobody does.
-STRANGERS = ("foreign", "misplaced")
+# Verdicts on a managed port that another process holds.
+UNMANAGED = ("foreign", "misplaced")
 SILENT = ("down", "absent")
 SHOW = "ansible-playbook lab.ai_backend.ports"
 DEPLOY = "ansible-playbook lab.ai_backend.deploy"
@@ -51,7 +51,7 @@ def conflict(row: Row) -> Finding:
 
 
 def silence(systemd: Systemd, row: Row) -> Finding:
-    """A unit of ours that should listen and does not."""
+    """A managed unit that should listen and does not."""
     unit = row["expected"]
     if row["verdict"] == "absent":
         message = f"{service_of(name_of(unit))} is not deployed on this host yet"
@@ -63,17 +63,17 @@ def silence(systemd: Systemd, row: Row) -> Finding:
 
 def misplaced(row: Row) -> Finding:
     owner = row["expected"] or f"'{row['service']}'"
-    message = f"port {row['port']} belongs to {owner}, but our {row['unit']} listens on it"
+    message = f"port {row['port']} belongs to {owner}, but the managed {row['unit']} listens on it"
     return critical("ports", row["path"], message, f"run `{DEPLOY}`, which moves each to its own port")
 
 
 def port_findings(
     systemd: Systemd, rows: Sequence[Row], exposed: Sequence[tuple[int, Owner]], host: str
 ) -> list[Finding]:
-    """Findings of a host's rows, and of `exposed` = [(port, owner)] of ours off loopback."""
+    """Findings of a host's rows, and of `exposed` = [(port, owner)] of managed units off loopback."""
     found: list[Finding] = []
-    # That ours is silent where another holds its port follows from that.
-    held = {row["port"] for row in rows if row["verdict"] in STRANGERS}
+    # That a unit is silent where another process holds its port follows from that.
+    held = {row["port"] for row in rows if row["verdict"] in UNMANAGED}
     for row in [row for row in rows if row["verdict"] not in SILENT or row["port"] not in held]:
         if row["verdict"] in ("foreign", "taken"):
             found.append(conflict(row))

@@ -1,6 +1,6 @@
 # Copyright: lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Stop what listens on a port of ours, and nothing else: a unit as a unit, a process by SIGTERM, nobody by SIGKILL.
+"""Stop what listens on a managed port, and nothing else: a unit as a unit, a process by SIGTERM, nobody by SIGKILL.
 
 What may be stopped is decided twice: when it is shown, and again when it is done, on the same processes.
 """
@@ -15,12 +15,12 @@ from typing import Any
 
 from ..host.layout import Layout
 from ..host.processes import ancestry, started
-from ..host.sockets import OURS, Owner, listeners, place_of, systemd_root
+from ..host.sockets import MANAGED_UNIT, Owner, listeners, place_of, systemd_root
 from ..host.systemd import Systemd
 from ..host.waiting import wait_until
 from .port_table import Row
 
-# A row of the table, as it was shown: a Row, with `action` and `refusal` for one that stands in the way.
+# A row of the table, as it was shown: a Row, with `action` and `refusal` for one that blocks a port.
 Held = Mapping[str, Any]
 Kill = Callable[[int, int], None]
 # They listen for a container: ending them cuts it off, and it is not rid of. /proc shows 15 characters of a name.
@@ -54,8 +54,8 @@ def socket_unit(systemd: Systemd, port: int) -> str:
 def refusal(layout: Layout, systemd: Systemd, row: Held) -> str:
     """Why this collection does not stop who listens, and what its operator can do; empty where it may."""
     pid, unit, port = row["pid"], row["unit"], row["port"]
-    if OURS.fullmatch(unit):
-        return f"{unit} is one of ours: `systemctl stop {unit}` stops it, the next deploy starts it"
+    if MANAGED_UNIT.fullmatch(unit):
+        return f"{unit} is managed: `systemctl stop {unit}` stops it, the next deploy starts it"
     if pid == 0:
         return "its process can't be seen from here, so it can't be told what would be stopped"
     if pid == 1:
@@ -85,7 +85,7 @@ def action(row: Held) -> str:
 
 
 def conflicts(layout: Layout, systemd: Systemd, rows: Sequence[Row], named: bool) -> list[dict[str, Any]]:
-    """Rows that stand in the way, with `action` and `refusal`; a reserved port counts only where it was `named`."""
+    """Rows that block a port, with `action` and `refusal`; a reserved port counts only where it was `named`."""
     verdicts = ("foreign", "taken") if named else ("foreign",)
     return [
         {**row, "action": action(row), "refusal": refusal(layout, systemd, row)}
@@ -124,14 +124,14 @@ def stop(layout: Layout, systemd: Systemd, row: Held, timeout: float, kill: Kill
     """
     owner = still_there(layout, row)
     if owner is None:
-        return f"port {row['port']}: {row['command']} has gone by itself", ""
+        return f"port {row['port']}: {row['command']} ended in this time", ""
     row = {**row, **owner}
     reason = refusal(layout, systemd, row)
     if reason:
         return "", f"port {row['port']}: not stopped: {reason}"
     enabled = bool(row["unit"]) and systemd.unit(row["unit"]).enabled
     if row["unit"]:
-        # Without waiting: how long is this module's to say, not the unit's.
+        # Without waiting: how long is this module's decision, not the unit's.
         systemd.call("stop", "--no-block", row["unit"])
     else:
         terminate(layout, row, kill)

@@ -1,16 +1,16 @@
 # Copyright: lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The registry's ports beside what listens on a host: who should, who does, and the verdict.
+"""The registry's ports compared with what listens on a host: who should, who does, and the verdict.
 
 Verdicts:
-  ours       the unit of ours that should listen does
-  unmanaged  the registry's service, run by somebody else: an active provider that is only routed to, or a service this
+  managed    the managed unit that should listen does
+  unmanaged  the registry's service, not managed: an active provider that is only routed to, or a service this
              host's plan does not need and whose process carries its name
-  foreign    somebody else
-  misplaced  a unit of ours on the port of another service
+  foreign    another process
+  misplaced  a managed unit on the port of another service
   reserved   nobody may, and nobody does
-  taken      nobody may, and somebody does
-  down       a unit of ours should, and nobody does
+  taken      nobody may, and a process does
+  down       a managed unit should, and none does
   absent     the same, and it was never deployed here
   idle       the slot that does not serve; nobody listens, which is right
   free       nobody should, and nobody does
@@ -24,16 +24,16 @@ from typing import Any, TypedDict
 
 from ..host.edge import EDGE, EDGE_UNIT
 from ..host.layout import Layout, linked_release, service_of, slot_instance, unit_of
-from ..host.sockets import OURS, Owner, is_loopback, listeners
+from ..host.sockets import MANAGED_UNIT, Owner, is_loopback, listeners
 from ..host.systemd import Systemd
 from ..releases.generations import active_slot
 
 
 class Expected(TypedDict):
-    """Who should listen on a port: `instances` are those of ours, {unit: instance}.
+    """Who should listen on a port: `instances` are the managed ones, {unit: instance}.
 
-    `provider` is the active provider that somebody else runs on this port of this host, or empty; `needed` whether the
-    plan of this host needs the port; `path` its place in the registry.
+    `provider` is the active provider that runs on this port of this host and is not managed, or empty; `needed` whether
+    the plan of this host needs the port; `path` its place in the registry.
     """
 
     port: int
@@ -58,7 +58,7 @@ class Shown(TypedDict):
 
 
 class Row(Shown):
-    """One that listens, or a unit of ours that should and does not; `expected` are the units that should."""
+    """One that listens, or a managed unit that should and does not; `expected` are the units that should."""
 
     port: int
     service: str
@@ -114,7 +114,7 @@ def expectations(plan: Mapping[str, Any]) -> list[Expected]:
         instances.setdefault(service["port"], {})[EDGE_UNIT] = EDGE
     providers = {row["local_port"]: row["provider"] for row in plan["upstreams"] if row["local_port"]}
     for port in {*instances, *providers} - set(entries):
-        # An engine whose port stands in its base_url alone.
+        # An engine whose port is in its base_url alone.
         name = providers.get(port) or next(name for name in instances[port].values() if name != EDGE)
         provider = name.partition("@")[2] or name
         path = f"ai_backend_providers.{provider}.base_url"
@@ -140,10 +140,10 @@ def bears_name(service: str, owner: Owner) -> bool:
 
 
 def judge(entry: Expected, owner: Owner) -> str:
-    """The verdict on somebody who listens."""
+    """The verdict on a process that listens."""
     if owner["unit"] in entry["instances"]:
-        return "ours"
-    if OURS.fullmatch(owner["unit"]):
+        return "managed"
+    if MANAGED_UNIT.fullmatch(owner["unit"]):
         return "misplaced"
     if entry["reserved"]:
         return "taken"
@@ -153,7 +153,7 @@ def judge(entry: Expected, owner: Owner) -> str:
 
 
 def absence(layout: Layout, systemd: Systemd, instance: str) -> str:
-    """The verdict on a unit of ours that should listen and does not."""
+    """The verdict on a managed unit that should listen and does not."""
     service = service_of(instance)
     active = active_slot(layout, service) if service != instance else ""
     if active and instance != slot_instance(service, active) and systemd.unit(unit_of(instance)).stopped:
@@ -181,7 +181,7 @@ def row_of(entry: Expected, verdict: str, expected: str, owner: Owner) -> Row:
 
 
 def compare(layout: Layout, systemd: Systemd, plan: Mapping[str, Any]) -> list[Row]:
-    """Rows by port: one for each that listens, one for each unit of ours that should and does not, at least one."""
+    """Rows by port: one for each that listens, one for each managed unit that should and does not, at least one."""
     listening = listeners(layout)
     rows = []
     for entry in expectations(plan):
@@ -189,7 +189,7 @@ def compare(layout: Layout, systemd: Systemd, plan: Mapping[str, Any]) -> list[R
         wanted = sorted(entry["instances"])
         for owner in owners:
             verdict = judge(entry, owner)
-            rows.append(row_of(entry, verdict, owner["unit"] if verdict == "ours" else ",".join(wanted), owner))
+            rows.append(row_of(entry, verdict, owner["unit"] if verdict == "managed" else ",".join(wanted), owner))
         here = {owner["unit"] for owner in owners}
         for unit in [unit for unit in wanted if unit not in here]:
             rows.append(row_of(entry, absence(layout, systemd, entry["instances"][unit]), unit, NOBODY))
@@ -205,12 +205,12 @@ def select(rows: Sequence[Row], port: int = 0, required: bool = False) -> list[R
 
 
 def exposed(layout: Layout) -> list[tuple[int, Owner]]:
-    """[(port, owner)] where a unit of ours other than the edge listens off loopback, on whatever port."""
+    """[(port, owner)] where a managed unit other than the edge listens off loopback, on whatever port."""
     return [
         (port, owner)
         for port, owners in listeners(layout).items()
         for owner in owners
-        if OURS.fullmatch(owner["unit"]) and owner["unit"] != EDGE_UNIT
+        if MANAGED_UNIT.fullmatch(owner["unit"]) and owner["unit"] != EDGE_UNIT
         if not all(map(is_loopback, owner["addresses"]))
         and owner["unit"] != EDGE_UNIT
         and not all(map(is_loopback, owner["addresses"]))

@@ -45,7 +45,7 @@ def health(layout: Layout, manifest: Mapping[str, Any], instance: str) -> str:
 
 UNKNOWN: Mapping[str, Any] = {"probes": [], "ports": {}, "listener": ""}
 NOTHING: Line = {
-    "service": "(nothing of ours)",
+    "service": "(nothing managed)",
     "unit": "-",
     "release": "-",
     "health": "-",
@@ -55,7 +55,7 @@ NOTHING: Line = {
 
 
 def device_of(systemd: Systemd, unit: Unit) -> str:
-    """What an engine itself said when it loaded its model: the cards it uses and the layers that went there."""
+    """What an engine logged when it loaded its model: the cards it uses and the layers that went there."""
     words = ["journalctl", f"_PID={unit.pid}", "--boot", "--output", "cat", "--no-pager"]
     code, text = systemd.run([*words, "--grep", "using device|offloaded .* layers"])
     cards = re.findall(r"using device (\S+) \(([^)]*)\)", text)
@@ -89,7 +89,7 @@ def line_of(host: Host, instance: str) -> Line:
 def report(host: Host, name: str) -> dict[str, Any]:
     """{generation, complete, rows: [Line and host, generation], warnings: [str]} of the host of that name.
 
-    The generation is 0 where nothing of ours was ever deployed.
+    The generation is 0 where nothing was ever deployed.
     """
     good, bad = read_all(host.layout)
     number = newest(host.layout)

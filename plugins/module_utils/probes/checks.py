@@ -7,7 +7,7 @@ A probe is a dict of a release's manifest:
   {kind: models, path, models, key}          GET /v1/models lists exactly these names
   {kind: chat | stream, path, models, times, key}  so many real answers from each model, never from a cache
   {kind: workers, path, models, workers, times, key}  so many answers, and a stream, from so many processes
-  {kind: answer, path, models, key}          an answer to a request for each model, whoever gives it
+  {kind: answer, path, models, key}          an answer to a request for each model, from any engine
   {kind: upstream, upstream}                 a provider is there, takes its key and has its models; costs nothing
   {kind: redis, key, address}                PING, authenticated; on loopback unless an address is given
   {kind: haproxy, socket, release}           the running worker answers on its admin socket

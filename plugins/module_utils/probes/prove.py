@@ -19,7 +19,7 @@ from .worker_deaths import Deaths
 LEAST_SECONDS = 5
 # Two starts that end at once are a pattern, not bad luck; systemd counts them.
 RESTARTS_TO_GIVE_UP = 2
-# What LiteLLM says once our own questions have opened its breaker; why they failed is what it said before.
+# What LiteLLM answers once the probes have opened its breaker; the reason is what it answered before.
 BREAKER_OPEN = "No deployments available"
 
 

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ask each engine, from the gateway's host, whether it is well and which models it has.
 
-What kinds of providers there are is the plan's to know: an upstream says how it is asked, and what to do where it lacks
-a model.
+What kinds of providers there are is the plan's to know: an upstream names how it is asked, and what to do where it
+lacks a model.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class Upstream(TypedDict):
     """An upstream of the plan; `health` and `models_url` are URLs as this gateway sees them.
 
     `key` is the name of the key that the gateway sends, or empty; `headers` are sent with it in the place of `{key}`.
-    `aliases`: whether a name that is not listed is asked for by itself, at models_url/<name>. `any_name`: it answers to
-    any name with the one model it was started with. `unit` is its systemd unit when it is ours, else empty. `hint` says
-    how a model is got that it lacks, with `{model}` in it.
+    `aliases`: whether a name that is not listed is asked for alone, at models_url/<name>. `any_name`: it answers to
+    any name with the one model it was started with. `unit` is its systemd unit when it is managed, else empty. `hint`
+    names how a model is got that it lacks, with `{model}` in it.
     """
 
     provider: str
@@ -65,7 +65,7 @@ class Upstream(TypedDict):
 
 
 class UnansweredError(Exception):
-    """Nobody answered; the text says why in a few words, without anything the other side sent."""
+    """Nothing answered; the text gives the reason in a few words, without anything the other side sent."""
 
 
 class NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -152,7 +152,7 @@ class Engine:
         return self.models(status, text, headers)
 
     def dead(self, problem: str) -> Finding:
-        """What to do about an engine that is ours, or is not."""
+        """What to do about an engine that is managed, or is not."""
         hint = "start it there, or write `status: inactive`"
         unit, host = self.upstream["unit"], self.upstream["host"]
         if unit:
@@ -167,7 +167,7 @@ class Engine:
             return critical("secrets", self.path, f"{self.name} refuses the key {key} ({status})", hint)
         if status in (401, 403):
             hint = "name its key: `env_var: SOME_API_KEY`"
-            return critical("secrets", self.path, f"{self.name} wants a key, and none is named ({status})", hint)
+            return critical("secrets", self.path, f"{self.name} needs a key, and none is configured ({status})", hint)
         if not 200 <= status < 300:
             return self.dead(f"answers {status}")
         return None
@@ -221,16 +221,16 @@ def ask_all(
 ) -> list[Finding]:
     """Findings of all engines, asked side by side; what has not ended in time is told as such.
 
-    On ports of this machine that strangers hold (`held`) nobody is asked: they would get the engine's key. A single
-    read has its own bound of `timeout` seconds; an answer that trickles is left behind with its thread.
+    On ports of this machine that other processes hold (`held`) nothing is asked: they would get the engine's key. A
+    single read has its own bound of `timeout` seconds; an answer that trickles is left behind with its thread.
     """
     engines = [Engine(layout, upstream, timeout) for upstream in upstreams]
     found: list[list[Finding] | None] = [None] * len(engines)
 
     def work(index: int) -> None:
         engine = engines[index]
-        stranger = local_port(engine.upstream["health"]) in held
-        found[index] = [engine.dead("is not asked: somebody else listens there")] if stranger else engine.look()
+        other = local_port(engine.upstream["health"]) in held
+        found[index] = [engine.dead("is not checked: another process listens there")] if other else engine.look()
 
     threads = [threading.Thread(target=work, args=(index,), daemon=True) for index in range(len(engines))]
     for thread in threads:

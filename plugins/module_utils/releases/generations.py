@@ -3,7 +3,7 @@
 """Generations: one small file a change, naming the release of every instance on this host.
 
 The file of a generation is opened by the first switch that changes something (`complete: false`) and closed when the
-whole deploy has gone through, so a run that dies half-way leaves a true record of what stands.
+whole deploy has gone through, so a run that dies half-way leaves a true record of what runs.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Snapshot(TypedDict):
 
 
 class Begun(Snapshot):
-    """What ran before a way back began, and the hash of the registry it came from."""
+    """What ran before a rollback began, and the hash of the registry it came from."""
 
     registry: str
 
@@ -60,7 +60,7 @@ class Begun(Snapshot):
 class Generation(Snapshot):
     """The content of a generation's file; `created` is in UTC, `registry` the hash of the one it came from.
 
-    `restores` is the generation it brought back. `touched` were started anew in it, `refused` names the releases that
+    `restores` is the generation it restored. `touched` were started again in it, `refused` names the releases that
     instances had to give up, `unproven` the one whose proof was still to come, `begun` what may have to be undone.
     """
 
@@ -90,9 +90,9 @@ class Note:
     """What a change adds to its generation.
 
     `restores` is the generation it brought back, 0 for none, None for what was written before. `touched` is an instance
-    that was just started anew; not `proven` where its proof is still to come (that a run comes to the next instance
+    that was just started; not `proven` where its proof is still to come (that a run comes to the next instance
     proves the one before). `refused` names the release that an instance had to give up, {instance: release}.
-    `begun` is what ran before a way back began, for as long as it may have to be undone.
+    `begun` is what ran before a rollback began, for as long as it may have to be undone.
     """
 
     complete: bool = False
@@ -130,7 +130,7 @@ def read(layout: Layout, number: int) -> Generation | None:
 
 
 def well_formed(content: Any) -> bool:
-    """Whether a generation's content has the shape that a way back reads."""
+    """Whether a generation's content has the shape that a rollback reads."""
     return (
         isinstance(content, dict)
         and content.get("schema") == SCHEMA
@@ -183,13 +183,13 @@ def snapshot(host: Host) -> Snapshot:
 
 
 def record(host: Host, change: Change, note: Note = WHAT_STANDS) -> Generation:
-    """Write a generation from what stands on this host now, what its file says already, and what a note adds."""
+    """Write a generation from what runs on this host now, what its file has already, and what a note adds."""
     before: Mapping[str, Any] = read(host.layout, change.generation) or {}
     told = before.get("summary", [])
-    stands = snapshot(host)
+    now = snapshot(host)
     content: Generation = {
-        "instances": stands["instances"],
-        "slots": stands["slots"],
+        "instances": now["instances"],
+        "slots": now["slots"],
         "schema": SCHEMA,
         "number": change.generation,
         "complete": note.complete,
@@ -218,7 +218,7 @@ def check_room(layout: Layout) -> None:
 
 
 def protected_releases(layout: Layout, keep: int) -> tuple[dict[str, set[str]], list[int]]:
-    """({service: release ids} that no way back may lose, numbers of the unreadable generations among the protected).
+    """({service: release ids} that no rollback may lose, numbers of the unreadable generations among the protected).
 
     Protected are the newest `keep` complete generations, one more of them (so that there are still `keep` when the file
     of the newest is lost), and whatever was begun between them.

@@ -1,6 +1,6 @@
 # Copyright: lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whether the ways back are there: every generation readable, its releases whole, what they run from in its place."""
+"""Whether rollbacks are possible: every generation readable, its releases whole, what they run from in its place."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def damage(layout: Layout, service: str, release_id: str) -> list[str]:
 
 
 def nearest(good: Mapping[int, Generation]) -> set[int]:
-    """The generation that stands and the last complete one before it: those a night needs."""
+    """The current generation and the last complete one before it: those a rollback at night needs."""
     newest = max(good, default=0)
     before = [number for number, content in good.items() if number < newest and content.get("complete")]
     return {newest, max(before, default=newest)}
@@ -67,15 +67,15 @@ def generation_findings(layout: Layout, host: str, keep: int = 10) -> list[Findi
         )
         for number in bad
     ]
-    hurt: dict[str, set[int]] = {}
+    damaged: dict[str, set[int]] = {}
     for number in sorted(good)[-keep:]:
         for instance, entry in sorted(good[number]["instances"].items()):
             for reason in damage(layout, service_of(instance), entry["release"]):
-                hurt.setdefault(reason, set()).add(number)
+                damaged.setdefault(reason, set()).add(number)
     urgent = nearest(good)
-    for reason, affected in sorted(hurt.items()):
+    for reason, affected in sorted(damaged.items()):
         names = ", ".join(map(str, sorted(affected)))
-        message = f"{reason}: no way back to generation {names}"
+        message = f"{reason}: no rollback to generation {names}"
         if affected & urgent:
             hint = "run `ansible-playbook lab.ai_backend.deploy`: it makes again what the registry still names"
             found.append(critical("generations", path, message, hint))

@@ -3,7 +3,7 @@
 """Releases: immutable folders named by the hash of what they hold.
 
 A release folder holds `manifest.json`, the rendered `files/`, the `units/` it needs and `release.conf`, the drop-in of
-its instances. Everything to start, probe, show or bring back a service is in it; nothing is read from elsewhere.
+its instances. Everything to start, probe, show or restore a service is in it; nothing is read from another place.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "reload": {"type": "bool", "default": False},
     "shown": {"type": "list", "elements": "str", "default": []},
 }
-# What only says where to look for the instance that runs, and what to read there.
+# What only tells where to look for the instance that runs, and what to read there.
 NOT_OF_THE_RELEASE = ("admin_socket", "instance", "shown")
 
 # A release's own folder, known only after its hash: replaced when it is written.
@@ -57,7 +57,7 @@ RELEASE_MARK = "@RELEASE@"
 
 
 class Service(TypedDict):
-    """What a release says of its service; each key is an option of the module `release`."""
+    """What a release states of its service; each key is an option of the module `release`."""
 
     service: str
     stage: str
@@ -82,7 +82,7 @@ class Content(Service):
 
 
 class Manifest(Service):
-    """What `manifest.json` holds; the texts lie beside it, `units` are their names."""
+    """What `manifest.json` holds; the texts are next to it, `units` are their names."""
 
     id: str
     units: list[str]
@@ -102,7 +102,7 @@ def identifier(content: Content) -> str:
 
 
 def dropin_head(release_id: str) -> str:
-    """The beginning of every drop-in: by it a process says which release it was started on."""
+    """The beginning of every drop-in: by it a process shows which release it was started on."""
     return f"[Service]\nEnvironment=AI_BACKEND_RELEASE={release_id}\n"
 
 
@@ -143,7 +143,7 @@ def fill(folder: str, texts: Mapping[str, str]) -> None:
 
 
 def write(layout: Layout, service: str, release_id: str, texts: Mapping[str, str]) -> None:
-    """Make the folder beside its place and rename it in: a half-written release has no name."""
+    """Make the folder under another name and rename it: a half-written release has no name."""
     target = layout.release(service, release_id)
     parent = os.path.dirname(target)
     os.makedirs(parent, mode=0o755, exist_ok=True)
@@ -154,7 +154,7 @@ def write(layout: Layout, service: str, release_id: str, texts: Mapping[str, str
         shutil.rmtree(folder)
         raise
     if os.path.isdir(target):
-        # Only a damaged copy comes here: its texts differed from what its name says.
+        # Only a damaged copy comes here: its texts differed from its name.
         shutil.rmtree(target)
     os.rename(folder, target)
     sync_folder(parent)

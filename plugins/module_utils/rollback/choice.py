@@ -1,6 +1,6 @@
 # Copyright: lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which generation a way back goes to, what it ran, and what is in the way; it changes nothing."""
+"""Which generation a rollback restores, what it ran, and what prevents it; it changes nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOTHING_KNOWN = {"stage": STAGES[-1], "slots": [], "listener": ""}
 
 
 class RestoreError(Exception):
-    """Why a generation can't be restored, or what stands after one that could not be finished.
+    """Why a generation can't be restored, or what runs after one that could not be finished.
 
     `instance` is the one that failed, or empty when nothing was changed.
     """
@@ -54,7 +54,7 @@ class Wanted:
         self.release = release_id
         # Of a damaged release there is none: such a generation is refused before anything of it is used.
         self.manifest: Mapping[str, Any] = read_manifest(layout, self.service, release_id) or NOTHING_KNOWN
-        # Before the first commit a slot is an instance like others: nobody says which one serves.
+        # Before the first commit a slot is an instance like others: nothing states which one serves.
         self.slots = self.manifest["slots"] if name == self.service else []
         # The instance that was touched last; for a slotted service the slot.
         self.tried = name
@@ -66,9 +66,9 @@ class Wanted:
 
 
 def previous_of(rows: Collection[Mapping[str, Any]]) -> int:
-    """The generation before the one that stands, or 0. `rows` are {number, complete, restores}, of one host or many.
+    """The generation before the current one, or 0. `rows` are {number, complete, restores}, of one host or many.
 
-    A generation that restored another one stands where that one stood, so a second way back goes further back; one that
+    A generation that restored another one has the place of that one, so a second rollback goes further back; one that
     was not finished is tried again. A number counts as complete when it is on every host that has it.
     """
     if not rows:
@@ -97,7 +97,7 @@ def list_generations(layout: Layout) -> list[Row]:
 def row_of(layout: Layout, content: Generation, before: Generation | None) -> Row:
     """One line of the list; `before` is the readable generation before it."""
     refused = content.get("refused", {})
-    hurt = unproven(content) + lacking(layout, wanted_of(layout, content))
+    damaged = unproven(content) + lacking(layout, wanted_of(layout, content))
     return {
         "number": content["number"],
         "complete": content.get("complete", False),
@@ -108,7 +108,7 @@ def row_of(layout: Layout, content: Generation, before: Generation | None) -> Ro
         "changed": changed_since(content, before),
         "services": sorted({service_of(name) for name in content["instances"]}),
         "refused": refused,
-        "restorable": hurt[0] if hurt else without(refused),
+        "restorable": damaged[0] if damaged else without(refused),
     }
 
 
@@ -126,7 +126,7 @@ def without(refused: Mapping[str, str]) -> str:
 
 
 def changed_since(content: Generation, before: Generation | None) -> list[str]:
-    """What runs on another release than in the generation before, was started anew, came or went; or all."""
+    """What runs on another release than in the generation before, was started again, came or went; or all."""
     now, earlier = served(content), served(before) if before else {}
     changed = {name for name in {*now, *earlier} if now.get(name) != earlier.get(name)}
     slots = content.get("slots", {})
@@ -161,7 +161,7 @@ def target_of(layout: Layout, number: int) -> Generation:
 
 
 def wanted_of(layout: Layout, content: Snapshot, services: Collection[str] = ()) -> list[Wanted]:
-    """What a generation ran, in the order it is brought back; only some services when they are named."""
+    """What a generation ran, in the order of a rollback; only some services when they are named."""
     wanted = [Wanted(layout, name, release) for name, release in served(content).items()]
     wanted = [one for one in wanted if not services or one.service in services]
     return sorted(wanted, key=lambda one: (STAGES.index(one.manifest["stage"]), one.name))
@@ -176,7 +176,7 @@ def only_takes_away(layout: Layout, one: Wanted) -> bool:
 
 
 def lacking(layout: Layout, wanted: Iterable[Wanted]) -> list[str]:
-    """Why it can't be brought back, all reasons."""
+    """Why it can't be restored, all reasons."""
     return [reason for one in wanted for reason in damage(layout, one.service, one.release)]
 
 

@@ -24,7 +24,7 @@ from ..releases.generations import Begun, Change, Generation, Note, active_slot,
 from ..releases.releases import current_texts
 from ..switching.differences import differences
 from ..switching.rotation import Rotation
-from ..switching.slot_switch import BESIDE, Manner, switch_slot, take_back
+from ..switching.slot_switch import BOTH_SLOTS, Manner, switch_slot, withdraw_candidate
 from ..switching.slots import SlotError, cut_words, promote
 from ..switching.switch import OUT_OF_ROTATION, SwitchError, retire, switch
 from .choice import RestoreError, Wanted, lacking, only_takes_away, target_of, unproven, wanted_of
@@ -38,8 +38,8 @@ class Aim:
     """What to go back to, and how much of it now.
 
     `number` is the generation, `services` the only ones that are meant, empty for all. `generation` is the number that
-    this way back gets, the same on all hosts of a fleet; 0 takes the host's next one. `stage` is what this call brings
-    back: one of STAGES, or "all" that is not back yet, which also takes away what was not there and closes the
+    this rollback gets, the same on all hosts of a fleet; 0 takes the host's next one. `stage` is what this call
+    restores: one of STAGES, or "all" that is not restored yet, which also takes away what was not there and closes the
     generation.
     """
 
@@ -55,20 +55,20 @@ class Aim:
 
 @dataclass(frozen=True)
 class Terms:
-    """How a host is brought back. Times are in seconds: one service has `timeout` to prove itself.
+    """How a host is restored. Times are in seconds: one service has `timeout` to prove itself.
 
     `run` takes the host for itself, and may take it from one that is over, whose id is `instead_of` (host/run_lock.py).
     """
 
     timeout: float = 180
     drain_seconds: float = 600
-    manner: Manner = BESIDE
+    manner: Manner = BOTH_SLOTS
     run: RunNote | None = None
     instead_of: str = ""
 
 
 class Plan(NamedTuple):
-    """What a way back does: the services in their order, the instances that go, and by service what differs."""
+    """What a rollback does: the services in their order, the instances that go, and by service what differs."""
 
     content: Generation
     wanted: list[Wanted]
@@ -77,7 +77,7 @@ class Plan(NamedTuple):
 
 
 class Restored(TypedDict):
-    """`generation` is what this way back made, 0 where nothing had to change; `registry` the hash of the restored."""
+    """`generation` is what this rollback made, 0 where nothing had to change; `registry` the hash of the restored."""
 
     changed: bool
     restored: int
@@ -104,41 +104,41 @@ def config_diff(layout: Layout, service: str, before: str, after: str) -> str:
 
 
 def begin(host: Host, change: Change, note: Note) -> Begun:
-    """Open the generation of a way back. Returns what ran before its first call.
+    """Open the generation of a rollback. Returns what ran before its first call.
 
-    Until it is closed: a way back that is cut off is tried again, whatever it was to bring back.
+    Until it is closed: a rollback that is cut off is tried again, whatever it was to restore.
     """
     known = read(host.layout, change.generation)
     begun = known.get("begun") if known else None
     if not begun:
-        last, stands = read(host.layout, newest(host.layout)), snapshot(host)
+        last, now = read(host.layout, newest(host.layout)), snapshot(host)
         registry = last.get("registry", "") if last else ""
-        begun = {"instances": stands["instances"], "slots": stands["slots"], "registry": registry}
+        begun = {"instances": now["instances"], "slots": now["slots"], "registry": registry}
     record(host, change, Note(summary=note.summary, restores=note.restores, begun=begun))
     return begun
 
 
 class Restore:
-    """One way back of one host. `say` is told each step, `warn` what it cost somebody."""
+    """One rollback of one host. `report` gets each step, `warn` what it cost clients."""
 
     def __init__(
         self,
         host: Host,
         terms: Terms,
-        say: Callable[[str], object] = lambda line: None,
+        report: Callable[[str], object] = lambda line: None,
         warn: Callable[[str], object] | None = None,
     ) -> None:
-        self.host, self.terms, self.say, self.warn = host, terms, say, warn or say
+        self.host, self.terms, self.report, self.warn = host, terms, report, warn or report
 
     def plan(self, aim: Aim) -> Plan:
         """All that this host has to be brought to. Raises RestoreError with all that is in the way."""
         layout = self.host.layout
         content = target_of(layout, aim.number)
         wanted = wanted_of(layout, content, aim.services)
-        hurt = unproven(content) + lacking(layout, wanted)
-        if hurt:
+        damaged = unproven(content) + lacking(layout, wanted)
+        if damaged:
             raise RestoreError(
-                f"generation {content['number']} can't be restored: {'; '.join(dict.fromkeys(hurt))}. "
+                f"generation {content['number']} can't be restored: {'; '.join(dict.fromkeys(damaged))}. "
                 f"A deploy of the registry it came from (hash {content.get('registry', '')[:12] or 'unknown'}) "
                 "makes it again; nothing was changed on this host"
             )
@@ -175,7 +175,7 @@ class Restore:
         return Rotation(self.host.admin, one.manifest["listener"])
 
     def run(self, aim: Aim, check: bool = False) -> Restored:
-        """Bring the host back. Raises RestoreError saying what stands."""
+        """Roll the host back. Raises RestoreError with what runs then."""
         layout, run = self.host.layout, self.terms.run
         if check or not run:
             return self._run(aim, check)
@@ -226,35 +226,35 @@ class Restore:
         summary = [f"restored {named}generation {number}"]
         begun = begin(self.host, change, Note(summary=summary, restores=number))
         for one in plan.wanted:
-            self.say(f"{one.name}: release {one.release}")
+            self.report(f"{one.name}: release {one.release}")
             try:
                 self._bring_back(one, change)
             except FAILURES as error:
-                stands = self._undo(begun, change.generation, one)
-                raise RestoreError(f"{one.name} was not brought back: {error}. {stands}", one.tried) from error
+                outcome = self._undo(begun, change.generation, one)
+                raise RestoreError(f"{one.name} was not restored: {error}. {outcome}", one.tried) from error
         if plan.gone:
             retire(self.host, [name for one in plan.wanted for name in one.instances], change)
-        # With some services only the host stands where no generation stood: the way back is the generation before.
+        # With some services only the host runs what no generation ran: the next rollback is the generation before.
         restores = 0 if aim.closes and aim.services else number
         record(self.host, change, Note(complete=aim.closes, summary=summary, restores=restores))
 
     def _undo(self, begun: Begun, number: int, failed: Wanted) -> str:
-        """Put back what this way back has changed on this host, in any of its calls. Returns what stands, in words."""
-        stands, lost, change = [], [], Change(number, begun["registry"])
+        """Undo what this rollback has changed on this host, in any of its calls. Returns what runs, in words."""
+        again, lost, change = [], [], Change(number, begun["registry"])
         for one in reversed(wanted_of(self.host.layout, begun)):
             if not self._differences(one):
                 continue
-            self.say(f"{one.name}: back to release {one.release}, which served before")
+            self.report(f"{one.name}: back to release {one.release}, which served before")
             try:
                 self._bring_back(one, change)
-                stands.append(one.name)
+                again.append(one.name)
             except FAILURES as error:
                 lost.append(f"{one.name} ({error})")
         record(self.host, change, Note(refused={failed.tried: failed.release}))
         if lost:
             return f"What served before it does not come up either: {'; '.join(lost)}"
-        again = f"{', '.join(stands)} again" if stands else "nothing else was changed"
-        return f"What served before serves on this host, {again}"
+        words = f"{', '.join(again)} again" if again else "nothing else was changed"
+        return f"The previous release serves on this host, {words}"
 
     def _bring_back(self, one: Wanted, change: Change) -> None:
         if one.slots:
@@ -286,5 +286,5 @@ class Restore:
                     self.warn(cut_words(done["open_at_stop"], drain_seconds))
         except FAILURES:
             if made["candidate"] and active_slot(host.layout, one.service) != made["slot"]:
-                take_back(host, made["instance"])
+                withdraw_candidate(host, made["instance"])
             raise

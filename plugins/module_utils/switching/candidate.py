@@ -1,9 +1,9 @@
 # Copyright: lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A candidate may not hurt the slot that serves: it boots where memory holds both, and last in line for the processor.
+"""A candidate may not harm the slot that serves: it boots where memory holds both, and last in line for the processor.
 
-While it starts it takes all it gets: on one processor the other slot's p99 was 487 ms beside an equal, 179 ms beside a
-nice one. Where systemd has the cpu controller its weight decides, else the nice value.
+While it starts it takes all it gets: on one processor the other slot's p99 was 487 ms next to an equal, 179 ms next to
+a nice one. Where systemd has the cpu controller its weight decides, else the nice value.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def megabytes(count: int) -> str:
 
 
 def shortage(layout: Layout, pid: int, reserve: int) -> str:
-    """Why a second slot beside process `pid` would not fit, in words, or an empty string.
+    """Why a second slot next to process `pid` would not fit, in words, or an empty string.
 
     `reserve` are the bytes that must stay free for everybody else.
     """
@@ -33,9 +33,9 @@ def shortage(layout: Layout, pid: int, reserve: int) -> str:
     if not need or not free or free >= need + reserve:
         return ""
     return (
-        f"a second slot needs about {megabytes(need)} beside the one that serves, and {megabytes(reserve)} shall stay "
-        f"free, but only {megabytes(free)} are available: free some, or change by a restart, for which clients wait "
-        "(-e ai_backend_reload_strategy=restart)"
+        f"a second slot needs about {megabytes(need)} in addition to the one that serves, and {megabytes(reserve)} "
+        f"must stay free, but only {megabytes(free)} are available: free some, or change by a restart, for which "
+        "clients wait (-e ai_backend_reload_strategy=restart)"
     )
 
 

@@ -1,6 +1,6 @@
 # Copyright: lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What of an instance is not yet as its release says: link, unit files, drop-in, process, age of secrets."""
+"""What of an instance is not yet as in its release: link, unit files, drop-in, process, age of secrets."""
 
 from __future__ import annotations
 

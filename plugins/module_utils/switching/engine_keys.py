@@ -12,7 +12,7 @@ from ..host.secret_files import Files, in_one_line
 from ..releases.releases import manifest_of
 from .differences import release_files
 
-# What an engine's program says of --api-key that takes several. An older one takes two for one key, and refuses both.
+# The help of an engine's program whose --api-key takes several. An older one takes two for one key, and refuses both.
 SEVERAL = re.compile(r"--api-key KEY\b(?:(?!--api-key-file).)*comma-separated", re.DOTALL)
 
 

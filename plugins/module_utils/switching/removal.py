@@ -1,7 +1,7 @@
 # Copyright: lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Take everything of ours off a host, except what belongs to its user: models and data."""
+"""Remove everything managed from a host, except what belongs to its user: models and data."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def our_users() -> list[str]:
 
 
 def held_back(layout: Layout) -> list[str]:
-    """The distribution's units that an install of ours kept from starting."""
+    """The distribution's units that an installation kept from starting."""
     try:
         return sorted(os.listdir(os.path.join(layout.etc, "masked")))
     except FileNotFoundError:
@@ -36,15 +36,15 @@ def held_back(layout: Layout) -> list[str]:
 
 
 def folders(layout: Layout, data: Iterable[str]) -> list[str]:
-    """The folders that go: ours always, and of the data only what was named."""
-    ours = [layout.opt, layout.etc, layout.generations, layout.path("var/log/ai-backend")]
+    """The folders that go: the managed ones always, and of the data only what was named."""
+    managed = [layout.opt, layout.etc, layout.generations, layout.path("var/log/ai-backend")]
     # What systemd could not tidy up itself because the power went.
-    ours += sorted(glob.glob(layout.path("var/tmp/systemd-private-*-ai-backend-*")))
-    return [path for path in ours + [os.path.join(layout.state, name) for name in data] if os.path.isdir(path)]
+    managed += sorted(glob.glob(layout.path("var/tmp/systemd-private-*-ai-backend-*")))
+    return [path for path in managed + [os.path.join(layout.state, name) for name in data] if os.path.isdir(path)]
 
 
 def commands(layout: Layout) -> list[str]:
-    """Our commands for root."""
+    """The collection's commands for root."""
     return sorted(glob.glob(os.path.join(layout.commands, "ai-backend-*")))
 
 

@@ -25,11 +25,11 @@ class Rotation:
         self.admin, self.listener, self.patience = admin, listener, patience
 
     def row(self) -> dict[str, str]:
-        """What the edge says of the engine; empty where it does not offer it, or does not answer."""
+        """What the edge reports of the engine; empty where it does not offer it, or does not answer."""
         try:
             return self.admin.server(self.listener, SERVER) if self.listener and self.admin.present else {}
         except AdminError:
-            # An edge that is down forgets who was out, and must not keep an engine from being mended.
+            # An edge that is down forgets who was out, and must not keep an engine from a fix.
             return {}
 
     @property

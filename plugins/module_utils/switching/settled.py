@@ -1,6 +1,6 @@
 # Copyright: lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What stands on a host and needs nothing: found in one look, so that a run without changes asks once."""
+"""What runs on a host and needs nothing: found in one look, so that a run without changes asks once."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def settled(host: Host, instance: str, release_id: str, slots: Sequence[str] = (
 def standing(host: Host) -> dict[str, str]:
     """{instance: release id} of what runs its release in every respect; a slotted service by its name.
 
-    What is in doubt is left out: whoever misses it looks at that service alone, and says what is wrong.
+    What is in doubt is left out: a caller that misses it looks at that service alone, and reports what is wrong.
     """
     found = {}
     for name in list_instances(host.layout):

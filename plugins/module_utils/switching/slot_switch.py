@@ -1,6 +1,6 @@
 # Copyright: lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Put a slotted service on a release: the idle slot is booted beside the one that serves; slots.py commits it."""
+"""Put a slotted service on a release: the idle slot is booted next, slots.py commits it."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Manner:
     force: bool = False
 
     @property
-    def beside(self) -> bool:
+    def runs_both(self) -> bool:
         return self.strategy == "beside"
 
 
-BESIDE = Manner()
+BOTH_SLOTS = Manner()
 
 
 def switch_slot(
@@ -42,7 +42,7 @@ def switch_slot(
     release_id: str,
     change: Change = UNRECORDED,
     check: bool = False,
-    manner: Manner = BESIDE,
+    manner: Manner = BOTH_SLOTS,
 ) -> Switched:
     """Boot the idle slot of a slotted service on a release, unless the active slot already serves it.
 
@@ -60,7 +60,7 @@ def switch_slot(
             made["slot"] = made["active"] = active
             return stop_leftovers(host, made, service, slots, check)
         reasons = reasons or ["asked for by force"]
-        lacking = candidate.shortage(host.layout, unit.pid, manner.reserve) if unit.active and manner.beside else ""
+        lacking = candidate.shortage(host.layout, unit.pid, manner.reserve) if unit.active and manner.runs_both else ""
         if lacking and not manner.force:
             raise SwitchError(lacking)
         reasons += [lacking] if lacking else []
@@ -86,18 +86,18 @@ def boot(host: Host, instance: str, serving: str, release_id: str, manner: Manne
     """Start an idle slot on a release; `serving` is the slot that serves, empty for none."""
     runs = bool(serving) and host.systemd.unit(unit_of(serving)).active
     host.systemd.run(["systemctl", "stop", unit_of(instance)])
-    if runs and manner.beside:
+    if runs and manner.runs_both:
         candidate.lower(host.layout, instance)
     else:
         candidate.forget(host.layout, instance)
     install(host, instance, release_id)
-    if serving and not manner.beside:
+    if serving and not manner.runs_both:
         host.systemd.run(["systemctl", "stop", unit_of(serving)])
     apply(host.systemd, instance, "start")
 
 
 def stop_leftovers(host: Host, made: Switched, service: str, slots: Sequence[str], check: bool) -> Switched:
-    """Stop what runs beside the active slot: the rest of a run that died."""
+    """Stop what runs in addition to the active slot: the rest of a run that died."""
     for slot in slots:
         unit = unit_of(slot_instance(service, slot))
         if slot == made["active"] or host.systemd.unit(unit).stopped:
@@ -109,7 +109,7 @@ def stop_leftovers(host: Host, made: Switched, service: str, slots: Sequence[str
     return made
 
 
-def take_back(host: Host, instance: str) -> None:
+def withdraw_candidate(host: Host, instance: str) -> None:
     """Withdraw a candidate that was refused; the slot that serves is started again where it was stopped for it."""
     withdraw(host, instance)
     serving = serving_instance(host.layout, service_of(instance))
@@ -124,5 +124,5 @@ def serving_instance(layout: Layout, service: str) -> str:
 
 
 def committed(layout: Layout, instance: str) -> bool:
-    """Whether the instance is the slot that serves: the way back leaves it alone, whatever failed after its commit."""
+    """Whether the instance is the slot that serves: a rollback leaves it alone, whatever failed after its commit."""
     return instance == serving_instance(layout, service_of(instance))

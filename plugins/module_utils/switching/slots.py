@@ -1,6 +1,6 @@
 # Copyright: lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The commit point of a slotted service: one atomic rename says which slot serves; everything else follows it."""
+"""The commit point of a slotted service: one atomic rename decides which slot serves; everything else follows it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Promoted(TypedDict):
 
 
 def server(host: Host, service: str, slot: str) -> dict[str, str]:
-    """What the edge says of a slot; empty where it does not know it."""
+    """What the edge reports of a slot; empty where it does not know it."""
     return host.admin.server(f"{service}_{slot}", slot)
 
 
@@ -44,7 +44,7 @@ def commit(host: Host, service: str, slot: str, patience: float = 30) -> None:
     """Send new requests to `slot` from now on: the file first (it decides after any crash), then the running HAProxy.
 
     Raises SlotError when HAProxy has not seen the slot up within `patience` seconds, AdminError when it does not take
-    the change; the file then says what it said before.
+    the change; the file then has its old content.
     """
     file, admin = host.layout.active_slot(service), host.admin
     if admin.present:
@@ -58,7 +58,7 @@ def commit(host: Host, service: str, slot: str, patience: float = 30) -> None:
         try:
             admin.set_map(file, "active", slot)
         except AdminError:
-            # Traffic stays where it was, so the file must say so: a reboot would else start a slot nobody committed.
+            # Traffic stays where it was, so the file must name it: a reboot would else start a slot nobody committed.
             write_atomic(file, f"active {previous}\n" if previous else "")
             raise
 
@@ -98,7 +98,7 @@ def leave(systemd: Systemd, unit: str) -> None:
 
 
 def follow(host: Host, service: str) -> str:
-    """Why a running HAProxy's map has to be mended: it differs from the file. An empty string where it does not."""
+    """Why a running HAProxy's map has to be fixed: it differs from the file. An empty string where it does not."""
     slot = active_slot(host.layout, service)
     file = host.layout.active_slot(service)
     if not slot or not host.admin.present or host.admin.map_value(file, "active") == slot:
@@ -117,7 +117,7 @@ def soak(host: Host, service: str, slot: str, previous: str, seconds: float) -> 
     wrong = watch(lambda: server(host, service, slot), usual, seconds)
     if wrong:
         commit(host, service, previous)
-        raise SlotError(f"slot {slot} was taken back after its commit: {wrong}; slot {previous} serves again")
+        raise SlotError(f"slot {slot} was rolled back after its commit: {wrong}; slot {previous} serves again")
 
 
 def promote(

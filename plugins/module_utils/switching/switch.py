@@ -1,6 +1,6 @@
 # Copyright: lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Put instances on releases and take them away: mend what is not yet as it should be, and only that."""
+"""Put instances on releases and take them away: fix what is not yet as it should be, and only that."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def point(layout: Layout, instance: str, release_id: str) -> None:
     sync_folder(layout.instances)
 
 
-# systemd reads these anew when they count: at a reload, a stop, a crash; a core is written at the next start's limit.
+# systemd reads these again when they count: at a reload, a stop, a crash; a core is written at the next start's limit.
 _READ_ANEW = ("#", "ExecReload=", "LimitCORE=", "Restart", "StartLimit", "TimeoutStopSec=")
 
 
@@ -130,7 +130,7 @@ def switch(
 ) -> Switched:
     """Put a service with one instance on a release.
 
-    With a `rotation` the instance is out of it when it must restart, and stays out until somebody has proven it and
+    With a `rotation` the instance is out of it when it must restart, and stays out until it has been proven and
     opens it again.
     """
     previous = linked_release(host.layout, instance)
@@ -169,13 +169,13 @@ def record_or_undo(host: Host, change: Change, instance: str, previous: str) -> 
     try:
         record(host, change, Note(touched=instance, proven=False))
     except OSError as error:
-        stands = f"it has release {previous} as before" if previous else "it was taken away again"
+        outcome = f"it has release {previous} as before" if previous else "it was taken away again"
         if previous:
             install(host, instance, previous)
         else:
             withdraw(host, instance)
         raise SwitchError(
-            f"{instance} can't be recorded in generation {change.generation}: {error}. Nothing was restarted, {stands}"
+            f"{instance} can't be recorded in generation {change.generation}: {error}. Nothing was restarted, {outcome}"
         ) from error
 
 
@@ -216,7 +216,7 @@ def withdraw(host: Host, instance: str) -> None:
 
 
 def retire(host: Host, expected: Collection[str], change: Change = UNRECORDED, check: bool = False) -> list[str]:
-    """Withdraw every instance of ours that `expected` does not name. Returns their names."""
+    """Withdraw every managed instance that `expected` does not name. Returns their names."""
     gone = [name for name in list_instances(host.layout) if name not in expected]
     if gone and not check:
         for name in gone:

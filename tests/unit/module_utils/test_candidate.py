@@ -92,7 +92,7 @@ def test_a_second_slot_that_does_not_fit_is_refused_with_the_numbers_and_nothing
     with pytest.raises(switching.SwitchError) as refusal:
         host.change(reserve=100 * MEGABYTE)
     assert str(refusal.value) == (
-        "a second slot needs about 410 MB beside the one that serves, and 100 MB shall stay free, "
+        "a second slot needs about 410 MB in addition to the one that serves, and 100 MB must stay free, "
         "but only 461 MB are available: free some, or change by a restart, for which clients wait "
         "(-e ai_backend_reload_strategy=restart)"
     )
@@ -133,7 +133,7 @@ def test_a_candidate_refused_after_a_restart_leaves_the_slot_before_running(
     host: Serving, systemctl: FakeSystemctl
 ) -> None:
     host.change(strategy="restart")
-    slot_switch.take_back(host, "litellm@green")
+    slot_switch.withdraw_candidate(host, "litellm@green")
     assert list(systemctl.active) == ["ai-backend-litellm@blue.service"]
 
 
@@ -167,5 +167,5 @@ def test_a_slot_without_a_low_priority_is_left_alone(host: Serving, systemctl: F
 
 def test_a_refused_candidate_leaves_no_priority_behind(host: Serving) -> None:
     host.change()
-    slot_switch.take_back(host, "litellm@green")
+    slot_switch.withdraw_candidate(host, "litellm@green")
     assert not pathlib.Path(candidate.conf_of(host.layout, "litellm@green")).exists()

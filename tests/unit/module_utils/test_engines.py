@@ -172,7 +172,7 @@ def test_a_provider_may_take_the_key_its_own_way_and_know_names_it_does_not_list
         (503, "ENGINE_KEY", "references", "answers 503"),
         (404, "", "references", "answers 404"),
         (401, "ENGINE_KEY", "secrets", "refuses the key ENGINE_KEY (401)"),
-        (403, "", "secrets", "wants a key, and none is named (403)"),
+        (403, "", "secrets", "needs a key, and none is configured (403)"),
     ],
 )
 def test_an_answer_that_is_no_good_one_is_critical(
@@ -227,7 +227,7 @@ def test_a_redirect_is_not_followed_with_the_key(layout: Layout, base: str) -> N
 def test_a_stranger_on_the_engines_port_is_not_sent_its_key(layout: Layout, base: str) -> None:
     found = one(layout, upstream(base), held={int(base.rpartition(":")[2])})
     assert found[0] == "references"
-    assert "somebody else listens there" in found[3]
+    assert "another process listens there" in found[3]
     assert Server.asked == []
 
 

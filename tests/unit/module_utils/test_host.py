@@ -235,7 +235,7 @@ def test_a_secret_of_two_lines_is_refused_by_name() -> None:
 
 def test_a_report_of_an_empty_host_says_so(host: Host) -> None:
     report = reporting.report(host, "gpu1")
-    assert (report["generation"], report["rows"][0]["service"]) == (0, "(nothing of ours)")
+    assert (report["generation"], report["rows"][0]["service"]) == (0, "(nothing managed)")
 
 
 def test_a_report_tells_down_from_ok_and_active_from_idle(host: Host, layout: Layout, systemctl: FakeSystemctl) -> None:

@@ -120,7 +120,7 @@ def test_a_stranger_on_the_port_of_the_cache_is_not_sent_its_password(
         with pytest.raises(BlockingIOError):
             server.accept()
     assert [finding["check"] for finding in findings] == ["ports", "cache"]
-    assert "somebody else listens" in findings[1]["message"]
+    assert "another process listens" in findings[1]["message"]
 
 
 def test_before_the_first_deploy_only_who_wants_no_key_is_asked(

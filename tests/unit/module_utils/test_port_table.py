@@ -56,7 +56,7 @@ def test_ours_is_ours_by_its_unit(layout: Layout, systemd: Systemd, proc: Proc) 
     proc.process(7, "redis-server", REDIS)
     proc.listen(6379, 7)
     (row, *_rest) = port_table.compare(layout, systemd, plan())
-    assert (row["verdict"], row["expected"], row["pid"]) == ("ours", "ai-backend-redis.service", 7)
+    assert (row["verdict"], row["expected"], row["pid"]) == ("managed", "ai-backend-redis.service", 7)
 
 
 def test_a_process_of_the_right_name_is_foreign_where_a_unit_of_ours_belongs(
@@ -130,12 +130,12 @@ def test_what_the_edge_publishes_it_has_to_listen_for_too(layout: Layout, system
     given = plan(published=[{"name": "redis", "port": 6379}])
     rows = port_table.compare(layout, systemd, given)
     assert [(row["verdict"], row["expected"]) for row in rows[:2]] == [
-        ("ours", "ai-backend-redis.service"),
+        ("managed", "ai-backend-redis.service"),
         ("down", "ai-backend-edge.service"),
     ]
     proc.process(8, "haproxy", "/system.slice/ai-backend-edge.service")
     proc.listen(6379, 8, address="10.0.0.3")
-    assert [row["verdict"] for row in port_table.compare(layout, systemd, given)[:2]] == ["ours", "ours"]
+    assert [row["verdict"] for row in port_table.compare(layout, systemd, given)[:2]] == ["managed", "managed"]
 
 
 def test_a_port_that_stands_in_a_base_url_alone_has_a_row(layout: Layout, systemd: Systemd, proc: Proc) -> None:
@@ -243,7 +243,7 @@ def test_ours_on_a_wrong_port_is_critical(layout: Layout, systemd: Systemd, proc
         (
             "critical",
             "ai_backend_ports.services.vllm",
-            "port 8001 belongs to 'vllm', but our ai-backend-redis.service listens on it",
+            "port 8001 belongs to 'vllm', but the managed ai-backend-redis.service listens on it",
         )
     ]
 

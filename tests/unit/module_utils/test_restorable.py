@@ -62,7 +62,7 @@ def test_a_lost_release_is_critical_for_what_stands_and_what_was_before_it(
 ) -> None:
     releases = {made_for: generation(layout, made_for) for made_for in (1, 2, 3)}
     shutil.rmtree(layout.release("redis", releases[number]))
-    message = f"release {releases[number]} of redis is gone: no way back to generation {number}"
+    message = f"release {releases[number]} of redis is gone: no rollback to generation {number}"
     assert found(layout) == [(severity, message)]
 
 
@@ -82,7 +82,7 @@ def test_a_release_that_was_edited_is_not_what_its_id_says(layout: Layout, file:
     assert found(layout) == [
         (
             "critical",
-            f"release {release_id} of redis is not what it was when it was made: no way back to generation 1",
+            f"release {release_id} of redis is not what it was when it was made: no rollback to generation 1",
         )
     ]
 
@@ -105,7 +105,7 @@ def test_what_a_release_runs_from_has_to_be_there(layout: Layout, tmp_path: path
     parts = {"requires": [paths["requires"]], "artifact": str(tmp_path / "artifact"), "secrets": ["redis.conf"]}
     release_id = generation(layout, 1, **parts)
     os.unlink(paths[lost])
-    message = f"release {release_id} of redis needs {paths[lost]}, which isn't there: no way back to generation 1"
+    message = f"release {release_id} of redis needs {paths[lost]}, which isn't there: no rollback to generation 1"
     assert found(layout) == [("critical", message)]
 
 
@@ -114,7 +114,7 @@ def test_one_damage_is_said_once_with_all_it_costs(layout: Layout) -> None:
     for number in (5, 6):
         generations.record(host_on(layout), Change(number, "hash"), Note(complete=True))
     shutil.rmtree(layout.release("redis", release_id))
-    assert found(layout) == [("critical", f"release {release_id} of redis is gone: no way back to generation 4, 5, 6")]
+    assert found(layout) == [("critical", f"release {release_id} of redis is gone: no rollback to generation 4, 5, 6")]
 
 
 def test_generations_older_than_those_that_are_kept_may_have_lost_their_releases(layout: Layout) -> None:

@@ -60,7 +60,7 @@ class Deployed(Host):
         self, number: int, run: RunNote | None = None, instead_of: str = "", check: bool = False, **more: Any
     ) -> Restored:
         terms = Terms(run=run, instead_of=instead_of)
-        done: Restored = Restore(self, terms, say=self.said.append).run(Aim(number, **more), check)
+        done: Restored = Restore(self, terms, report=self.said.append).run(Aim(number, **more), check)
         return done
 
     def serving(self) -> tuple[str, str]:
@@ -303,7 +303,7 @@ def test_a_candidate_that_does_not_prove_itself_never_serves(
         raise ProbeError(f"{instance} says no")
 
     monkeypatch.setattr(restoring, "prove", refuse)
-    with pytest.raises(RestoreError, match="litellm was not brought back: litellm@blue says no") as caught:
+    with pytest.raises(RestoreError, match="litellm was not restored: litellm@blue says no") as caught:
         host.restore(1)
     assert caught.value.instance == "litellm@blue"
     assert host.serving() == second
@@ -318,7 +318,7 @@ def test_an_instance_that_does_not_prove_itself_gets_its_release_back(
     second = host.deploy(2, "c", "b")
     monkeypatch.setattr(restoring, "prove", lambda *_arguments: (_ for _ in ()).throw(ProbeError("no")))
     with pytest.raises(
-        RestoreError, match=r"redis was not brought back: no\. What served before serves on this host, nothing else was"
+        RestoreError, match=r"redis was not restored: no\. The previous release serves on this host, nothing else was"
     ):
         host.restore(1)
     assert host.serving() == second
@@ -382,7 +382,7 @@ def test_a_way_back_that_fails_ends_on_what_served_before_it(
     second = host.deploy(2, "c", "d")
     refusing(monkeypatch, host.layout, first[1])
     with pytest.raises(
-        RestoreError, match=r"litellm was not brought back: .* What served before serves on this host, redis"
+        RestoreError, match=r"litellm was not restored: .* The previous release serves on this host, redis"
     ):
         for stage in stages:
             host.restore(1, stage=stage, generation=3)

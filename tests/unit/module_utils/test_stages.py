@@ -52,7 +52,7 @@ def deploy(host: Host, number: int, sections: list[dict[str, Any]] | None, witho
 def steps(host: Host, stage: str = "all") -> list[str]:
     """What a way back to the first generation brings back, in its order."""
     said: list[str] = []
-    Restore(host, Terms(), say=said.append).run(Aim(1, stage=stage))
+    Restore(host, Terms(), report=said.append).run(Aim(1, stage=stage))
     return [line.partition(":")[0] for line in said]
 
 

@@ -105,7 +105,7 @@ def test_another_process_of_the_same_number_is_left_alone(layout: Layout, system
     proc.process(7, "postgres", started=900)
     proc.listen(PORT, 7)
     kill = Killer(proc)
-    assert stopping.stop(layout, systemd, row, 0, kill) == ("port 8001: python3 has gone by itself", "")
+    assert stopping.stop(layout, systemd, row, 0, kill) == ("port 8001: python3 ended in this time", "")
     assert kill.sent == []
 
 
@@ -197,7 +197,7 @@ def test_one_of_ours_is_no_conflict_and_refused_even_when_asked_for(
     kill = Killer(proc)
     done, wrong = stopping.stop(layout, systemd, row, 0, kill)
     assert (done, kill.sent, systemctl.calls) == ("", [], [])
-    assert "one of ours" in wrong
+    assert "is managed" in wrong
 
 
 def test_one_that_became_ours_since_it_was_shown_is_not_stopped(
@@ -208,7 +208,7 @@ def test_one_that_became_ours_since_it_was_shown_is_not_stopped(
     (row,) = conflicts(layout, systemd)
     (tmp_path / "proc/7/cgroup").write_text("0::/system.slice/ai-backend-redis.service\n")
     kill = Killer(proc)
-    assert "one of ours" in stopping.stop(layout, systemd, row, 0, kill)[1]
+    assert "is managed" in stopping.stop(layout, systemd, row, 0, kill)[1]
     assert kill.sent == []
 
 

@@ -65,7 +65,7 @@ def play(folder: pathlib.Path, playbook: str, *arguments: str, registry: str = R
 def test_status_shows_a_host_that_is_gone_and_its_exit_code_says_so(tmp_path: pathlib.Path) -> None:
     code, said = play(tmp_path, "status")
     assert code == 2
-    assert "here (nothing of ours)" in said
+    assert "here (nothing managed)" in said
     assert "away unreachable" in said
     assert "away can't be reached: what runs there is not known" in said
     assert "fatal: [stranger]" not in said
