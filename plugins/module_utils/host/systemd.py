@@ -20,6 +20,8 @@ PROPERTIES = (
     "UnitFileState",
     "ExecMainStartTimestampMonotonic",
     "StateChangeTimestampMonotonic",
+    "MemoryCurrent",
+    "MemoryMax",
 )
 
 
@@ -85,6 +87,15 @@ class Unit:
     @property
     def state_changed(self) -> float:
         return wall_clock(self.properties.get("StateChangeTimestampMonotonic"))
+
+    @property
+    def memory(self) -> str:
+        """`410 of 12000 MB`, of its limit; `-` where systemd counts none."""
+        used, most = (self.properties.get(name, "") for name in ("MemoryCurrent", "MemoryMax"))
+        if not used.isdecimal():
+            return "-"
+        limit = f" of {int(most) // 10**6}" if most.isdecimal() else ""
+        return f"{int(used) // 10**6}{limit} MB"
 
     def describe(self) -> str:
         return f"{self.properties.get('ActiveState', 'inactive')} ({self.properties.get('SubState', 'dead')})"

@@ -28,6 +28,7 @@ class Line(TypedDict):
     release: str
     health: str
     device: str
+    memory: str
     models: list[str]
 
 
@@ -50,6 +51,7 @@ NOTHING: Line = {
     "release": "-",
     "health": "-",
     "device": "-",
+    "memory": "-",
     "models": [],
 }
 
@@ -82,6 +84,7 @@ def line_of(host: Host, instance: str) -> Line:
         "release": linked_release(layout, instance),
         "health": health(layout, manifest, instance) if unit.active else silent,
         "device": device_of(host.systemd, unit) if engine and unit.active else "-",
+        "memory": unit.memory if unit.active else "-",
         "models": [] if idle else models,
     }
 

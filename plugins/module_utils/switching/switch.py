@@ -89,13 +89,23 @@ def point(layout: Layout, instance: str, release_id: str) -> None:
     sync_folder(layout.instances)
 
 
-# systemd reads these again when they count: at a reload, a stop, a crash; a core is written at the next start's limit.
-_READ_ANEW = ("#", "ExecReload=", "LimitCORE=", "Restart", "StartLimit", "TimeoutStopSec=")
+# systemd applies these to a running process, or reads them again when they count: at a reload, a stop, a crash. Only
+# the limit of a core waits for the next start.
+_READ_AGAIN = (
+    "#",
+    "ExecReload=",
+    "LimitCORE=",
+    "MemoryHigh=",
+    "MemoryMax=",
+    "Restart",
+    "StartLimit",
+    "TimeoutStopSec=",
+)
 
 
 def of_the_start(unit: str) -> list[str]:
     """What a running process has of its unit or drop-in."""
-    return [line for line in unit.splitlines() if line and not line.startswith(_READ_ANEW)]
+    return [line for line in unit.splitlines() if line and not line.startswith(_READ_AGAIN)]
 
 
 def may_reload(layout: Layout, manifest: Manifest, old: str, new: str) -> bool:

@@ -151,7 +151,7 @@ def test_a_service_whose_unit_only_reloads_otherwise_is_reloaded(host: Host, lay
     for text, action in (
         (start, "start"),
         (f"{start}# why\nExecReload=/bin/check\n", "reload"),
-        (f"{start}RestartSec=9\nTimeoutStopSec=9\nLimitCORE=0\nStartLimitIntervalSec=0\n", "reload"),
+        (f"{start}RestartSec=9\nTimeoutStopSec=9\nLimitCORE=0\nStartLimitIntervalSec=0\nMemoryMax=9%\n", "reload"),
         ("[Service]\n", "restart"),
     ):
         release = made(layout, manifest("edge", units={name: text}, reload=True))
