@@ -79,8 +79,8 @@ def test_the_table_shows_what_the_edge_publishes_beside_its_service():
     assert run.code == 0, run.output
     shown = [line.split()[1:6] for line in run.output.splitlines() if line.split()[2:3] == ["8080"]]
     assert sorted((verdict, unit) for verdict, _port, _service, unit, _pid in shown) == [
-        ("ours", "ai-backend-edge"),
-        ("ours", "ai-backend-llama-cpp@llama_cpp_native"),
+        ("managed", "ai-backend-edge"),
+        ("managed", "ai-backend-llama-cpp@llama_cpp_native"),
     ]
 
 
