@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from .base import Address, Seconds, Strict
+from .base import Address, Seconds, Strict, Words
 from .ports import GATEWAY
 
 # Sections of a LiteLLM config that `extra` may add to; the model list is the registry's.
@@ -65,7 +66,6 @@ class Gateway(Strict):
         "master_key": "secrets are given by name: put LITELLM_MASTER_KEY into ai_backend_secrets, or leave it out",
         "num_retries": "retries in a group of one only sleep; write a `fallback_chain` in ai_backend_routing",
         "allowed_ips": "LiteLLM needs a licence for it; set `bind` and your firewall",
-        "cors_origins": "LiteLLM reads them from its environment only; not offered yet",
     }
     # Its ports where the registry names none: the one clients talk to, and those of its two slots.
     PORTS: ClassVar[Mapping[str, int]] = {GATEWAY: 4000, "litellm_blue": 4001, "litellm_green": 4002}
@@ -76,8 +76,20 @@ class Gateway(Strict):
     """Host that LiteLLM sees, whatever the client sent."""
     requests_per_minute: Annotated[int, Field(ge=1)] = 600
     """Requests a minute of one client address."""
+    connections_per_address: Annotated[int, Field(ge=1)] = 100
+    """Connections of one client address at a time; twice as many are not even answered."""
+    trusted_networks: Words = ()
+    """Addresses and networks that `connections_per_address` does not limit."""
+    trusted_proxies: Words = ()
+    """Proxies in front of the edge, by address or network; the last `X-Forwarded-For` of theirs is the client."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 10485760
     """Largest request."""
+    paths: Words = ()
+    """More paths for clients of other machines: `/v1/files`, or `/v1/files/` for all below it."""
+    cors_origins: Words = ()
+    """Web pages that may ask from a browser, such as `https://chat.example.com`."""
+    expose_deployment: bool = False
+    """Whether clients see which engine answered, and LiteLLM's version."""
     stream_timeout_seconds: Seconds = 610
     """Longest answer the edge waits for."""
     tls_certificate: str = ""
@@ -105,6 +117,34 @@ class Gateway(Strict):
     def _host(cls, value: str) -> str:
         if not re.fullmatch(r"[A-Za-z0-9.-]+(:[0-9]+)?", value):
             raise ValueError("is not a host name → write one such as ai.example.com")
+        return value
+
+    @field_validator("trusted_networks", "trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(str(ipaddress.ip_network(network, strict=False)) for network in value)
+        except ValueError:
+            raise ValueError(
+                "has an entry that is not an address or a network → write 10.0.0.5 or 10.0.0.0/24"
+            ) from None
+
+    @field_validator("paths")
+    @classmethod
+    def _paths(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+/?", path) for path in value):
+            remedy = "write /v1/files, or /v1/files/ for all below it (letters, digits and . _ ~ - between slashes)"
+            raise ValueError(f"has an entry that is not a path of a URL → {remedy}")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if "*" in value:
+            raise ValueError("allows every web page → name the pages, such as https://chat.example.com")
+        if not all(re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]+)?", origin) for origin in value):
+            remedy = "write scheme and host in small letters without a path, such as https://chat.example.com"
+            raise ValueError(f"has an entry that is not an origin → {remedy}")
         return value
 
     @field_validator("tls_certificate")

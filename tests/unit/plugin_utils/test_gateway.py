@@ -22,6 +22,18 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema.gateway impo
         (Gateway, {"tls_certificate": "cert.pem"}, "is not an absolute path"),
         (Gateway, {"timeouts": {"request_seconds": 700}}, "longer than the edge waits"),
         (Gateway, {"litellm": {"extra": {"model_list": {}}}}, "not LiteLLM's or not yours"),
+        (Gateway, {"connections_per_address": 0}, "greater than or equal to 1"),
+        (Gateway, {"trusted_networks": ["10.0.0.0/33"]}, "not an address or a network → write 10.0.0.5 or 10.0.0.0/24"),
+        (Gateway, {"trusted_proxies": ["proxy.example.com"]}, "not an address or a network"),
+        (Gateway, {"paths": ["v1/files"]}, "not a path of a URL → write /v1/files, or /v1/files/ for all below it"),
+        (Gateway, {"paths": ["/"]}, "not a path of a URL"),
+        (Gateway, {"paths": ["/v1/../key"]}, "not a path of a URL"),
+        (Gateway, {"paths": ["/v1/files?x"]}, "not a path of a URL"),
+        (Gateway, {"paths": ["/a b"]}, "not a path of a URL"),
+        (Gateway, {"cors_origins": ["*"]}, "allows every web page → name the pages"),
+        (Gateway, {"cors_origins": ["https://chat.example.com/"]}, "not an origin → write scheme and host"),
+        (Gateway, {"cors_origins": ["chat.example.com"]}, "not an origin"),
+        (Gateway, {"cors_origins": ["https://Chat.example.com"]}, "in small letters"),
         (Gateway, {"workers": 0}, "not a number from 1 to 64 → write one, or `auto`"),
         (Gateway, {"workers": "many"}, "not a number from 1 to 64"),
         (Gateway, {"workers": 65}, "not a number from 1 to 64"),
@@ -48,6 +60,17 @@ def test_router_and_cache_have_their_own_databases() -> None:
 
 def test_addresses_are_written_one_way() -> None:
     assert Gateway(bind="::0", tls_certificate="/etc/ssl/gateway.pem").bind == "::"
+
+
+def test_networks_are_written_one_way_and_one_may_stand_alone() -> None:
+    gateway = Gateway.model_validate({"trusted_networks": "10.0.0.5/24", "trusted_proxies": ["::1", "10.0.0.9"]})
+    assert gateway.trusted_networks == ("10.0.0.0/24",)
+    assert gateway.trusted_proxies == ("::1/128", "10.0.0.9/32")
+
+
+def test_origins_and_paths_are_taken_as_they_stand() -> None:
+    origins = ("https://chat.example.com", "http://localhost:3000", "http://10.0.0.5:8080")
+    assert Gateway(cors_origins=origins, paths=("/v1/files/", "/metrics")).cors_origins == origins
 
 
 def test_monitoring_may_say_that_it_is_off() -> None:

@@ -36,6 +36,12 @@ def test_one_host_runs_all_and_publishes_nothing_off_loopback(lab: Callable[...,
             "slots": {"blue": 4001, "green": 4002},
             "max_body_bytes": 10485760,
             "requests_per_minute": 600,
+            "connections_per_address": 100,
+            "unlimited": [],
+            "trusted_proxies": [],
+            "paths": host["services"][0]["config"]["gateway"]["paths"],
+            "cors_origins": [],
+            "expose_deployment": False,
             "stream_timeout_seconds": 610,
             "tls_certificate": "",
         },
@@ -62,6 +68,16 @@ def test_one_host_runs_all_and_publishes_nothing_off_loopback(lab: Callable[...,
         "OPENAI_API_KEY",
         "REDIS_PASSWORD",
     ]
+
+
+def test_clients_reach_what_is_offered_and_what_the_registry_adds(lab: Callable[..., Raw], planned: Plan) -> None:
+    plan = planned(lab(gateway={"paths": ["/v1/files/", "/metrics"]}))
+    paths = config_of(plan, "one", "edge")["gateway"]["paths"]
+    assert {"/models", "/v1/models", "/v1/messages/count_tokens", "/metrics"} <= set(paths["exact"])
+    assert {"/v1/models/", "/audio/"} <= set(paths["below"])
+    assert paths["added_below"] == ["/v1/files/"]
+    # It makes LiteLLM ask every deployment.
+    assert "/health" not in [path for some in paths.values() for path in some]
 
 
 def test_the_gate_asks_only_engines_of_ours(lab: Callable[..., Raw], planned: Plan) -> None:

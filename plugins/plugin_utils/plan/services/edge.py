@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...data.row import Row
+from ...schema.gateway import Gateway
 from ...schema.ports import GATEWAY
 from ..reach import EDGE_LOOPBACK
 
@@ -16,6 +17,27 @@ if TYPE_CHECKING:
 
 STAGE = "edge"
 NAME = "edge"
+# What clients of other machines reach of LiteLLM, with and without /v1; a slash at the end stands for all below it. The
+# rest of it is for operators, among it `/health`, which asks every deployment.
+OFFERED = (
+    "/audio/",
+    "/chat/completions",
+    "/completions",
+    "/embeddings",
+    "/images/",
+    "/mcp",
+    "/mcp/",
+    "/messages",
+    "/messages/count_tokens",
+    "/models",
+    "/models/",
+    "/moderations",
+    "/rerank",
+    "/responses",
+    "/responses/",
+)
+# The same without a key.
+HEALTH = ("/health/liveliness", "/health/liveness", "/health/readiness")
 
 
 def rows(fleet: Fleet, host: str, there: Sequence[Row]) -> list[Row]:
@@ -52,8 +74,29 @@ def _gateway(fleet: Fleet, row: Row, port: int) -> dict[str, Any]:
         "slots": {slot: row["ports"][f"{row['instance']}@{slot}"] for slot in row["slots"]},
         "max_body_bytes": gateway.max_body_bytes,
         "requests_per_minute": gateway.requests_per_minute,
+        "connections_per_address": gateway.connections_per_address,
+        # A proxy has the connections of many clients.
+        "unlimited": [*gateway.trusted_networks, *gateway.trusted_proxies],
+        "trusted_proxies": list(gateway.trusted_proxies),
+        "paths": _paths(gateway),
+        "cors_origins": list(gateway.cors_origins),
+        "expose_deployment": gateway.expose_deployment,
         "stream_timeout_seconds": gateway.stream_timeout_seconds,
         "tls_certificate": gateway.tls_certificate,
+    }
+
+
+def _paths(gateway: Gateway) -> dict[str, list[str]]:
+    """Paths for clients of other machines: {health, exact, below, added_below}, the last two with a slash at the end.
+
+    What the registry adds below a path is kept apart: whether a slash at the end counts there, only its owner knows.
+    """
+    offered = [version + path for version in ("", "/v1") for path in OFFERED]
+    return {
+        "health": [version + path for version in ("", "/v1") for path in HEALTH],
+        "exact": [path for path in [*offered, *gateway.paths] if not path.endswith("/")],
+        "below": [path for path in offered if path.endswith("/")],
+        "added_below": [path for path in gateway.paths if path.endswith("/")],
     }
 
 
