@@ -20,7 +20,7 @@ SCENARIO ?= default cluster
 UV_COMPILE := uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help venv dev test fresh unit lint sanity documents upgrade molecule demo demo-clean golden mutation litellm-keys contract contract-proxy llama-source execution-environment bench-cold bench-demo bench-failover bench-gateway bench-noop bench-reload bench-render bench-rollback bench-threads lock docs build clean
+.PHONY: help venv dev test edge fresh unit lint sanity documents upgrade molecule demo demo-clean golden mutation litellm-keys contract contract-proxy llama-source execution-environment bench-cold bench-demo bench-failover bench-gateway bench-noop bench-reload bench-render bench-rollback bench-threads lock docs build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,8 +31,8 @@ venv: ## make .venv with what a deploy needs, and .cache/collections (PYTHON=…
 dev: ## the same with what tests and tools need besides
 	@PYTHON="$(PYTHON)" tests/tools/bootstrap dev
 
-test: ## the whole suite: fresh, unit, lint, sanity, contract, documents, upgrade, molecule
-	@CASES=400 tests/tools/run_stages fresh unit lint sanity contract documents upgrade molecule
+test: ## the whole suite: fresh, unit, lint, sanity, contract, edge, documents, upgrade, molecule
+	@CASES=400 tests/tools/run_stages fresh unit lint sanity contract edge documents upgrade molecule
 
 fresh: dev ## a user's environment out of an empty cache, and every lock on an index of tomorrow
 	python -m pytest tests/fresh $(ARGS)
@@ -101,6 +101,10 @@ contract: dev ## what explain says against the real LiteLLM (ARGS=--cases=… --
 
 contract-proxy: dev ## the same against the real proxy process, over HTTP (ARGS=--cases=… --seed=…)
 	python tests/contract/proxy.py --python "$$(python tests/tools/litellm_venv.py)" $(ARGS)
+
+edge: dev ## what strangers and odd clients meet at the edge: its configuration in a real HAProxy, installed if missing
+	tests/tools/bootstrap haproxy
+	python -m pytest tests/edge $(ARGS)
 
 llama-source: dev ## build the second source of the tests' llama-server and ask it (a quarter of an hour, once)
 	python -m pytest tests/heavy/test_llama_source.py $(ARGS)
