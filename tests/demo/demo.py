@@ -116,8 +116,7 @@ def ask(client: OpenAI, model: str) -> None:
         "max_tokens": 80,
         "temperature": 0,
     }
-    plain = client.chat.completions.with_raw_response.create(**asked)
-    answer = plain.parse()
+    answer = client.chat.completions.create(**asked)
     print(f"  question   {QUESTION}")
     print(f"  answer     {answer.choices[0].message.content}")
     print("  streamed   ", end="", flush=True)
@@ -127,7 +126,7 @@ def ask(client: OpenAI, model: str) -> None:
             print(piece.choices[0].delta.content, end="", flush=True)
             pieces += 1
     print(f"\n             ({pieces} pieces in {time.monotonic() - start:.1f} s)\n")
-    show("answered by", f"{answer.model} at {plain.headers['x-litellm-model-api-base']}, inside {container()}")
+    show("answered by", f"{answer.model}, inside {container()}")
 
 
 def up() -> None:

@@ -38,7 +38,7 @@ def test_a_capability_is_a_model_that_answers(client):
     assert answer.headers["x-litellm-model-api-base"] == "http://127.0.0.2:8080/v1"
 
 
-@pytest.mark.parametrize("path", ["/v1/models", "/models", "/v1/chat/completions", "/model/info"])
+@pytest.mark.parametrize("path", ["/v1/models", "/models", "/v1/chat/completions"])
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic c2stOng="}])
 def test_without_the_right_key_there_is_401(client, path, headers):
     method = "POST" if "chat" in path else "GET"
@@ -47,14 +47,26 @@ def test_without_the_right_key_there_is_401(client, path, headers):
     assert answer.status_code == 401, answer.text
 
 
+def test_what_is_for_operators_is_there_on_the_host_alone(client, gateway):
+    for path in ("/model/info", "/health"):
+        answer = client.http.get(path)
+        assert answer.status_code == 404, answer.text
+        assert answer.json()["error"]["code"] == "404"
+    assert "lab-tiny" in gateway.fetch("http://127.0.0.1:4000/model/info", client.key).stdout
+    assert "401" in gateway.fetch("http://127.0.0.1:4000/model/info", "wrong").stderr
+
+
 def test_a_repeated_question_is_answered_from_redis(client, gateway):
     assert 0 < client.cached(gateway) <= 3600
 
 
-def test_a_body_larger_than_the_limit_or_of_unknown_length_is_refused_at_the_edge(client):
+def test_a_body_larger_than_the_limit_is_refused_at_the_edge_also_if_its_length_is_unknown(client):
     assert client.ask(text="x" * 10_500_000).status_code == 413
-    endless = client.http.post("/v1/chat/completions", content=iter([b"{}"]))
-    assert endless.status_code == 411
+    question = {"model": "lab-tiny", "max_tokens": 5, "messages": [{"role": "user", "content": "in pieces"}]}
+    pieces = iter([json.dumps(question).encode()])
+    assert client.http.post("/v1/chat/completions", content=pieces).status_code == 200
+    endless = client.http.post("/v1/chat/completions", content=iter([b"x" * 1_000_000] * 11))
+    assert endless.status_code == 413
 
 
 def test_the_edge_sets_the_host_itself_whatever_a_client_sends(client, gateway):
