@@ -24,9 +24,8 @@ sys.path.insert(0, str(ROOT / ".cache" / "collections"))
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm import config as litellm_config  # noqa: E402
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm.simulation import Deployment, Router, asks  # noqa: E402
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.fleet import fleet_of  # noqa: E402
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.fleet import Fleet, fleet_of  # noqa: E402
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.preview.explain import explain, host_of, router_at  # noqa: E402
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import Registry  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
@@ -59,7 +58,7 @@ def line(deployment: Deployment) -> Asked:
     return deployment.provider, host_of(deployment), deployment.model
 
 
-def check(registry: Registry, router: Router, case: Plain, outcome: Plain) -> str:
+def check(fleet: Fleet, router: Router, case: Plain, outcome: Plain) -> str:
     """What differs between LiteLLM and explain; empty when they agree."""
     really: list[Asked] = [(provider, host, model) for provider, host, model in outcome["asked"]]
     told, answered = said(router, case, really)
@@ -67,7 +66,7 @@ def check(registry: Registry, router: Router, case: Plain, outcome: Plain) -> st
         return f"explain says {told}, LiteLLM asked {really}"
     if answered != outcome["answered"]:
         return f"explain says answered: {answered}, LiteLLM: {outcome['answered']}"
-    whole = explain(registry, case["model"], GROUPS, ADDRESSES, case["down"], case["words"])
+    whole = explain(fleet, case["model"], case["down"], case["words"])
     first = whole["asked"][0]["one_of"] if whole["asked"] else []
     if bool(really) != bool(first) or (really and really[0][0] not in first):
         return f"explain asks one of {first} first, LiteLLM asked {really}"
@@ -120,7 +119,7 @@ def main() -> None:
                 registry.routes.groups[case["model"]].strategy if case["model"] in registry.routes.groups else ""
             ] += 1
             words["a long prompt"] += case["words"] > 1
-            difference = check(registry, router, case, outcome)
+            difference = check(fleet, router, case, outcome)
             if difference:
                 wrong += 1
                 if wrong <= options.show:
