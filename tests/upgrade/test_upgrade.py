@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+import yaml
 from traffic import Traffic, steady_traffic
 
 from toolcache import ROOT
@@ -81,8 +82,9 @@ def traffic(older: Collection, tmp_path_factory: pytest.TempPathFactory) -> Iter
     os.environ["AI_BACKEND_UPGRADE_FOLDER"] = str(folder)
     NOW.play("molecule/shared/destroy.yml")
     NOW.play("molecule/shared/create.yml")
-    # What the older state calls it, and this one refuses as a name that nobody reads.
-    older.play("playbooks/deploy.yml", "-e", json.dumps({"litellm_pip_environment": WHEELS}))
+    # Names that the older state alone reads, and a gateway with no keys but those that it knows.
+    shipped = yaml.safe_load((ROOT / "group_vars" / "all" / "gateway.yml").read_text())
+    older.play("playbooks/deploy.yml", "-e", json.dumps({"litellm_pip_environment": WHEELS, **shipped}))
     key = (folder / "secrets" / "LITELLM_MASTER_KEY").read_text().strip()
     with steady_traffic(URL, key, rate=RATE, streams=0) as running:
         yield running
