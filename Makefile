@@ -31,8 +31,8 @@ venv: ## make .venv with what a deploy needs, and .cache/collections (PYTHON=…
 dev: ## the same with what tests and tools need besides
 	@PYTHON="$(PYTHON)" tests/tools/bootstrap dev
 
-test: ## the whole suite: fresh, unit, lint, sanity, contract, edge, documents, upgrade, molecule
-	@CASES=400 tests/tools/run_stages fresh unit lint sanity contract edge documents upgrade molecule
+test: ## the whole suite: fresh, unit, lint, sanity, contract, edge, documents, molecule
+	@CASES=400 tests/tools/run_stages fresh unit lint sanity contract edge documents molecule
 
 fresh: dev ## a user's environment out of an empty cache, and every lock on an index of tomorrow
 	python -m pytest tests/fresh $(ARGS)
