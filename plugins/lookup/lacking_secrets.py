@@ -48,7 +48,7 @@ _raw:
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
-from ..module_utils.host.secret_folder import GENERATED, FolderError, outdated, value_of
+from ..module_utils.host.secret_folder import FolderError, is_generated, outdated, value_of
 
 
 class LookupModule(LookupBase):
@@ -59,7 +59,7 @@ class LookupModule(LookupBase):
         self.set_options(var_options=variables, direct=kwargs)
         given, folder = self.get_option("given"), self.get_option("folder")
         try:
-            needed = sorted({str(name) for name in self._flatten(terms)} & set(GENERATED))
+            needed = sorted({str(name) for name in self._flatten(terms) if is_generated(str(name))})
             rotated = self.get_option("rotated")
             if rotated is not None:
                 return [name for name in needed if outdated(given, folder, name, rotated.get(name, 0))]

@@ -11,7 +11,9 @@ version_added: 0.1.0
 short_description: Secret values by name, generated once if they are missing
 description:
   - A value comes from O(given) (vault or environment, through C(ai_backend_secrets)), else from its file in O(folder).
-  - The names in O(generate) that have neither are generated once on the controller and stored there with mode 0600.
+  - The names in O(generate) that have neither are generated once on the controller and stored there with mode 0600, and
+    so are those of the gateway's clients (C(AI_BACKEND_CLIENT_<NAME>)).
+  - The key of a client is returned as its SHA-256 digest, because hosts need no more.
 options:
   _terms:
     description: Names of the secrets.
@@ -54,7 +56,7 @@ _raw:
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
-from ..module_utils.host.secret_folder import FolderError, generate, value_of
+from ..module_utils.host.secret_folder import FolderError, for_hosts, generate, is_client, value_of
 
 PLACEHOLDER = "generated-by-the-first-real-run"
 
@@ -70,11 +72,11 @@ class LookupModule(LookupBase):
         try:
             for name in sorted({str(name) for name in self._flatten(terms)}):
                 value = value_of(given, folder, name)
-                if not value and name in self.get_option("generate"):
+                if not value and (name in self.get_option("generate") or is_client(name)):
                     value = PLACEHOLDER if self.get_option("dry") else generate(folder, name)
                 if not value:
                     lacking.append(name)
-                values[name] = value
+                values[name] = for_hosts(name, value)
         except FolderError as error:
             raise AnsibleLookupError(str(error)) from None
         if lacking:

@@ -13,6 +13,8 @@ ARTIFACT_MARKER = ".complete"
 # The order in which a deploy and a rollback start services: the edge, what a gateway asks through it, and last the
 # gateway, which clients talk to.
 STAGES = ("edge", "backend", "gateway")
+# The beginning of the names of those secrets that are keys of the gateway's clients.
+CLIENT_KEYS = "AI_BACKEND_CLIENT_"  # pragma: allowlist secret
 
 
 def service_of(instance: str) -> str:

@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Collection, Iterable, Mapping
 
-from .layout import Layout, read_text, write_atomic
+from .layout import CLIENT_KEYS, Layout, read_text, write_atomic
 
 # The old value of a rotated key is in a file of its own next to the key's, with the time until which it counts:
 # a deploy that knows nothing of the rotation leaves it alone.
@@ -41,7 +41,7 @@ def in_one_line(key: str, name: str) -> bool:
 
 def takes_two(key: str, name: str) -> bool:
     """Whether the reader of this key takes the old value in addition to the new one."""
-    return name == GATEWAY_KEY or in_one_line(key, name)
+    return name == GATEWAY_KEY or name.startswith(CLIENT_KEYS) or in_one_line(key, name)
 
 
 def render(
@@ -157,10 +157,16 @@ def keep_before(layout: Layout, files: Files, new: str, name: str, until: int) -
     for file_name, keys in files.items():
         path = os.path.join(layout.secrets, before_of(file_name))
         for key in (key for key, of_it in keys.items() if of_it == name and takes_two(key, name)):
+            # Another key of the file may be in its own rotation.
+            kept = read_before(layout, file_name)
             if until and now and now != new:
-                text = f'{key}_BEFORE={quoted(now)}\n{key}{UNTIL}="{until}"\n'
-                write_atomic(path, text, mode=0o600)
-            elif not until and os.path.exists(path):
+                kept[key] = (now, until)
+            elif not until:
+                kept.pop(key, None)
+            lines = [f'{k}_BEFORE={quoted(old)}\n{k}{UNTIL}="{end}"\n' for k, (old, end) in sorted(kept.items())]
+            if lines:
+                write_atomic(path, "".join(lines), mode=0o600)
+            elif os.path.exists(path):
                 os.unlink(path)
 
 
@@ -177,11 +183,12 @@ def note_rotation(layout: Layout, name: str, at: int) -> None:
 
 
 def outdated(layout: Layout) -> list[str]:
-    """Files with keys of before whose time is over."""
+    """Files with old keys whose time is over for all of them. A reader of such a file compares the time of each key."""
     gone = []
     for name in sorted(os.listdir(layout.secrets) if os.path.isdir(layout.secrets) else []):
         there = values(read_text(os.path.join(layout.secrets, name)) or "") if name.endswith(BEFORE) else {}
-        if any(key.endswith(UNTIL) and int(value) <= time.time() for key, value in there.items()):
+        ends = [int(value) for key, value in there.items() if key.endswith(UNTIL)]
+        if ends and max(ends) <= time.time():
             gone.append(name)
     return gone
 

@@ -4,23 +4,45 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import secrets
 import stat
 import tempfile
 from collections.abc import Mapping
 from typing import Any
 
+from .layout import CLIENT_KEYS
+
 # What the deployment makes itself when nobody gives it.
 GENERATED = ("AI_BACKEND_ENGINE_KEY", "LITELLM_MASTER_KEY", "REDIS_PASSWORD")
-# LiteLLM expects its keys to begin like this.
-PREFIXES = {"LITELLM_MASTER_KEY": "sk-"}
+# What hosts get of the key of a client, which is made too.
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 # The value that a rotation has made and the hosts do not all have yet.
 NEXT = ".next"
 
 
 class FolderError(Exception):
     pass
+
+
+def is_client(name: str) -> bool:
+    """Whether a secret is the key of a client, of which hosts get a digest."""
+    return name.startswith(CLIENT_KEYS)
+
+
+def is_generated(name: str) -> bool:
+    """Whether a secret is made when nobody gives it."""
+    return name in GENERATED or is_client(name)
+
+
+def for_hosts(name: str, value: str) -> str:
+    """What hosts get of a value: of a client's key its digest. A value may be the digest already: then only the client
+    has the key, as where it was read back from a host."""
+    if not is_client(name) or not value or DIGEST.fullmatch(value):
+        return value
+    return "sha256:" + hashlib.sha256(value.encode()).hexdigest()
 
 
 def path_of(folder: str, name: str) -> str:
@@ -64,7 +86,9 @@ def keep(folder: str, name: str, value: str) -> str:
 def generate(folder: str, name: str) -> str:
     """Make and keep a value for a name, or for its successor (`NAME.next`)."""
     plain = name[: -len(NEXT)] if name.endswith(NEXT) else name
-    value = keep(folder, name, PREFIXES.get(plain, "") + secrets.token_urlsafe(32))
+    # LiteLLM expects its key to begin like this, and scanners for secrets know keys by it.
+    prefix = "sk-" if plain == "LITELLM_MASTER_KEY" or is_client(plain) else ""
+    value = keep(folder, name, prefix + secrets.token_urlsafe(32))
     if plain != name:
         # One that a run left which died is as good as new: its age tells it from the values of before.
         os.utime(path_of(folder, name))

@@ -8,7 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-# What rotate.yml can replace.
+from ...module_utils.host.layout import CLIENT_KEYS
+
+# What rotate.yml can replace, in addition to the keys of clients.
 ROTATED = ("LITELLM_MASTER_KEY", "REDIS_PASSWORD", "AI_BACKEND_ENGINE_KEY")
 
 
@@ -27,7 +29,8 @@ def why_not(answers: Mapping[str, Mapping[str, Any]], left_out: Iterable[str], r
             prints[str(name)].add(str(fingerprint))
     unlike = sorted(name for name in holders if len(prints[name]) > 1)
     if holders and not read_back:
-        replaceable = [name for name in ROTATED if name in holders]
+        clients = sorted(name for name in holders if name.startswith(CLIENT_KEYS))
+        replaceable = [name for name in (*ROTATED, *clients) if name in holders]
         return (
             f"{_these(holders)} not on this controller, and a new value would replace the one in use. "
             "Nothing was changed. Set the value in ai_backend_secrets from a vault; or copy the folder "

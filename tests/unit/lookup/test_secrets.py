@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pathlib
 from typing import Any
@@ -50,6 +51,31 @@ def test_what_is_given_wins_and_is_not_kept(tmp_path: pathlib.Path) -> None:
     given = {"REDIS_PASSWORD": "mine"}  # pragma: allowlist secret
     assert lookup(["REDIS_PASSWORD"], folder=str(tmp_path), given=given) == given
     assert os.listdir(tmp_path) == []
+
+
+def test_hosts_get_the_digest_of_a_clients_key(tmp_path: pathlib.Path) -> None:
+    name = "AI_BACKEND_CLIENT_CI"
+    found = lookup([name], folder=str(tmp_path))[name]
+    kept = (tmp_path / name).read_text().strip()
+    assert kept.startswith("sk-")
+    assert found == "sha256:" + hashlib.sha256(kept.encode()).hexdigest()
+    assert lookup([name], folder=str(tmp_path))[name] == found
+    assert lookup([name], folder=str(tmp_path), given={name: kept})[name] == found
+    # What was read back from a host is the digest already.
+    assert lookup([name], folder=str(tmp_path), given={name: found})[name] == found
+    # And what only looks like one is a key.
+    assert lookup([name], folder=str(tmp_path), given={name: "sha256:no"})[name] != "sha256:no"
+
+
+def test_the_new_key_of_a_client_is_plain_on_the_controller(tmp_path: pathlib.Path) -> None:
+    """As rotate.yml does it: made under another name, handed to the hosts, and stored."""
+    name, following = "AI_BACKEND_CLIENT_CI", "AI_BACKEND_CLIENT_CI.next"
+    old = lookup([name], folder=str(tmp_path))[name]
+    new = lookup([following], folder=str(tmp_path), generate=[following])[following]
+    assert lookup([name], folder=str(tmp_path), given={name: new})[name] == new != old
+    (tmp_path / following).rename(tmp_path / name)
+    assert (tmp_path / name).read_text().startswith("sk-")
+    assert lookup([name], folder=str(tmp_path))[name] == new
 
 
 def test_a_dry_run_generates_nothing(tmp_path: pathlib.Path) -> None:

@@ -131,6 +131,25 @@ def test_a_rotated_key_counts_until_its_time_in_a_file_of_its_own(layout: Layout
     assert secret_files.outdated(layout) == []
 
 
+def test_the_keys_of_a_file_are_rotated_each_in_its_time(layout: Layout) -> None:
+    client = "AI_BACKEND_CLIENT_CI"
+    files = {"litellm.env": {name: name for name in ("LITELLM_MASTER_KEY", client)}}
+    values = {"LITELLM_MASTER_KEY": "old", client: "sha256:old"}  # pragma: allowlist secret
+    secret_files.write(layout, secret_files.stale(layout, files, values))
+    soon, later = int(time.time()) + 60, int(time.time()) + 3600
+    secret_files.keep_before(layout, files, "new", "LITELLM_MASTER_KEY", soon)
+    secret_files.keep_before(layout, files, "sha256:new", client, later)
+    assert secret_files.accepted_before(layout, files) == {"LITELLM_MASTER_KEY": soon, client: later}
+    secret_files.keep_before(layout, files, "newer", "LITELLM_MASTER_KEY", int(time.time()) - 1)
+    # The file stays as long as one of its keys is valid, and whoever reads it compares the times.
+    assert secret_files.outdated(layout) == []
+    assert secret_files.accepted_before(layout, files) == {client: later}
+    # Ended at once, as for a key that has leaked.
+    secret_files.keep_before(layout, files, "sha256:new", client, 0)
+    assert secret_files.accepted_before(layout, files) == {}
+    assert secret_files.outdated(layout) == ["litellm-before.env"]
+
+
 ENGINE = {"llama-cpp.env": {"LLAMA_API_KEY": "AI_BACKEND_ENGINE_KEY"}}
 GATEWAY = {"litellm.env": {"AI_BACKEND_ENGINE_KEY": "AI_BACKEND_ENGINE_KEY"}}
 LINE = {"file": "llama-cpp.env", "name": "LLAMA_API_KEY"}
