@@ -41,7 +41,7 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm.simulation 
     asks,
     router_of,
 )
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.plan import litellm_text  # noqa: E402
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.fleet import fleet_of  # noqa: E402
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.preview.explain import host_of  # noqa: E402
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import Registry  # noqa: E402
 
@@ -86,10 +86,12 @@ def kinds() -> dict[str, Plain]:
 class Proxy:
     """A LiteLLM proxy as roles/litellm starts it."""
 
-    def __init__(self, python: str, config: str, folder: pathlib.Path) -> None:
+    def __init__(self, python: str, config: str, clients: Plain, folder: pathlib.Path) -> None:
         self.port, self.log = free_port(), folder / "log"
         (folder / "config.yaml").write_text(config)
-        shutil.copy(ROLE / "files" / "ai_backend_auth.py", folder)
+        (folder / "clients.json").write_text(json.dumps(clients))
+        for name in ("ai_backend_auth.py", "ai_backend_limits.py"):
+            shutil.copy(ROLE / "files" / name, folder)
         role = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())["__litellm_environment"]
         environment = {key: value for key, value in role.items() if "{{" not in value}
         secrets = {"LITELLM_MASTER_KEY": MASTER_KEY, "AI_BACKEND_ENGINE_KEY": "engine", **SECRETS}
@@ -223,8 +225,9 @@ def run_cases(proxy: Proxy, engines: Engines, router: Router, cases: Iterator[Pl
 
 def boot(python: str, registry: Registry, seed: int, number: int, low: bool, count: Count) -> None:
     """One registry: render, boot, ask."""
-    # The text of litellm_text, which the plan hands to the role, but that host 'two' is on loopback too.
-    text = litellm_text(registry, GROUPS, ADDRESSES, "one").replace(ADDRESSES["two"], LOOPBACK["two"])
+    # What the plan hands to the role, but that host 'two' is on loopback too.
+    (served_by,) = (row for row in fleet_of(registry, GROUPS, ADDRESSES).rows["one"] if row["stage"] == "gateway")
+    text = served_by["config"]["config"].replace(ADDRESSES["two"], LOOPBACK["two"])
     config = yaml.safe_load(text)
     rows = {urlsplit(row["litellm_params"]["api_base"]).netloc: row for row in config["model_list"]}
     router = router_of(config)
@@ -234,7 +237,7 @@ def boot(python: str, registry: Registry, seed: int, number: int, low: bool, cou
         served[netloc] = (found.provider, host_of(found))
     engines = Engines(served)
     with tempfile.TemporaryDirectory() as folder:
-        proxy = Proxy(python, text, pathlib.Path(folder))
+        proxy = Proxy(python, text, served_by["config"]["clients"], pathlib.Path(folder))
         try:
             proxy.wait()
             # The first requests of a process take seconds.

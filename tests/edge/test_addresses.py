@@ -76,6 +76,15 @@ def test_what_a_stranger_says_of_others_is_dropped(edge: Start, slot: Slot) -> N
     assert not {"x-forwarded-host", "x-forwarded-proto", "x-real-ip", "forwarded"} & set(headers)
 
 
+def test_whom_a_proxy_of_the_host_speaks_for_is_not_the_operator(edge: Start, slot: Slot) -> None:
+    """LiteLLM takes an address of loopback for the operator, so it must not see one."""
+    gateway = edge()
+    gateway.ask(CHAT, "POST", headers=KEY | FORWARDED, operator=True)
+    gateway.ask(CHAT, "POST", headers=KEY, operator=True)
+    seen = [{name.lower(): value for name, value in one["headers"].items()}["x-forwarded-for"] for one in slot.seen]
+    assert seen == ["unknown", "127.0.0.1"]
+
+
 def test_a_trusted_proxy_says_who_asks(edge: Start, slot: Slot) -> None:
     gateway = edge(trusted_proxies=[own_address()], requests_per_minute=3)
     chain = FORWARDED | {"X-Forwarded-For": "127.0.0.1, 203.0.113.7"}

@@ -32,7 +32,15 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines import (  #
     ollama_model,
     provider,
 )
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema import cache, gateway, pools, ports, routing, rules  # noqa: E402
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema import (  # noqa: E402
+    cache,
+    clients,
+    gateway,
+    pools,
+    ports,
+    routing,
+    rules,
+)
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema.base import SECRET_NAME, Described, Strict  # noqa: E402
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema.secrets import GENERATED  # noqa: E402
 
@@ -73,6 +81,12 @@ SECTIONS: list[tuple[str, type[BaseModel], str]] = [
     ("litellm", gateway.LiteLLM, ""),
     ("ai_backend_cache", cache.Cache, ""),
     ("ai_backend_monitoring", cache.Monitoring, ""),
+    (
+        "ai_backend_clients",
+        clients.Client,
+        "A mapping of names to clients ([clients.md](clients.md)). A client may have these keys; without one of them "
+        "nothing is limited.",
+    ),
 ]
 
 
@@ -131,7 +145,8 @@ def tables() -> str:
     names = ", ".join(f"`{name}`" for name in GENERATED)
     parts.append(
         "## `ai_backend_secrets`\n\nA mapping of names to values, from the environment or a vault. "
-        f"The controller generates these once if they are missing: {names}.\n"
+        f"The controller generates these once if they are missing: {names}, and `AI_BACKEND_CLIENT_<NAME>` for each "
+        "client.\n"
     )
     return "\n".join(parts)
 
@@ -210,6 +225,7 @@ def schema() -> str:
         "ai_backend_gateway": gateway.Gateway,
         "ai_backend_cache": cache.Cache,
         "ai_backend_monitoring": cache.Monitoring,
+        "ai_backend_clients": dict[str, clients.Client],
     }
     inputs: list[tuple[str, Mode, TypeAdapter[Any]]] = [
         (name, "validation", TypeAdapter(kind)) for name, kind in variables.items()

@@ -16,7 +16,7 @@ from ..findings.findings import Finding
 from ..findings.paths import Place
 from ..schema.base import Described, ModelName, Seconds, SecretName, Url, UrlPath, is_loopback
 from ..schema.pydantic_findings import refused
-from ..schema.secrets import ENGINE_KEY, GENERATED
+from ..schema.secrets import ENGINE_KEY, is_generated
 from .clients import OLLAMA, OPENAI, api_base
 from .model import ModelEntry
 from .site import Site
@@ -198,7 +198,7 @@ class Provider(Described):
             raise refused("secrets", f"a managed engine gets its key from the deployment → {remedy}")
 
     def _check_key(self) -> None:
-        if self.env_var in GENERATED:
+        if self.env_var is not None and is_generated(self.env_var):
             remedy = "name the provider's own key, such as OPENAI_API_KEY"
             raise refused(
                 "secrets", f"env_var is a secret of the deployment, which must not be sent to a provider → {remedy}"

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The registry: seven variables in, one checked value out."""
+"""The registry: eight variables in, one checked value out."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from ..routing.doubts import unknown_of
 from ..routing.resolver import resolve
 from ..routing.routes import Routes
 from ..schema.cache import Cache, Monitoring
+from ..schema.clients import Client
 from ..schema.gateway import Gateway
 from ..schema.ports import Ports, check_ports
 from ..schema.routing import Routing, unwrap
 from ..schema.secrets import redact, take_secrets
+from .clients import Clients, read_clients, unanswered, uncounted, unused_keys
 from .cross_checks import check_provider_ports, check_secrets, unused
 from .lenient import Reading, read
 from .providers import Entry, read_providers
@@ -42,6 +44,7 @@ class Registry:
     gateway: Gateway
     cache: Cache
     monitoring: Monitoring
+    clients: Mapping[str, Client]
     secrets: Mapping[str, bool]
     routes: Routes
     warnings: tuple[Finding, ...] = ()
@@ -64,6 +67,7 @@ class Registry:
         """The registry as plain data with all defaults, without secrets, keys sorted."""
         data = {
             "cache": self.cache.model_dump(mode="json"),
+            "clients": {name: client.model_dump(mode="json") for name, client in self.clients.items()},
             "gateway": self.gateway.model_dump(mode="json"),
             "monitoring": self.monitoring.model_dump(mode="json"),
             "ports": self.ports.model_dump(mode="json"),
@@ -97,7 +101,7 @@ class Examined:
 
 
 def load(raw: object) -> Registry:
-    """Check a registry: `{providers, routing, ports, gateway, cache, monitoring, secrets: {NAME: value}}`.
+    """Check a registry: `{providers, routing, ports, gateway, cache, monitoring, clients, secrets: {NAME: value}}`.
 
     Raises RegistryError with all errors.
     """
@@ -131,6 +135,8 @@ def examine(raw: object) -> Examined:
     findings = [finding for finding in findings if finding in literal or finding.path not in hidden]
     sound = {name: e.provider for name, e in (parts.entries or {}).items() if e.provider is not None and not e.doubts}
     findings += check_paths(sound)
+    of_clients = list(_of_clients(parts, sound, routes, present))
+    findings += (finding for finding in of_clients if finding.severity == "critical")
     registry = Registry(
         sound,
         parts.routing.value or Routing(),
@@ -138,9 +144,10 @@ def examine(raw: object) -> Examined:
         parts.gateway.value or Gateway(),
         parts.cache.value or Cache(),
         parts.monitoring.value or Monitoring(),
+        parts.clients.sound,
         present,
         routes,
-        tuple(sorted({*routes.warnings, *unused(sound)})),
+        tuple(sorted({*routes.warnings, *unused(sound), *(f for f in of_clients if f.severity == "warning")})),
     )
     return Examined(registry, tuple(sorted(set(findings))), parts.unsure(len(sound)))
 
@@ -155,6 +162,7 @@ class _Parts:
     gateway: Reading[Gateway]
     cache: Reading[Cache]
     monitoring: Reading[Monitoring]
+    clients: Clients
     where: Callable[[str], str]
 
     @classmethod
@@ -172,6 +180,7 @@ class _Parts:
             read(Gateway, data["gateway"], "ai_backend_gateway", findings),
             read(Cache, data["cache"], "ai_backend_cache", findings),
             read(Monitoring, data["monitoring"], "ai_backend_monitoring", findings),
+            read_clients(data["clients"], findings),
             where,
         )
 
@@ -179,6 +188,7 @@ class _Parts:
         """The parts that are incomplete; `sound` is the number of providers without doubt."""
         sure = {
             "cache": self.cache.sure,
+            "clients": self.clients.sure,
             "gateway": self.gateway.sure,
             "ports": self.ports.sure,
             "routing": self.routing.sure,
@@ -215,3 +225,15 @@ def _routes(parts: _Parts) -> tuple[Routes, Iterable[Finding]]:
     may_lack = any(entry.more_models for name, entry in entries.items() if name in unread)
     doubts = unknown_of(parts.routing.doubts, unread, may_lack)
     return resolve(usable, parts.routing.value, doubts, parts.where)
+
+
+def _of_clients(
+    parts: _Parts, providers: Mapping[str, Provider], routes: Routes, present: Mapping[str, bool]
+) -> Iterator[Finding]:
+    """What clients need of the other parts, as far as those could be read."""
+    clients, cache = parts.clients, parts.cache
+    if parts.routing.sure and parts.entries is not None and len(providers) == len(parts.entries):
+        yield from unanswered(clients.sound, routes, providers)
+    if cache.value is not None and cache.sure:
+        yield from uncounted(clients.sound, cache.value.enabled)
+    yield from unused_keys(clients, present)

@@ -17,7 +17,7 @@ from pathlib import Path
 from ..findings.findings import Finding, warning
 
 PREFIX = "ai_backend_"
-PARTS = ("providers", "routing", "ports", "gateway", "cache", "monitoring", "secrets")
+PARTS = ("providers", "routing", "ports", "gateway", "cache", "monitoring", "clients", "secrets")
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 # Other roles set the variables of this one; in the user's files they belong to something else.
 _INTERNAL = frozenset({"service"})
@@ -30,6 +30,7 @@ _ALSO = {
     **dict.fromkeys(("endpoint", "litellm", "proxy", "tls"), "gateway"),
     "redis": "cache",
     "metrics": "monitoring",
+    **dict.fromkeys(("consumers", "customers", "users"), "clients"),
     **dict.fromkeys(("api_keys", "keys", "vault"), "secrets"),
 }
 # How similar two names are: a typing error, or only a similarity.

@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+from ...module_utils.host.layout import CLIENT_KEYS
 from ..data.plain import Plain
 from ..findings.findings import Finding
 from ..findings.paths import join
@@ -16,6 +17,8 @@ from .base import SECRET_NAME
 ENGINE_KEY, MASTER_KEY, CACHE_KEY = "AI_BACKEND_ENGINE_KEY", "LITELLM_MASTER_KEY", "REDIS_PASSWORD"
 # Made once on the controller by the deployment when the user gives none.
 GENERATED = (ENGINE_KEY, MASTER_KEY, CACHE_KEY)
+# Hosts have only the SHA-256 of a client's key, which protects no key that can be guessed.
+_SHORTEST_CLIENT_KEY = 20
 REDACTED = "(redacted)"
 _KEY_SHAPES = re.compile(
     r"(?<![A-Za-z0-9])(?:"
@@ -84,7 +87,24 @@ def take_secrets(raw: Plain) -> tuple[dict[str, bool], frozenset[str], list[Find
                     check="secrets",
                 )
             )
-    return present, frozenset(values), findings
+    return present, frozenset(values), [*findings, *_client_keys(raw)]
+
+
+def _client_keys(given: Mapping[str, Plain]) -> Iterator[Finding]:
+    """Keys of clients that another one would fit, or that can be guessed."""
+    owners: dict[str, str] = {}
+    for name, value in given.items():
+        text = str(value or "").strip()
+        if not text or not (name == MASTER_KEY or name.startswith(CLIENT_KEYS)):
+            continue
+        owner, path = owners.setdefault(text, name), join("ai_backend_secrets", name)
+        if owner != name:
+            remedy = "give each client a key of its own"
+            yield Finding(path, f"has the same value as {owner}", remedy, check="secrets")
+        if name != MASTER_KEY and len(text) < _SHORTEST_CLIENT_KEY:
+            problem = f"has less than {_SHORTEST_CLIENT_KEY} characters, so it can be guessed"
+            remedy = "write a longer one, such as `openssl rand -hex 32` prints, or leave it out"
+            yield Finding(path, problem, remedy, check="secrets")
 
 
 def redact(value: Plain, path: str, known: frozenset[str], findings: list[Finding]) -> Plain:
@@ -121,6 +141,11 @@ def _is_secret(text: str, key: str, known: frozenset[str]) -> bool:
     if any(secret in text for secret in known):
         return True
     return key not in _DIGEST_KEYS and looks_like_secret(text)
+
+
+def is_generated(name: str) -> bool:
+    """Whether the deployment makes a secret itself when nobody gives it."""
+    return name in GENERATED or name.startswith(CLIENT_KEYS)
 
 
 def missing(name: str, present: Mapping[str, bool]) -> bool:

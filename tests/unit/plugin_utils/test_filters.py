@@ -37,6 +37,7 @@ PLAYBOOK = """
       gateway: "{{ ai_backend_gateway }}"
       cache: "{{ ai_backend_cache }}"
       monitoring: "{{ ai_backend_monitoring }}"
+      clients: "{{ ai_backend_clients }}"
       secrets: "{{ ai_backend_secrets }}"
     opened: {openai: {type: openai, models: ["{{ wanted }}"]}}
     wanted: gpt-4o

@@ -86,12 +86,17 @@ def _gateway(fleet: Fleet, row: Row, port: int) -> dict[str, Any]:
     }
 
 
+def offered_paths() -> list[str]:
+    """Paths for clients of other machines, without those that the registry adds."""
+    return [version + path for version in ("", "/v1") for path in OFFERED]
+
+
 def _paths(gateway: Gateway) -> dict[str, list[str]]:
     """Paths for clients of other machines: {health, exact, below, added_below}, the last two with a slash at the end.
 
     What the registry adds below a path is kept apart: whether a slash at the end counts there, only its owner knows.
     """
-    offered = [version + path for version in ("", "/v1") for path in OFFERED]
+    offered = offered_paths()
     return {
         "health": [version + path for version in ("", "/v1") for path in HEALTH],
         "exact": [path for path in [*offered, *gateway.paths] if not path.endswith("/")],

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from ...data.row import Row
 from ...litellm import config as litellm_config
+from ...schema.clients import secret_of
 from ...schema.secrets import CACHE_KEY, MASTER_KEY
 from ..upstreams import upstreams
+from .edge import offered_paths
 
 if TYPE_CHECKING:
     from ..fleet import Fleet
@@ -51,10 +53,40 @@ def _config(fleet: Fleet, host: str) -> dict[str, Any]:
     ]
     return {
         "config": litellm_config.render(registry, endpoints, fleet.reach.cache.get(host)),
+        "clients": _clients(fleet, host),
         "workers": registry.gateway.workers,
         "models": routes.names,
         "answers": managed,
         "upstreams": upstreams(registry, endpoints),
+    }
+
+
+def _clients(fleet: Fleet, host: str) -> dict[str, Any]:
+    """What the gateway's hook needs of the clients. It has a key of each as a digest, in the secrets.
+
+    {clients: {name: {models: [name or glob], names: [for the model list], requests, tokens, parallel}},
+     paths: [what the edge offers to other hosts], longest_seconds: longest time of a request,
+     redis: {host, port, db} for the counts}; None is no limit, or no Redis.
+    """
+    registry, redis = fleet.registry, fleet.reach.cache.get(host)
+    names = registry.routes.names
+    clients = {
+        name: {
+            "models": None if client.models is None else list(client.models),
+            # A name that only a pattern answers is listed as the client has it.
+            "names": sorted({*filter(client.may, names), *(m for m in client.models or () if "*" not in m)}),
+            "requests": client.requests_per_minute,
+            "tokens": client.tokens_per_minute,
+            "parallel": client.parallel,
+        }
+        for name, client in registry.clients.items()
+    }
+    return {
+        "clients": clients,
+        "paths": sorted({*offered_paths(), *registry.gateway.paths}),
+        "longest_seconds": registry.gateway.stream_timeout_seconds,
+        # The router's database: a flush of the cache does not end the counts.
+        "redis": redis and {"host": redis[0], "port": redis[1], "db": registry.cache.router_database},
     }
 
 
@@ -63,4 +95,5 @@ def _secrets(fleet: Fleet) -> list[str]:
     names = {MASTER_KEY, *litellm_config.references(registry.gateway.litellm.extra)}
     names |= {provider.key for provider in registry.providers.values() if provider.active and provider.key}
     names |= {CACHE_KEY} if fleet.place.cache is not None else set()
+    names |= {secret_of(name) for name in registry.clients}
     return sorted(names)
