@@ -28,7 +28,7 @@ def play(folder: pathlib.Path, *arguments: str, **changes: str | None) -> subpro
 def test_what_is_copied_is_valid_and_finds_its_schema(tmp_path: pathlib.Path) -> None:
     assert play(tmp_path, "lab.ai_backend.init").returncode == 0
     files = sorted((tmp_path / "inventory" / "group_vars" / "all").glob("*.yml"))
-    assert len(files) == 7
+    assert len(files) == 8
     for file in files:
         first = file.read_text().splitlines()[0]
         assert (file.parent / first.partition("$schema=")[2]).resolve().name == "registry.schema.json"
@@ -52,7 +52,7 @@ def test_the_folder_is_a_project_that_works_as_typed(tmp_path: pathlib.Path) -> 
 
 def test_the_cluster_has_the_same_registry_and_no_way_back_to_the_shipped_one(tmp_path: pathlib.Path) -> None:
     assert play(tmp_path, "lab.ai_backend.init").returncode == 0
-    done = play(tmp_path, "-i", "cluster", "lab.ai_backend.explain", "-e", "model=lab-tiny")
+    done = play(tmp_path, "-i", "cluster", "lab.ai_backend.explain", "-e", "model=smollm2:135m")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "http://192.0.2.21:8080" in done.stdout
     links = [path for path in tmp_path.rglob("*") if path.is_symlink()]
