@@ -93,11 +93,11 @@ mutation: dev ## how many small changes of the library the tests notice (ARGS=--
 litellm-keys: dev ## record anew which keys of its config the locked LiteLLM reads
 	"$$(python tests/tools/litellm_venv.py)" tests/contract/record_keys.py > plugins/plugin_utils/litellm/keys.ini
 
-contract: dev ## the clients and what explain says, against the real LiteLLM (ARGS=--cases=… --seed=…)
+contract: dev ## clients, their mistakes, and what explain says, against the real LiteLLM (ARGS=--cases=… --seed=…)
 	tests/tools/bootstrap redis
 	"$$(python tests/tools/litellm_venv.py)" tests/contract/record_keys.py | diff - plugins/plugin_utils/litellm/keys.ini
 	"$$(python tests/tools/litellm_venv.py)" tests/contract/hook.py
-	python -m pytest tests/contract/test_clients.py
+	python -m pytest tests/contract/test_clients.py tests/contract/test_mistakes.py
 	python tests/contract/contract.py --python "$$(python tests/tools/litellm_venv.py)" \
 	  $(if $(CASES),--cases=$(CASES)) $(ARGS)
 

@@ -130,13 +130,18 @@ class Redis:
 
 
 def plan(engine_port: int, redis_port: int, clients: Plain, models: list[str]) -> Plain:
-    """The row of the gateway in the plan of a small registry."""
+    """The row of the gateway in the plan of a registry with one engine."""
     provider = {"type": "vllm", "managed": False, "base_url": f"http://127.0.0.1:{engine_port}", "models": models}
     raw = {
         "providers": {"engine": provider},
         "ports": {"services": {"redis": {"port": redis_port}}},
         "clients": clients,
     }
+    return planned(raw)
+
+
+def planned(raw: Plain) -> Plain:
+    """The row of the gateway in the plan of a registry."""
     _fleet, found = checked(raw, {"gateway": ["one"], "redis": ["one"]}, {"one": "127.0.0.1"})
     (row,) = (row for row in found["hosts"]["one"]["services"] if row["stage"] == "gateway")
     return dict(row)
@@ -158,15 +163,26 @@ class Answer:
 
 
 class Slot:
-    """A slot of the gateway, started as roles/litellm starts it; `keys` are the keys of its clients."""
+    """A slot of the gateway, started as roles/litellm starts it; `keys` are the keys of its clients.
 
-    def __init__(self, python: str, row: Plain, keys: dict[str, str], workers: int, folder: pathlib.Path) -> None:
+    `state` is the folder that systemd would give it.
+    """
+
+    def __init__(
+        self,
+        python: str,
+        row: Plain,
+        keys: dict[str, str],
+        workers: int,
+        folder: pathlib.Path,
+        state: pathlib.Path | None = None,
+    ) -> None:
         folder.mkdir()
         self.port, self.log = free_port(), folder / "log"
         (folder / "config.yaml").write_text(row["config"]["config"])
         (folder / "clients.json").write_text(json.dumps(row["config"]["clients"]))
-        for name in ("ai_backend_auth.py", "ai_backend_limits.py"):
-            shutil.copy(ROLE / "files" / name, folder)
+        for file in (ROLE / "files").glob("ai_backend_*.py"):
+            shutil.copy(file, folder)
         role = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())["__litellm_environment"]
         values = {
             "LITELLM_MASTER_KEY": MASTER_KEY,
@@ -189,6 +205,7 @@ class Slot:
                 **{key: value for key, value in role.items() if "{{" not in value},
                 **secrets,
                 **extra,
+                **({"STATE_DIRECTORY": str(state)} if state is not None else {}),
             },
             stdout=self.log.open("w"),
             stderr=subprocess.STDOUT,

@@ -56,7 +56,7 @@ def request(stack: contextlib.AsyncExitStack | None = None) -> Request:
     """A chat of somebody outside, as LiteLLM hands it over: its body was read."""
     scope = {"type": "http", "method": "POST", "path": "/v1/chat/completions", "fastapi_inner_astack": stack}
     headers = [(b"content-type", b"application/json"), (b"x-forwarded-for", b"203.0.113.7")]
-    body = {"model": "alpha", "messages": []}
+    body = {"model": "alpha", "messages": [{"role": "user", "content": "hi"}]}
     return Request({**scope, "headers": headers, "query_string": b"", "parsed_body": (tuple(body), body)})
 
 

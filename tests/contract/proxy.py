@@ -90,8 +90,8 @@ class Proxy:
         self.port, self.log = free_port(), folder / "log"
         (folder / "config.yaml").write_text(config)
         (folder / "clients.json").write_text(json.dumps(clients))
-        for name in ("ai_backend_auth.py", "ai_backend_limits.py"):
-            shutil.copy(ROLE / "files" / name, folder)
+        for file in (ROLE / "files").glob("ai_backend_*.py"):
+            shutil.copy(file, folder)
         role = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())["__litellm_environment"]
         environment = {key: value for key, value in role.items() if "{{" not in value}
         secrets = {"LITELLM_MASTER_KEY": MASTER_KEY, "AI_BACKEND_ENGINE_KEY": "engine", **SECRETS}

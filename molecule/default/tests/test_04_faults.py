@@ -25,7 +25,9 @@ def test_an_engine_that_nobody_stands_in_for_is_asked_again_soon_after_it_is_up(
             # Each waits at the edge for the engine, which may only be restarting.
             codes = list(clients.map(lambda number: client.ask(text=f"waits {number}").status_code, range(8)))
         assert 200 not in codes
-        assert "No deployments available" in client.ask(text="is it out").text
+        answer = client.ask(text="is it out")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "model_unavailable")
+        assert "lab-tiny of llama_cpp_native on gpu1" in play("status").output
     finally:
         gateway.run(f"systemctl start {unit}")
     wait(client.answers, 15)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypedDict
 
 from ..host.host import Host
@@ -15,9 +15,13 @@ from ..host.systemd import Systemd, Unit
 from ..probes.checks import ProbeError, run_once
 from ..releases.generations import active_slot, newest, path_of, read_all
 from ..releases.releases import manifest_of
+from .cooldowns import cooldowns
 
 # Asking an engine for an answer costs it a slot; a report only looks.
 LOOKING = ("http", "models", "redis", "haproxy")
+
+# Characters of a cause that fit into the table.
+WIDEST = 100
 
 
 class Line(TypedDict):
@@ -89,6 +93,21 @@ def line_of(host: Host, instance: str) -> Line:
     }
 
 
+def out_of_rotation(layout: Layout, instance: str) -> Iterator[Line]:
+    """A line for each deployment that the gateway does not ask now."""
+    service = service_of(instance)
+    if slot_instance(service, active_slot(layout, service)) != instance:
+        return
+    for one in cooldowns(layout, service, linked_release(layout, instance)):
+        unit = f"out of rotation for {one.seconds} s"
+        yield {
+            **NOTHING,
+            "service": f"{one.name} of {one.provider} on {one.host}",
+            "unit": unit,
+            "health": one.why[:WIDEST],
+        }
+
+
 def report(host: Host, name: str) -> dict[str, Any]:
     """{generation, complete, rows: [Line and host, generation], warnings: [str]} of the host of that name.
 
@@ -96,7 +115,10 @@ def report(host: Host, name: str) -> dict[str, Any]:
     """
     good, bad = read_all(host.layout)
     number = newest(host.layout)
-    lines = [line_of(host, instance) for instance in list_instances(host.layout)] or [NOTHING]
+    lines: list[Line] = []
+    for instance in list_instances(host.layout):
+        lines += [line_of(host, instance), *out_of_rotation(host.layout, instance)]
+    lines = lines or [NOTHING]
     return {
         "generation": number,
         "complete": number in good and good[number].get("complete", False),

@@ -9,8 +9,9 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field
 
-from ..schema.base import AlsoSpelled, Described, ModelName, Strict, Text, Words
+from ..schema.base import AlsoSpelled, Described, ModelName, Strict, Text, Words, text_list
 from ..schema.sizes import declared_size, named_size
+from .abilities import Ability
 from .memory import SIXTEEN_BITS, Need, need
 
 
@@ -63,7 +64,7 @@ class ModelEntry(Described):
         "provider": "a model belongs to the provider that contains it; move it there",
         "fallback": "chains are routing: write them in ai_backend_routing.fallback_chains",
         "fallback_chain": "chains are routing: write them in ai_backend_routing.fallback_chains",
-        "capabilities": "write them in ai_backend_routing.capability_routing",
+        "capabilities": "write `abilities`; a name for a purpose is in ai_backend_routing.capability_routing",
         "max_budget": "budgets need LiteLLM's database, which this collection does not run; write `rate_limits`",
     }
     # Bits per weight if neither `quantization` nor the name contains them.
@@ -79,6 +80,8 @@ class ModelEntry(Described):
     """What it is good at; for people and GET /model/info."""
     context_length: Annotated[int, Field(ge=1)] | None = None
     """Tokens of context; a managed llama.cpp is started with it."""
+    abilities: Annotated[tuple[Ability, ...], BeforeValidator(text_list)] | None = None
+    """What it can do, e.g. `[chat, vision, tools]`; requests for anything else are refused. Default: by engine."""
     tags: Words = ()
     """Words for people and GET /model/info."""
     cost_per_1k_tokens: Annotated[Cost, BeforeValidator(_one_price), AlsoSpelled({"type": "number"})] | None = None

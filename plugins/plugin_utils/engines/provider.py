@@ -17,6 +17,7 @@ from ..findings.paths import Place
 from ..schema.base import Described, ModelName, Seconds, SecretName, Url, UrlPath, is_loopback
 from ..schema.pydantic_findings import refused
 from ..schema.secrets import ENGINE_KEY, is_generated
+from .abilities import Ability
 from .clients import OLLAMA, OPENAI, api_base
 from .model import ModelEntry
 from .site import Site
@@ -60,6 +61,8 @@ class Provider(Described):
     ALIASES: ClassVar[bool] = False
     # Whether it answers any name with the one model that it was started with.
     ANY_NAME: ClassVar[bool] = False
+    # What its API can do, or None if that depends on the server.
+    ABILITIES: ClassVar[frozenset[Ability] | None] = None
     # How a missing model is added to it.
     REMEDY: ClassVar[str] = "write a name that it has"
     # Variables of its role that are checked before a host is changed, with the role's defaults, and other words for a
@@ -153,6 +156,12 @@ class Provider(Described):
         """{place in the registry below the provider: path on the host} of the files that its unit must open."""
         return {}
 
+    def abilities(self, entry: ModelEntry | None) -> Sequence[Ability] | None:
+        """What a model can do, sorted, or None if it is not known; without an entry, what any of them may do."""
+        if entry is not None and entry.abilities is not None:
+            return sorted(set(entry.abilities))
+        return None if self.ABILITIES is None else sorted(self.ABILITIES)
+
     def for_managed_only(self, entry: ModelEntry) -> Sequence[str]:
         """Keys of a model that are given, but used only if this collection runs the engine."""
         return ()
@@ -177,9 +186,19 @@ class Provider(Described):
         if (self.hosts is None) == (self.base_url is None):
             both = "has both base_url and hosts" if self.hosts else "has neither base_url nor hosts"
             raise ValueError(f"{both} → write one: `base_url: http://host:port`, or `hosts: <inventory group>`")
+        self._check_abilities()
         self._check_managed()
         self._check_key()
         return self
+
+    def _check_abilities(self) -> None:
+        for entry in self.entries:
+            beyond = sorted(set(entry.abilities or ()) - (self.ABILITIES or set(entry.abilities or ())))
+            if beyond:
+                remedy = f"keep those of {', '.join(sorted(self.ABILITIES or ()))}"
+                raise ValueError(
+                    f"'{entry.name}' has abilities that {self.kind} has not: {', '.join(beyond)} → {remedy}"
+                )
 
     def _check_managed(self) -> None:
         if self.managed and not self.LOCAL:

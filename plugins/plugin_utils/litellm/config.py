@@ -61,6 +61,7 @@ def build(registry: Registry, endpoints: Endpoints, redis: tuple[str, int] | Non
             fallbacks.append({name: names})
     config: dict[str, Any] = {
         "general_settings": {
+            # With it LiteLLM loads what else runs in its process; see roles/litellm/files.
             "custom_auth": "ai_backend_auth.authenticate",
             "master_key": "os.environ/LITELLM_MASTER_KEY",
         },

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Mapping
 from fractions import Fraction
@@ -14,6 +16,7 @@ from ..engines.model import ModelEntry
 from ..engines.provider import Provider
 from ..registry.registry import Registry
 from ..routing.routes import DEFAULT, Group, Level, Target
+from ..schema.base import Described
 
 # LiteLLM reads a price of 0 as no price, and handles that as more expensive than any; dollars per token.
 _FREE = 1e-12
@@ -110,10 +113,26 @@ def _entry_params(entry: ModelEntry) -> dict[str, Any]:
     return params | entry.request_parameters
 
 
+def _answers_as(provider: Provider, target: Target, entry: ModelEntry | None) -> str:
+    """A digest of what decides an answer: the engine, the model and its options. It is part of the cache's keys."""
+    shown = {"tags", "cost_per_1k_tokens", "rate_limits", "specialty", *Described.model_fields}
+    what = {
+        "type": provider.type,
+        "provider": target.provider,
+        "where": provider.base_url or provider.hosts,
+        "model": target.model,
+        "entry": entry and entry.model_dump(mode="json", exclude=shown),
+    }
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
+
+
 def _info(provider: Provider, target: Target) -> dict[str, Any]:
     """What GET /model/info shows in addition to the deployment."""
     entry = provider.entry(target.model or "")
-    info: dict[str, Any] = {"provider": target.provider}
+    info: dict[str, Any] = {"answers_as": _answers_as(provider, target, entry), "provider": target.provider}
+    abilities = provider.abilities(entry)
+    if abilities is not None:
+        info["abilities"] = list(abilities)
     if entry is not None:
         if entry.context_length is not None:
             info["max_input_tokens"] = entry.context_length

@@ -20,6 +20,7 @@ from ..plan.fleet import Fleet
 from ..registry.registry import Registry
 from ..routing.routes import DEFAULT, Group
 from ..schema import globs as patterns
+from ..schema.base import is_askable
 from ..schema.routing import ROOT
 
 Plain = dict[str, Any]
@@ -97,6 +98,9 @@ def _unknown(registry: Registry, down: Collection[str]) -> Iterator[Finding]:
 
 def _decide(registry: Registry, model: str) -> tuple[Plain | None, list[Plain]]:
     """The rule for a name, and those that were checked before it."""
+    if not is_askable(model):
+        why = "the gateway takes only names of 1 to 256 printable ASCII characters, without blanks and commas"
+        return None, [_no("any rule", ROOT, why)]
     groups = registry.routes.groups
     exact = groups.get(model)
     if exact is not None and not exact.wildcard:

@@ -85,7 +85,8 @@ class AlsoSpelled:
         return {"anyOf": [*self.schemas, handler(core)]}
 
 
-def _text_list(value: object) -> object:
+def text_list(value: object) -> object:
+    """One text is a list of one."""
     return [value] if isinstance(value, str) else value
 
 
@@ -135,11 +136,23 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
+# LiteLLM writes the name into a header, and splits one with commas. The gateway has the same rule for requests.
+_NAME = re.compile(r"[!-+\--~]{1,256}")
+
+
+def is_askable(name: str) -> bool:
+    """Whether the gateway takes a request for this name."""
+    return _NAME.fullmatch(name) is not None
+
+
 def _model_name(value: str) -> str:
     if not value or re.search(r"\s", value) or not value.isprintable():
         raise refused("names", "is empty or has blanks → write the model's name without blanks")
     if "*" in value:
         raise refused("names", "holds a '*' → a name is exact; globs belong in ai_backend_routing.patterns")
+    if not is_askable(value):
+        words = "a name has up to 256 printable ASCII characters, and no comma"
+        raise refused("names", f"is not a name that LiteLLM can answer with → {words}")
     return value
 
 
@@ -170,7 +183,7 @@ Url = Annotated[str, AfterValidator(_url)]
 UrlPath = Annotated[str, AfterValidator(_path)]
 ModelName = Annotated[str, AfterValidator(_model_name)]
 SecretName = Annotated[str, AfterValidator(_secret_name)]
-Words = Annotated[tuple[str, ...], BeforeValidator(_text_list), AlsoSpelled({"type": "string"})]
+Words = Annotated[tuple[str, ...], BeforeValidator(text_list), AlsoSpelled({"type": "string"})]
 Text = Annotated[str, BeforeValidator(_number_text), AlsoSpelled({"type": "number"})]
 
 

@@ -20,11 +20,19 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import ai_backend_breaker
+import ai_backend_calls
+import ai_backend_notes
+import ai_backend_requests
 import litellm
+from ai_backend_answers import Answers
 from ai_backend_limits import Limits, Verdict
+from ai_backend_refusal import Refusal
+from ai_backend_requests import LISTS, MODELS
 from fastapi import Request
-from litellm.proxy._types import LitellmUserRoles, ProxyException, UserAPIKeyAuth
-from litellm.proxy.auth.auth_utils import fallback_target_model_name, get_request_route, iter_request_fallback_targets
+from litellm.proxy import proxy_server
+from litellm.proxy._types import LitellmUserRoles, UserAPIKeyAuth
+from litellm.proxy.auth.auth_utils import get_request_route
 from litellm.proxy.common_utils.http_parsing_utils import read_request_body
 from litellm.proxy.hooks import PROXY_HOOKS
 
@@ -46,27 +54,7 @@ CONFIG = HERE / "config.yaml"
 if not CONFIG.exists() or "default_api_key_" not in CONFIG.read_text(encoding="utf-8"):
     PROXY_HOOKS.pop("parallel_request_limiter", None)
 
-# What asks a model, and what lists them: a client may not ask for more. LiteLLM has hundreds of other paths: some
-# change the gateway, and some hand a request to a provider as it is.
-MODELS = re.compile(
-    r"(?:/v1)?/(?:chat/completions|completions|embeddings|responses|messages(?:/count_tokens)?|rerank|moderations"
-    r"|audio/(?:speech|transcriptions|translations)|images/(?:generations|edits))|/v2/rerank"
-    r"|/(?:engines|openai/deployments)/(?P<model>.+?)/(?:chat/completions|completions|embeddings)"
-)
-LISTS = re.compile(r"(?:/v1)?/models(?:/[^:]+)?")
 CLIENT, BEFORE, UNTIL = "AI_BACKEND_CLIENT_", "_BEFORE", "_BEFORE_UNTIL"
-
-
-class Refusal(ProxyException):
-    """An error in OpenAI's form. LiteLLM would write the status as its code."""
-
-    def __init__(self, status: int, word: str, message: str, kind: str, headers: dict[str, str] | None = None) -> None:
-        super().__init__(message, kind, None, status, headers)
-        self.word = word
-
-    def to_dict(self) -> dict[str, Any]:
-        """The content of `error`."""
-        return {"message": self.message, "type": self.type, "param": None, "code": self.word}
 
 
 @dataclass(frozen=True)
@@ -121,12 +109,22 @@ def digest_of(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
+def is_known(key: str) -> bool:
+    """Whether a key, as a header contains it, is valid now."""
+    return time.time() < keys().get(digest_of(bare(key)), (None, 0.0))[1]
+
+
+def bare(key: str) -> str:
+    """A key without the word before it."""
+    scheme, _, rest = key.strip().partition(" ")
+    return rest.strip() if scheme.lower() == "bearer" else key.strip()
+
+
 def caller_of(key: str) -> Caller:
     """Whose key this is, or 401."""
-    caller, until = keys().get(digest_of(key), (None, 0.0))
-    if caller is None or time.time() >= until:
-        raise Refusal(401, "invalid_api_key", "missing or wrong API key", "invalid_request_error")
-    return caller
+    if not is_known(key):
+        raise Refusal(401, "invalid_api_key", "missing or wrong API key")
+    return keys()[digest_of(bare(key))][0]
 
 
 def from_this_host(request: Request) -> bool:
@@ -150,15 +148,7 @@ def check_path(path: str, client: dict[str, Any] | None) -> None:
         may = MODELS.fullmatch(path) is not None or LISTS.fullmatch(path) is not None
     if not may:
         message = "this path is only for the operator, on the gateway's own host with the master key"
-        raise Refusal(403, "path_not_allowed", message, "invalid_request_error")
-
-
-def asked(body: dict[str, Any], request: Request, path: re.Match[str]) -> list[str]:
-    """Every model that a request names: in its body, its path or its query, and as fallbacks of its own."""
-    fallbacks = map(fallback_target_model_name, iter_request_fallback_targets(body))
-    named = [body.get("model"), path["model"], *request.query_params.getlist("model"), *fallbacks]
-    # What is not a text is not the name of a model either, and LiteLLM must not guess.
-    return [str(name) for name in named if name]
+        raise Refusal(403, "path_not_allowed", message)
 
 
 def allowed(client: dict[str, Any], name: str) -> bool:
@@ -174,8 +164,7 @@ def pattern_of(text: str) -> re.Pattern[str]:
 
 def answered(name: str) -> bool:
     """Whether LiteLLM has a route for a name."""
-    from litellm.proxy.proxy_server import llm_router as router
-
+    router = proxy_server.llm_router
     return (
         router is None
         or router.is_recognized_model(name)
@@ -186,30 +175,52 @@ def answered(name: str) -> bool:
 
 
 def check_models(names: list[str], client: dict[str, Any] | None) -> None:
-    """404 for a name without a route, 403 for one that the client may not use. LiteLLM takes several with commas."""
+    """404 for a name without a route, 403 for one that the client may not use."""
     if client is not None and not names:
-        raise Refusal(400, "model_missing", "the request names no model: send `model`", "invalid_request_error")
+        raise Refusal(400, "model_missing", "the request names no model: send `model`")
     for name in names:
-        parts = [name] if answered(name) else [part.strip() for part in name.split(",")]
-        for part in parts:
-            if not answered(part):
-                raise unknown(part, client)
-            if client is not None and not allowed(client, part):
-                message = (
-                    f"the client '{client['name']}' may not use the model '{part}'; GET /v1/models lists its models"
-                )
-                raise Refusal(403, "model_not_allowed", message, "invalid_request_error")
+        if not answered(name):
+            raise unknown(name, client)
+        if client is not None and not allowed(client, name):
+            message = f"the client '{client['name']}' may not use the model '{name}'; GET /v1/models lists its models"
+            raise Refusal(403, "model_not_allowed", message)
+
+
+def check_abilities(names: list[str], needs: frozenset[str]) -> None:
+    """400 for what no deployment of these names can do, before an engine is asked."""
+    if not names or not needs:
+        return
+    rows = [row for name in names for row in chain_of(name)]
+    if not rows or any(ai_backend_calls.can(row, needs) for row in rows):
+        return
+    able: set[str] = set().union(*(row["model_info"]["abilities"] for row in rows))
+    lacking = sorted(needs - able) or sorted(needs)
+    words = f"the model '{names[0]}' has not the ability {' and '.join(lacking)}; it has: {', '.join(sorted(able))}"
+    raise Refusal(400, "ability_missing", words)
+
+
+def chain_of(name: str) -> list[dict[str, Any]]:
+    """The deployments that may answer to a name: its own, and those of its chain."""
+    router = proxy_server.llm_router
+    rows, seen, waiting = [], set(), [name]
+    while waiting and router is not None:
+        one = waiting.pop()
+        if one in seen:
+            continue
+        seen.add(one)
+        rows += router.get_model_list(model_name=one) or []
+        waiting += [after for chain in router.fallbacks or () for after in chain.get(one, ())]
+    return rows
 
 
 def unknown(name: str, client: dict[str, Any] | None) -> Refusal:
     """404, with the most similar name that the caller may use."""
-    from litellm.proxy.proxy_server import llm_router as router
-
+    router = proxy_server.llm_router
     known = sorted({model for model in router.model_names if "*" not in model}) if client is None else client["names"]
     close = difflib.get_close_matches(name[:200], known, n=1)
     hint = f"did you mean '{close[0]}'?" if close else "GET /v1/models lists the names"
     message = f"there is no model '{name[:200]}'; {hint}"
-    return Refusal(404, "model_not_found", message, "invalid_request_error")
+    return Refusal(404, "model_not_found", message)
 
 
 async def check_limits(request: Request, client: dict[str, Any]) -> None:
@@ -246,23 +257,44 @@ async def count_tokens(details: dict[str, Any], _answer: object, _start: object,
 
 
 async def authenticate(request: Request, api_key: str | None) -> UserAPIKeyAuth:
-    """The caller's identity for LiteLLM, or an error: 401, 403, 404 or 429."""
-    key = (api_key or "").removeprefix("Bearer ")
-    caller = caller_of(key)
+    """The caller's identity for LiteLLM, or an error: 400, 401, 403, 404 or 429."""
+    caller = caller_of(api_key or "")
     client, here = caller.client, from_this_host(request)
     operator = client is None and here
+    notes = ai_backend_notes.current()
     path = get_request_route(request)
     if not operator:
         check_path(path, client)
     if asks := MODELS.fullmatch(path):
-        check_models(asked(await read_request_body(request), request, asks), client)
+        body = await read_request_body(request)
+        if not operator:
+            ai_backend_requests.check_body(body)
+        names = ai_backend_requests.asked(body, request, asks)
+        check_models(names, client)
+        ai_backend_requests.check_shape(body, asks)
+        notes.abilities = ai_backend_requests.needed(body, asks)
+        check_abilities(names, notes.abilities)
         if client is not None and any((client["requests"], client["tokens"], client["parallel"])):
             await check_limits(request, client)
+        notes.asked = True
     return UserAPIKeyAuth(
-        api_key=digest_of(key),
+        api_key=digest_of(bare(api_key or "")),
         key_alias=caller.alias,
         user_id=caller.alias.removesuffix("-before"),
         # LiteLLM lists all models for an empty list.
         models=[] if client is None else client["names"] or ["no-default-models"],
         user_role=LitellmUserRoles.PROXY_ADMIN if operator else LitellmUserRoles.INTERNAL_USER,
     )
+
+
+def install() -> None:
+    """Put the gateway's own rules into LiteLLM, which imports this file while it starts."""
+    ai_backend_breaker.install()
+    ai_backend_calls.install()
+    # Outside of LiteLLM's own layers. FastAPI takes no new ones after its start.
+    app = proxy_server.app
+    app.middleware_stack = Answers(app.middleware_stack, is_known, settings()["expose"])
+
+
+if proxy_server.app.middleware_stack is not None:
+    install()

@@ -44,6 +44,7 @@ def test_the_gateway_gets_models_limits_and_a_key_for_each(lab: Lab, planned: Ca
     (row,) = rows(planned(lab(clients=clients)), "one", "litellm")
     assert "/v1/chat/completions" in row["config"]["clients"].pop("paths")
     assert row["config"]["clients"] == {
+        "expose": False,
         "clients": {
             "ci": {
                 "models": None,

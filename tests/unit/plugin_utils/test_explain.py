@@ -75,6 +75,13 @@ def test_a_name_nobody_takes(registry: Registry) -> None:
     assert as_lines(result)[-1] == "  nobody answers"
 
 
+@pytest.mark.parametrize("model", ["模型", "a b", "gpt-4o,qwen-9", "x" * 257, ""])
+def test_a_name_that_the_gateway_does_not_take_has_no_rule(registry: Registry, model: str) -> None:
+    result = told(registry, model)
+    assert (result["rule"], result["asked"]) == (None, [])
+    assert "printable ASCII" in result["passed_over"][0]["why"]
+
+
 def test_an_inactive_owner_is_named(registry: Registry) -> None:
     assert "'cloud' is inactive" in told(registry, "kimi-k2:1t-cloud")["passed_over"][0]["why"]
 

@@ -15,7 +15,8 @@ from ...data.row import Row
 from ...findings.findings import Finding, warning
 from ...findings.paths import Place
 from ...schema.secrets import ENGINE_KEY
-from ..llama_cpp_model import OneLlamaCpp
+from ..abilities import TEXT, Ability
+from ..llama_cpp_model import LlamaCppModel, OneLlamaCpp
 from ..llama_cpp_options import ARGUMENTS, CPU_THREADS, Environment, LlamaCppOptions, environment_of
 from ..model import ModelEntry
 from ..provider import Provider
@@ -24,6 +25,7 @@ from ..site import Site
 SERVICE = "llama-cpp"
 # The role's variable that contains what its engines are built for.
 GPU_VARIABLE = "llama_cpp_gpu"
+_NO = ("false", "0", "off", "")
 
 
 class LlamaCpp(Provider):
@@ -45,6 +47,7 @@ class LlamaCpp(Provider):
             "cpu": "none",
         }
     }
+    ABILITIES: ClassVar[frozenset[Ability] | None] = TEXT | {"embedding", "rerank", "vision", "audio"}
     # It answers any name with the one model that it was started with.
     ANY_NAME: ClassVar[bool] = True
     type: Literal["llama_cpp"]
@@ -121,6 +124,12 @@ class LlamaCpp(Provider):
             },
         }
 
+    def abilities(self, entry: ModelEntry | None) -> Sequence[Ability] | None:
+        """What its one model can do: of a managed one the options tell, of another one only the registry."""
+        if entry is None or entry.abilities is not None or not self.is_managed or not isinstance(entry, LlamaCppModel):
+            return super().abilities(entry)
+        return started_for(environment_of(entry.options, entry.environment, entry.context_length))
+
     @property
     def files(self) -> Mapping[str, Plain]:
         """{path on the host: source} of the files that a managed one needs."""
@@ -155,6 +164,17 @@ class LlamaCpp(Provider):
         elif url.startswith("file://") and not Path(url.removeprefix("file://")).is_file():
             problem = "is not a file on the machine that runs Ansible"
             yield warning("llama_cpp_archive_url", problem, "put the archive there, or correct the path", "references")
+
+
+def started_for(environment: Mapping[str, str]) -> Sequence[Ability]:
+    """What a llama-server can do that was started with these variables: it refuses everything else with 500 or 501."""
+    if environment.get("LLAMA_ARG_RERANKING", "false") not in _NO:
+        return ["rerank"]
+    if environment.get("LLAMA_ARG_EMBEDDINGS", "false") not in _NO:
+        return ["embedding"]
+    # A projector is what reads pictures and sound; which of both depends on the file.
+    projector = any(environment.get(f"LLAMA_ARG_MMPROJ{form}") for form in ("", "_URL"))
+    return sorted({*TEXT, *(("vision", "audio") if projector else ())})
 
 
 def _layers_asked(environment: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from ..abilities import CHAT, Ability
 from ..clients import OLLAMA, api_base
 from ..ollama_model import TAG, OneOllama
 from ..provider import Provider
@@ -16,6 +17,7 @@ class Ollama(Provider):
 
     LOCAL: ClassVar[bool] = True
     CLIENT: ClassVar[str] = OLLAMA
+    ABILITIES: ClassVar[frozenset[Ability] | None] = CHAT | {"completion", "embedding"}
     # It has no keys.
     MANAGED_KEY: ClassVar[str] = ""
     HEALTH: ClassVar[str] = "/api/version"

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
+from ..abilities import CHAT, Ability
 from ..clients import ANTHROPIC, api_base
 from ..cloud import Cloud
 from ..model import OneRemote
@@ -16,6 +17,7 @@ class Anthropic(Cloud):
     """Anthropic's API."""
 
     CLIENT: ClassVar[str] = ANTHROPIC
+    ABILITIES: ClassVar[frozenset[Ability] | None] = CHAT
     BASE_URL: ClassVar[str] = "https://api.anthropic.com/v1"
     ENV_VAR: ClassVar[str] = "ANTHROPIC_API_KEY"
     HEADERS: ClassVar[Mapping[str, str]] = {"x-api-key": "{key}", "anthropic-version": "2023-06-01"}

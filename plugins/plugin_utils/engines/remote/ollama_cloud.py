@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
+from ..abilities import CHAT, Ability
 from ..clients import OLLAMA, api_base
 from ..cloud import Cloud
 from ..ollama_model import TAG, OneOllama
@@ -16,6 +17,7 @@ class OllamaCloud(Cloud):
     """Ollama's cloud."""
 
     CLIENT: ClassVar[str] = OLLAMA
+    ABILITIES: ClassVar[frozenset[Ability] | None] = CHAT | {"completion", "embedding"}
     BASE_URL: ClassVar[str] = "https://ollama.com"
     ENV_VAR: ClassVar[str] = "OLLAMA_API_KEY"
     # Endings that a local Ollama uses for models of the cloud.

@@ -65,7 +65,8 @@ def _clients(fleet: Fleet, host: str) -> dict[str, Any]:
     """What the gateway's hook needs of the clients. It has a key of each as a digest, in the secrets.
 
     {clients: {name: {models: [name or glob], names: [for the model list], requests, tokens, parallel}},
-     paths: [what the edge offers to other hosts], longest_seconds: longest time of a request,
+     paths: [what the edge offers to other hosts], expose: whether errors keep LiteLLM's words,
+     longest_seconds: longest time of a request,
      redis: {host, port, db} for the counts}; None is no limit, or no Redis.
     """
     registry, redis = fleet.registry, fleet.reach.cache.get(host)
@@ -84,6 +85,7 @@ def _clients(fleet: Fleet, host: str) -> dict[str, Any]:
     return {
         "clients": clients,
         "paths": sorted({*offered_paths(), *registry.gateway.paths}),
+        "expose": registry.gateway.expose_deployment,
         "longest_seconds": registry.gateway.stream_timeout_seconds,
         # The router's database: a flush of the cache does not end the counts.
         "redis": redis and {"host": redis[0], "port": redis[1], "db": registry.cache.router_database},
