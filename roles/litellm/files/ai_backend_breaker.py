@@ -19,7 +19,7 @@ from typing import Any
 
 import httpx
 import litellm
-from ai_backend_errors import said
+from ai_backend_errors import engine_text
 from litellm.litellm_core_utils.exception_mapping_utils import _get_response_headers
 from litellm.router import Router
 from litellm.router_utils import cooldown_handlers
@@ -197,7 +197,7 @@ def write_record(deployment: str, error: Exception, seconds: float) -> None:
     if not folder:
         return
     # The text of a refusal may contain the key.
-    words = "the provider refuses the gateway's key" if refuses_gateway(error) else " ".join(said(str(error)).split())
+    words = "the provider refuses the gateway's key" if refuses_gateway(error) else " ".join(engine_text(str(error)).split())
     now = time.time()
     record = {
         "deployment": deployment,

@@ -58,7 +58,7 @@ class Calls(CustomLogger):
 
 
 def can(deployment: dict[str, Any], needs: frozenset[str]) -> bool:
-    """Whether a deployment has all abilities; if there is no list, the engine decides."""
+    """Whether a deployment has all abilities; without a list, the engine decides."""
     abilities = (deployment.get("model_info") or {}).get("abilities")
     return abilities is None or needs <= set(abilities)
 

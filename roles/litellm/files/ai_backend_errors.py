@@ -120,7 +120,7 @@ def of_provider(status: int, text: str, error: BaseException | None) -> Failure:
 
 def clean(text: str) -> str:
     """A text for clients: what went wrong, and nothing of where."""
-    text = said(text)
+    text = engine_text(text)
     if OF_PYTHON.search(text):
         return "a value of the request has the wrong type"
     for pattern, instead in HIDDEN:
@@ -128,8 +128,8 @@ def clean(text: str) -> str:
     return " ".join(text.split())[:LONGEST_TEXT].strip(" -")
 
 
-def said(text: str) -> str:
-    """What an engine said, without LiteLLM's words around it."""
+def engine_text(text: str) -> str:
+    """The engine's own text, without LiteLLM's words around it."""
     text = ADDITION.sub("", PREFACE.sub("", text))
     engine = error_of(text.encode())
     return text if engine is None else str(engine["message"])
