@@ -197,7 +197,11 @@ def write_record(deployment: str, error: Exception, seconds: float) -> None:
     if not folder:
         return
     # The text of a refusal may contain the key.
-    words = "the provider refuses the gateway's key" if refuses_gateway(error) else " ".join(engine_text(str(error)).split())
+    words = (
+        "the provider refuses the gateway's key"
+        if refuses_gateway(error)
+        else " ".join(engine_text(str(error)).split())
+    )
     now = time.time()
     record = {
         "deployment": deployment,
