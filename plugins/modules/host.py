@@ -12,6 +12,7 @@ version_added: 0.1.0
 description:
   - One call in place of fact gathering, with what the preflight and the roles need to know of the host.
   - Names the processes that are not managed and listen on ports that the plan gives to managed services.
+  - Compares what is installed with the list of its files, and gives managed folders their owner and mode again.
 author:
   - lab.ai_backend contributors (@lab)
 extends_documentation_fragment:
@@ -85,6 +86,11 @@ holder:
   description: The other run that has the host, and the reason why nothing was done; else none.
   type: dict
   returned: always
+tampered:
+  description: What was changed on the host since it was installed, and no deploy can put right; findings.
+  type: list
+  elements: dict
+  returned: always
 foreign:
   description: Listeners on managed ports that are not managed; port, instance, pid, command, unit.
   type: list
@@ -102,6 +108,7 @@ from ..module_utils.host.cards import card_findings
 from ..module_utils.host.findings import Finding
 from ..module_utils.host.host import Host, this_host
 from ..module_utils.host.layout import Layout
+from ..module_utils.host.ownership import put_right, wrong
 from ..module_utils.host.run_lock import BusyError, take
 from ..module_utils.host.secret_files import rotations
 from ..module_utils.host.state import (
@@ -115,6 +122,8 @@ from ..module_utils.host.state import (
     stale_tools,
     write_tools,
 )
+from ..module_utils.inspection.tampering import changed_since, unlisted
+from ..module_utils.releases.file_list import note
 from ..module_utils.releases.generations import newest
 from ..module_utils.switching.settled import standing
 
@@ -150,23 +159,34 @@ def lacking(layout: Layout, params: Mapping[str, Any]) -> dict[str, Any]:
         "users": missing_users(params["instances"]),
         "tools": stale_tools(layout, params["library"], params["commands"]),
         "left": left_tools(layout, params["library"]),
+        "wrong": wrong(layout),
+        "unlisted": unlisted(layout),
     }
 
 
 def lines_of(lack: Mapping[str, Any]) -> list[str]:
     """The same in words."""
     lines = [f"folder {path}" for path in lack["folders"]] + [f"user {name}" for name in lack["users"]]
-    return (
-        lines + [f"file {path}" for path in sorted(lack["tools"])] + [f"file {path} removed" for path in lack["left"]]
-    )
+    lines += [f"file {path}" for path in sorted(lack["tools"])] + [f"file {path} removed" for path in lack["left"]]
+    lines += [f"owner and mode of {each}" for each in lack["wrong"]]
+    return lines + [f"list of the files of {path}" for path in lack["unlisted"]]
 
 
 def make(module: AnsibleModule, layout: Layout, lack: Mapping[str, Any]) -> None:
+    try:
+        put_right(lack["wrong"])
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename} can't be given to root with its mode: {error.strerror}")
+    for each in lack["wrong"]:
+        module.warn(
+            f"{each}; it belongs to root with mode {each.mode:04o} again. Check what others may have done there"
+        )
     try:
         make_folders(layout, lack["folders"])
         write_tools(lack["tools"])
         for path in lack["left"]:
             os.unlink(path)
+        note(lack["unlisted"])
     except OSError as error:
         where = "another file blocks the path of a managed folder or file"
         module.fail_json(msg=f"{error.filename}: {error.strerror}. Move it away: {where}")
@@ -181,7 +201,8 @@ def main() -> None:
     layout, holder = host.layout, None
     foreign = foreign_listeners(layout, {name: int(port) for name, port in params["ports"].items()})
     cards: list[Finding] = card_findings(layout, params["host"], params["engines"], params["gpu"])
-    unfit = any(finding["severity"] == "critical" for finding in cards)
+    tampered = changed_since(layout, params["host"])
+    unfit = any(finding["severity"] == "critical" for finding in cards + tampered)
     if params["run"] and not module.check_mode:
         try:
             holder = take(layout, params["run"], params["instead_of"])
@@ -197,6 +218,7 @@ def main() -> None:
         facts=facts,
         foreign=foreign,
         cards=cards,
+        tampered=tampered,
         holder=holder,
         diff={"before": "", "after": "".join(f"{line}\n" for line in lines_of(lack))} if usable else {},
     )

@@ -12,6 +12,8 @@ version_added: 0.1.0
 description:
   - Compares ports with who listens, asks engines and cache as the gateway does, reads the generations, and asks
     graphics cards for their memory. It changes nothing.
+  - Compares what is installed with the lists of its files, and looks for owners, modes, drop-ins and links that no
+    deploy has made.
   - Keys are read on the host from C(/etc/ai-backend/secrets); no result holds one, nor what a service answered.
 author:
   - lab.ai_backend contributors (@lab)
@@ -41,6 +43,10 @@ options:
     description: How many of the newest generations have to be whole.
     type: int
     default: 10
+  sums:
+    description: Whether each installed file is read and compared with its SHA-256; else names, sizes and times are.
+    type: bool
+    default: false
   timeout:
     description: Seconds that an engine has for one answer.
     type: int
@@ -83,6 +89,7 @@ from ..module_utils.host.sockets import is_loopback
 from ..module_utils.host.systemd import Systemd
 from ..module_utils.inspection.port_findings import UNMANAGED, port_findings
 from ..module_utils.inspection.port_table import ARGUMENTS, compare, exposed, plan_of
+from ..module_utils.inspection.tampering import tampering_findings
 from ..module_utils.probes.checks import ProbeError, run_once
 from ..module_utils.probes.upstreams import ask_all
 from ..module_utils.releases.integrity import generation_findings
@@ -135,6 +142,7 @@ def look(layout: Layout, systemd: Systemd, params: Mapping[str, Any]) -> tuple[l
     found += ask_all(layout, upstreams, held, params["timeout"])
     found += certificate_findings(layout, params["certificate"]) if params["certificate"] else []
     found += generation_findings(layout, host, params["keep"])
+    found += tampering_findings(layout, host, params["sums"])
     found += card_findings(layout, host, params["engines"], params["gpu"])
     memory, cards = gpu_memory(host)
     return [{**finding, "host": host} for finding in found + cards], memory
@@ -148,6 +156,7 @@ def main() -> None:
             "cache": {"type": "dict", "default": {}},
             "certificate": {"type": "str", "default": ""},
             "keep": {"type": "int", "default": 10},
+            "sums": {"type": "bool", "default": False},
             "engines": {"type": "list", "elements": "dict", "default": []},
             "gpu": {"type": "str", "choices": ["none", "cuda", "vulkan"], "default": "none"},
             "timeout": {"type": "int", "default": 5},

@@ -128,6 +128,11 @@ asked:
   description: Whether the host was asked; it was not where it had reported that the instance runs this very release.
   type: bool
   returned: always
+repaired:
+  description: Files of the release that had been changed on the host, and were written again; or removed.
+  type: list
+  elements: str
+  returned: when the host was asked
 settled:
   description: Whether the instance runs this release already and clients reach it, so that nothing is left to do.
   type: bool
@@ -159,7 +164,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.host.haproxy import AdminError
 from ..module_utils.host.host import Host, this_host
-from ..module_utils.host.layout import linked_release, slot_instance
+from ..module_utils.host.layout import linked_release, printable, slot_instance
 from ..module_utils.host.state import free_bytes
 from ..module_utils.releases.generations import active_slot
 from ..module_utils.releases.releases import ARGUMENTS, content_from, current_texts, identifier, rendered, write
@@ -171,7 +176,7 @@ def text_diff(before: Mapping[str, str], after: Mapping[str, str], old: str, new
     names = sorted((set(before) | set(after)) - {"manifest.json"})
     return [
         {
-            "before_header": f"{name} (release {old or 'none'})",
+            "before_header": f"{printable(name)} (release {old or 'none'})",
             "after_header": f"{name} (release {new})",
             "before": before.get(name, "").replace(old, new) if old else "",
             "after": after.get(name, ""),
@@ -184,6 +189,12 @@ def text_diff(before: Mapping[str, str], after: Mapping[str, str], old: str, new
 def shown(before: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
     """Of the texts of a release those of the named files that it has."""
     return {name: before[f"files/{name}"] for name in names if f"files/{name}" in before}
+
+
+def differing(there: Mapping[str, str], texts: Mapping[str, str]) -> list[str]:
+    """Files of a release on disk that are not what they were when it was made; none where it is new."""
+    names = sorted({*there, *texts}) if there else []
+    return [printable(name) for name in names if there.get(name) != texts.get(name)]
 
 
 def previous_release(host: Host, service: str, instance: str) -> str:
@@ -207,7 +218,8 @@ def main() -> None:
     layout, content = host.layout, content_from(params)
     service, release_id = content["service"], identifier(content)
     texts = rendered(layout, content, release_id)
-    changed = current_texts(layout, service, release_id) != texts
+    there = current_texts(layout, service, release_id)
+    changed, repaired = there != texts, differing(there, texts)
     old = previous_release(host, service, params["instance"])
     if changed and not module.check_mode:
         try:
@@ -216,14 +228,20 @@ def main() -> None:
             place = os.path.join(layout.releases, service)
             problem = f"release {release_id} of {service} could not be written below {place}: {error}"
             module.fail_json(msg=f"{problem}. The running services are unchanged")
+    outcome = "would be written again" if module.check_mode else "was written again"
+    for name in repaired:
+        module.warn(f"{name} of release {release_id} of {service} had been changed on the host: it {outcome}")
     before = current_texts(layout, service, old) if old not in ("", release_id) else {}
+    missing = [path for path in content["requires"] if not os.path.exists(path)]
     module.exit_json(
         changed=changed,
         asked=True,
-        settled=not changed and up_to_date(host, params, release_id),
+        repaired=repaired,
+        # A process that runs without a part of its release has still read the one that was there before.
+        settled=not changed and not missing and up_to_date(host, params, release_id),
         id=release_id,
         previous=old,
-        missing=[path for path in content["requires"] if not os.path.exists(path)],
+        missing=missing,
         shown=shown(before, params["shown"]),
         free_bytes=free_bytes(layout.opt),
         diff=text_diff(before, texts, old, release_id) if old != release_id else [],

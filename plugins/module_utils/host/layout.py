@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tempfile
@@ -110,13 +111,44 @@ class Layout:
         return os.path.join(self.etc, service, "active-slot")
 
 
+def folders(layout: Layout) -> dict[str, int]:
+    """{path: mode} of the folders that every managed host has."""
+    return {
+        layout.artifacts: 0o755,
+        layout.releases: 0o755,
+        layout.instances: 0o755,
+        layout.etc: 0o755,
+        layout.secrets: 0o700,
+        layout.state: 0o755,
+        layout.models: 0o755,
+        layout.generations: 0o755,
+    }
+
+
+def without_waiting(path: str, flags: int) -> int:
+    """An opener: a pipe that nobody writes to would else stop the reader for good."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+# A path that leads to no file: nothing, a folder, a socket, a circle of links, a name that no file can have.
+NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENXIO, errno.ELOOP, errno.EINVAL, errno.ENAMETOOLONG)
+
+
 def read_text(path: str, errors: str = "replace") -> str | None:
     """The file's text, or None where there is no such file. A byte that is no UTF-8 makes the text another one."""
     try:
-        with open(path, encoding="utf-8", errors=errors) as handle:
+        with open(path, encoding="utf-8", errors=errors, opener=without_waiting) as handle:
             return handle.read()
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return None
+    except OSError as error:
+        if error.errno in NO_FILE:
+            return None
+        raise
+
+
+def printable(path: str) -> str:
+    """A path for a message: bytes that are no UTF-8, and what would change a line, as escapes."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 def read_json(path: str) -> Any:
@@ -161,7 +193,9 @@ def linked_release(layout: Layout, instance: str) -> str:
 
 
 def list_instances(layout: Layout) -> list[str]:
-    return [name for name in names_in(layout.instances) if os.path.islink(layout.instance(name))]
+    """Names of the instances: links, with names that a unit can have."""
+    names = (name for name in names_in(layout.instances) if name == printable(name))
+    return [name for name in names if os.path.islink(layout.instance(name))]
 
 
 def folders_in(path: str) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from .cards import vendors
 from .edge import EDGE, published
-from .layout import Layout, linked_release, list_instances, read_text, service_of, user_of, write_atomic
+from .layout import Layout, folders, linked_release, list_instances, read_text, service_of, user_of, write_atomic
 from .processes import memory_bytes
 from .sockets import MANAGED_UNIT, listeners
 from .systemd import Run, run_command
@@ -53,20 +53,6 @@ def describe(layout: Layout, python: str, run: Run = run_command) -> dict[str, A
         "cards": vendors(layout),
         "published": published(layout, linked_release(layout, EDGE)) or [],
         "instances": list_instances(layout),
-    }
-
-
-def folders(layout: Layout) -> dict[str, int]:
-    """{path: mode} of the folders that every managed host has."""
-    return {
-        layout.artifacts: 0o755,
-        layout.releases: 0o755,
-        layout.instances: 0o755,
-        layout.etc: 0o755,
-        layout.secrets: 0o700,
-        layout.state: 0o755,
-        layout.models: 0o755,
-        layout.generations: 0o755,
     }
 
 

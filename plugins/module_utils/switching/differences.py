@@ -13,6 +13,7 @@ from ..host.layout import Layout, linked_release, read_text, service_of, unit_of
 from ..host.processes import environment
 from ..host.secret_files import started_with
 from ..host.systemd import Unit
+from ..releases.file_list import installed, list_of
 from ..releases.releases import Manifest, read_manifest
 
 
@@ -68,11 +69,24 @@ def of_the_files(layout: Layout, instance: str, files: ReleaseFiles) -> Iterator
         yield "drop-in"
 
 
+def installed_since(layout: Layout, manifest: Manifest, release_id: str, unit: Unit) -> Iterator[str]:
+    """What was written again after the process read it: a changed release, artifact or model was put right."""
+    release = os.path.join(layout.release(manifest["service"], release_id), "manifest.json")
+    parts = [(release, "its release"), *((list_of(path), path) for path in installed(layout, [manifest]))]
+    read = unit.state_changed if manifest["reload"] else unit.started
+    for path, name in parts:
+        if os.path.exists(path) and os.stat(path).st_mtime > read:
+            yield f"{name} is newer than the process"
+
+
 def of_the_process(layout: Layout, instance: str, manifest: Manifest, unit: Unit, release_id: str) -> Iterator[str]:
     """What differs in a process that runs."""
-    runs = running_release(layout, instance, manifest, unit)
-    if linked_release(layout, instance) == release_id and runs != release_id:
-        yield f"the process runs release {runs}"
+    if linked_release(layout, instance) == release_id:
+        runs = running_release(layout, instance, manifest, unit)
+        if runs == release_id:
+            yield from installed_since(layout, manifest, release_id, unit)
+        else:
+            yield f"the process runs release {runs}"
     for name in secrets_newer(layout, manifest, unit):
         yield f"secret file {name} is newer than the process"
 

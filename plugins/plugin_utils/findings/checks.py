@@ -19,6 +19,7 @@ Check: TypeAlias = Literal[
     "capacity",
     "rendered-config",
     "generations",
+    "integrity",
 ]
 Severity: TypeAlias = Literal["critical", "warning"]
 
@@ -35,6 +36,7 @@ CHECKS: Mapping[Check, str] = {
     "capacity": "the models of a host fit into its GPU memory, and GPU layers have a GPU",
     "rendered-config": "LiteLLM knows every key of its config",
     "generations": "the generations on each host are kept, readable and complete",
+    "integrity": "what is installed on each host is unchanged, and only root may change it",
 }
 # A wrong value below these variables; elsewhere it is `schema`.
 BY_VALUE: Mapping[str, Check] = {"ai_backend_cache": "cache", "ai_backend_ports": "ports"}

@@ -52,6 +52,7 @@ def asked(**changes: Any) -> dict[str, Any]:
         "cache": {},
         "certificate": "",
         "keep": 10,
+        "sums": False,
         "engines": [],
         "gpu": "none",
         "timeout": 1,
@@ -74,6 +75,7 @@ def test_every_finding_names_the_host_and_nothing_changes_on_it(
 def gateway(layout: Layout, proc: Proc) -> Layout:
     """A host with a deployed gateway and its password."""
     switching.point(layout, "litellm@blue", made(layout, manifest("litellm", slotted=True, secrets=["litellm.env"])))
+    pathlib.Path(layout.secrets).mkdir(mode=0o700, parents=True)
     write_atomic(f"{layout.secrets}/litellm.env", f'REDIS_PASSWORD="{SECRET}"\n', 0o600)
     return layout
 

@@ -90,6 +90,8 @@ def test_a_key_written_again_restarts_nobody_who_has_it(
     environment = {"AI_BACKEND_RELEASE": release_id, **({"LLAMA_API_KEY": given} if given else {})}
     monkeypatch.setattr(differences, "environment", lambda layout, pid: environment)
     systemctl.clock = 0
+    # Only the secret file is younger than the process.
+    os.utime(f"{layout.release('llama-cpp', release_id)}/manifest.json", (0, 0))
     text = 'LLAMA_API_KEY="right"\n'  # pragma: allowlist secret
     write_atomic(os.path.join(layout.secrets, "llama-cpp.env"), text, 0o600)
     result = switching.switch(host, "llama-cpp", release_id)
