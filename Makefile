@@ -17,10 +17,8 @@ export PY_COLORS := 0
 WITH_DOWNLOADS := downloads="$$(tests/tools/bootstrap env)" && eval "$$downloads" &&
 
 SCENARIO ?= default cluster
-UV_COMPILE := uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
-  --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help venv dev test edge fresh unit lint sanity documents upgrade molecule demo demo-clean golden mutation litellm-keys contract contract-proxy llama-source execution-environment bench-cold bench-demo bench-failover bench-gateway bench-noop bench-reload bench-render bench-rollback bench-threads lock docs build clean
+.PHONY: help audit venv dev test edge fresh unit lint sanity documents upgrade molecule demo demo-clean golden mutation litellm-keys contract contract-proxy llama-source execution-environment bench-cold bench-demo bench-failover bench-gateway bench-noop bench-reload bench-render bench-rollback bench-threads lock docs build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -151,11 +149,11 @@ bench-rollback: dev ## seconds back to a generation, with the host's network off
 	tests/tools/bootstrap images
 	$(WITH_DOWNLOADS) python tests/bench/bench_rollback.py
 
-lock: venv ## write the hash locks anew (UPGRADE=--upgrade for newer versions)
-	$(UV_COMPILE) $(UPGRADE) requirements/deploy.in -o requirements/deploy.txt
-	$(UV_COMPILE) $(UPGRADE) -c requirements/deploy.txt requirements/dev.in -o requirements/dev.txt
-	$(UV_COMPILE) $(UPGRADE) -c requirements/dev.txt requirements/mutation.in -o requirements/mutation.txt
-	$(UV_COMPILE) $(UPGRADE) requirements/litellm.in -o roles/litellm/files/litellm.lock
+lock: dev ## write the hash locks anew, of releases older than a week (UPGRADE=--upgrade for newer versions, ARGS=--days=…)
+	python tests/tools/lock.py $(UPGRADE) $(ARGS)
+
+audit: dev ## look for known vulnerabilities in what the locks name (ARGS=--database=… for a folder of OSV files)
+	python tests/tools/audit.py $(ARGS)
 
 docs: venv ## write the generated parts of the documentation anew
 	python tests/tools/generate_role_readmes.py

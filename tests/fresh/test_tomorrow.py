@@ -24,18 +24,18 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import locked_venv
+import locks
 from toolcache import ROOT, cache_dir, key_of, pip_download, run, sha256_of
 from wheelhouse import lines_for
 
 HIGHER = "9999"
-LOCKS = [ROOT / "requirements" / name for name in ("deploy.txt", "dev.txt", "mutation.txt")]
-LOCKS.append(ROOT / "roles" / "litellm" / "files" / "litellm.lock")
 PIPS = {
     entry["pip"]: entry["sha256"] for entry in tomllib.loads((ROOT / "requirements/downloads.toml").read_text())["pips"]
 }
 OLDEST = "23.0.1"
 Pins = dict[str, str]
 Metadata = dict[str, email.message.Message]
+LOCKS = [ROOT / lock for lock, _follows in locks.LOCKS.values()]
 
 
 def pins_of(lock: pathlib.Path) -> Pins:

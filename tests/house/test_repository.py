@@ -13,13 +13,8 @@ import yaml
 from packaging.requirements import Requirement
 
 from checkout import ROOT, short, tracked
+from locks import LOCKS, denied_releases, pins_of, refused
 
-LOCKS = {
-    "requirements/deploy.in": "requirements/deploy.txt",
-    "requirements/dev.in": "requirements/dev.txt",
-    "requirements/litellm.in": "roles/litellm/files/litellm.lock",
-    "requirements/mutation.in": "requirements/mutation.txt",
-}
 # Registries are the machine's business: its own apt and pip know theirs.
 REGISTRIES = re.compile(
     r"\b(pypi\.(org|python)|files\.pythonhosted|(deb|security|snapshot|ftp)[\w.]*\.debian\.org|archive\.ubuntu"
@@ -135,7 +130,7 @@ def test_hosts_need_only_the_standard_library(path: pathlib.Path) -> None:
     assert {name.split(".")[0] for name in foreign} <= sys.stdlib_module_names
 
 
-@pytest.mark.parametrize(("source", "lock"), LOCKS.items())
+@pytest.mark.parametrize(("source", "lock"), [(source, lock) for source, (lock, _follows) in LOCKS.items()])
 def test_locks_fit_their_sources(source: str, lock: str) -> None:
     text = (ROOT / lock).read_text()
     pinned: dict[str, set[str]] = {}
@@ -152,6 +147,16 @@ def test_locks_fit_their_sources(source: str, lock: str) -> None:
         assert any(requirement.specifier.contains(version) for version in versions), f"{requirement}: run make lock"
     assert text.count("--hash=sha256:") >= sum(map(len, pinned.values()))
     assert "://" not in text, "a lock names no index"
+
+
+@pytest.mark.parametrize("lock", [lock for lock, _follows in LOCKS.values()])
+def test_no_lock_contains_a_denied_release(lock: str) -> None:
+    assert list(refused(pins_of((ROOT / lock).read_text()), denied_releases())) == []
+
+
+def test_every_lock_is_made_and_checked_by_the_same_tool() -> None:
+    there = {short(path) for path in tracked("*.lock", "requirements/*.txt")}
+    assert there == {lock for lock, _follows in LOCKS.values()}
 
 
 def test_versions_pinned_by_hand_can_be_followed() -> None:
