@@ -86,6 +86,7 @@ def test_playbooks_validate_first(file: pathlib.Path) -> None:
         "managed_hosts.yml",
         "remove.yml",
         "rollback.yml",
+        "sbom.yml",
         "status.yml",
         "validate.yml",
     }
