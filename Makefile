@@ -92,10 +92,10 @@ litellm-keys: dev ## record anew which keys of its config the locked LiteLLM rea
 	"$$(python tests/tools/litellm_venv.py)" tests/contract/record_keys.py > plugins/plugin_utils/litellm/keys.ini
 
 contract: dev ## clients, their mistakes, and what explain says, against the real LiteLLM (ARGS=--cases=… --seed=…)
-	tests/tools/bootstrap redis
+	tests/tools/bootstrap redis haproxy
 	"$$(python tests/tools/litellm_venv.py)" tests/contract/record_keys.py | diff - plugins/plugin_utils/litellm/keys.ini
 	"$$(python tests/tools/litellm_venv.py)" tests/contract/hook.py
-	python -m pytest tests/contract/test_clients.py tests/contract/test_mistakes.py
+	python -m pytest tests/contract
 	python tests/contract/contract.py --python "$$(python tests/tools/litellm_venv.py)" \
 	  $(if $(CASES),--cases=$(CASES)) $(ARGS)
 
