@@ -7,6 +7,7 @@ from fleet import play, registry
 from underway import Underway, when
 
 RELEASES = "/opt/ai-backend/releases/litellm"
+GENERATIONS = "/var/lib/ai-backend/generations"
 
 
 def deploy(extra, **variables):
@@ -155,6 +156,29 @@ def test_a_full_disk_is_said_and_the_half_made_release_has_no_name(world, unharm
             assert machine.run(f"ls -A --ignore=.filled {RELEASES}") == before
     finally:
         machine.run(f"umount {RELEASES} && rm -r /root/releases")
+
+
+def test_a_generation_that_finds_no_room_is_said_and_what_served_serves(world, unharmed):
+    """A change that can't be recorded has no way back, so it must not serve."""
+    machine = world.machine
+    slot, before = machine.slot(), machine.run(f"cd {GENERATIONS} && ls -A && cat *")
+    machine.run(f"mkdir -p /root/generations && cp -a {GENERATIONS}/. /root/generations/")
+    machine.run(f"mount -t tmpfs -o size=1m,mode=755 tmpfs {GENERATIONS} && cp -a /root/generations/. {GENERATIONS}/")
+    machine.host.run(f"head -c 2M /dev/zero > {GENERATIONS}/.filled")
+    try:
+        with unharmed():
+            run = deploy(world.other())
+            words = " ".join(run.output.split())
+            assert run.code != 0
+            assert "Traceback" not in words
+            assert f"no generation can be recorded in {GENERATIONS}: [Errno 28] No space left on device" in words
+            release = machine.release(f"litellm@{slot}")
+            assert f"Release {release} serves as before (litellm@{slot}, proven again)" in words
+            assert machine.slot() == slot
+            assert machine.run(f"cd {GENERATIONS} && ls -A --ignore=.filled && cat *") == before
+    finally:
+        machine.run(f"umount {GENERATIONS} && rm -r /root/generations")
+    world.straight()
 
 
 def test_a_wrong_engine_key_never_serves_and_the_right_one_comes_back(world, unharmed):

@@ -213,8 +213,12 @@ def record(host: Host, change: Change, note: Note = WHAT_STANDS) -> Generation:
 
 def check_room(layout: Layout) -> None:
     """Raise OSError where a generation could not be written: a change that can't be recorded must not begin."""
-    write_atomic(os.path.join(layout.generations, ".room"), " " * ROOM)
-    os.unlink(os.path.join(layout.generations, ".room"))
+    try:
+        write_atomic(os.path.join(layout.generations, ".room"), " " * ROOM)
+        os.unlink(os.path.join(layout.generations, ".room"))
+    except OSError as error:
+        problem = f"no generation can be recorded in {layout.generations}: {error}"
+        raise OSError(f"{problem}. Nothing was switched: make room there, then run it again") from error
 
 
 def protected_releases(layout: Layout, keep: int) -> tuple[dict[str, set[str]], list[int]]:

@@ -141,6 +141,17 @@ def test_the_room_for_a_generation_is_there_before_a_change_begins(layout: Layou
     assert os.listdir(layout.generations) == []
 
 
+def test_a_disk_without_room_for_a_generation_is_named(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="make room there") as caught:
+        generations.check_room(layout)
+    assert str(caught.value).startswith(f"no generation can be recorded in {layout.generations}: [Errno 28] No space")
+    assert os.listdir(layout.generations) == []
+
+
 def test_a_service_that_reloads_is_reloaded(host: Host, layout: Layout, systemctl: FakeSystemctl) -> None:
     switching.switch(host, "edge", made(layout, manifest("edge", reload=True)))
     second = made(layout, manifest("edge", files={"a.conf": "changed\n"}, reload=True))
