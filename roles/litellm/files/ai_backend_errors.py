@@ -83,10 +83,13 @@ def meaning(status: int, text: str, notes: Notes) -> Failure:
         return OF_GATEWAY[status]
     if status in OF_CLIENT:
         return Failure(status, "bad_request", clean(text) or INVALID)
-    if status in (401, 403):
-        # The key was checked before; this is how LiteLLM calls a body that it does not take.
-        word = "setting_not_allowed" if "in request body" in text else "bad_request"
-        return Failure(400, word, clean(text) or INVALID)
+    if status in (401, 403) and "in request body" in text:
+        return Failure(400, "setting_not_allowed", clean(text))
+    if status == 401:
+        # The key was checked before: LiteLLM also has this status for a body that it does not take.
+        return Failure(400, "bad_request", clean(text) or INVALID)
+    if status == 403:
+        return Failure(403, "path_not_allowed", "this key may not do this")
     return GATEWAY_FAILED._replace(status=status)
 
 

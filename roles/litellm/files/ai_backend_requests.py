@@ -49,6 +49,9 @@ SETTINGS = {
     *all_litellm_params,
     *("base_url", "organization", "timeout", "extra_body", "extra_headers", "extra_query", "specific_deployment"),
     *(
+        "callbacks",
+        "success_callback",
+        "failure_callback",
         "disable_fallbacks",
         "context_window_fallbacks",
         "content_policy_fallbacks",
