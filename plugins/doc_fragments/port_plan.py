@@ -19,6 +19,10 @@ options:
     description: Port of each instance on this host, C(ai_backend_slice.ports).
     type: dict
     default: {}
+  sockets:
+    description: Unix socket of each instance that has one, C(ai_backend_slice.sockets).
+    type: dict
+    default: {}
   published:
     description: What the edge publishes to other hosts, C(ai_backend_slice.edge.published).
     type: list

@@ -78,7 +78,8 @@ cards:
   returned: always
 facts:
   description: Architecture, distribution, version, codename, systemd, apt, python, free_bytes, cores,
-    memory_bytes, cards (makers of its graphics cards), published (what its edge offers), instances (managed, that it
+    memory_bytes, cards (makers of its graphics cards), published (what its edge offers), serving
+      (where the slot that serves listens, if that is not its socket), instances (managed, that it
     has), settled (release of each that needs nothing), rotated (when each secret was), generation.
   type: dict
   returned: always
@@ -124,7 +125,7 @@ from ..module_utils.host.state import (
 )
 from ..module_utils.inspection.tampering import changed_since, unlisted
 from ..module_utils.releases.file_list import note
-from ..module_utils.releases.generations import newest
+from ..module_utils.releases.generations import newest, serving_gateway
 from ..module_utils.switching.settled import standing
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -149,7 +150,16 @@ def facts_of(host: Host, python: str) -> dict[str, Any]:
         "generation": newest(host.layout),
         "rotated": rotations(host.layout),
         "settled": standing(host),
+        "serving": serving_elsewhere(host.layout),
     }
+
+
+def serving_elsewhere(layout: Layout) -> dict[str, str]:
+    """{slot: where it listens} of the slot that serves, if that is not its socket: an older release of the gateway."""
+    found = serving_gateway(layout)
+    if found is None or found[1].startswith("unix@"):
+        return {}
+    return {found[0].partition("@")[2]: found[1]}
 
 
 def lacking(layout: Layout, params: Mapping[str, Any]) -> dict[str, Any]:

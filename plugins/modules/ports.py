@@ -107,7 +107,8 @@ def free(
 def shown(row: Row) -> dict[str, Any]:
     """A row for people: no pid where nobody listens, units as short as systemctl takes them."""
     return {
-        **{key: row[key] for key in ("port", "service", "verdict", "command")},
+        **{key: row[key] for key in ("service", "verdict", "command")},
+        "port": row["port"] or None,
         "expected": row["expected"].replace(".service", ""),
         "pid": row["pid"] or None,
         "unit": row["unit"].removesuffix(".service"),
@@ -134,7 +135,7 @@ def main() -> None:
         done, wrong = free(layout, systemd, params["stop"], params["timeout"])
     every = compare(layout, systemd, plan_of(params))
     if params["port"] and not select(every, params["port"]):
-        known = ", ".join(str(number) for number in sorted({row["port"] for row in every}))
+        known = ", ".join(str(number) for number in sorted({row["port"] for row in every} - {0}))
         module.fail_json(msg=f"port {params['port']} is not in the registry, which has {known}")
     rows = select(every, params["port"], params["required"])
     result = {

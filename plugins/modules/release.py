@@ -88,6 +88,10 @@ options:
     description: Port of each instance on loopback.
     type: dict
     default: {}
+  sockets:
+    description: Unix socket of each instance that listens on one in place of a port.
+    type: dict
+    default: {}
   probes:
     description: What proves that the service does its work; see M(lab.ai_backend.probe).
     type: list

@@ -24,6 +24,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / ".cache" / "collections"))
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.secret_folder import for_hosts  # noqa: E402
+from ansible_collections.lab.ai_backend.plugins.module_utils.probes.checks import UnixConnection  # noqa: E402
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation.validation import checked  # noqa: E402
 
 Plain = dict[str, Any]
@@ -178,7 +179,7 @@ class Slot:
         state: pathlib.Path | None = None,
     ) -> None:
         folder.mkdir()
-        self.port, self.log = free_port(), folder / "log"
+        self.socket, self.log = str(folder / "http.sock"), folder / "log"
         (folder / "config.yaml").write_text(row["config"]["config"])
         (folder / "clients.json").write_text(json.dumps(row["config"]["clients"]))
         for file in (ROLE / "files").glob("ai_backend_*.py"):
@@ -192,10 +193,10 @@ class Slot:
         }
         secrets = {name: for_hosts(name, values.get(name, "")) for name in row["secrets"]["litellm.env"]}
         extra = {name: value for name, value in keys.items() if name not in secrets}
-        options = f"--config config.yaml --host 127.0.0.1 --port {self.port} --num_workers {workers}"
+        options = f"{self.socket} --config config.yaml --num_workers {workers}"
         options += " --keepalive_timeout 120" + (" --timeout_worker_healthcheck 120" if workers > 1 else "")
         self.process = subprocess.Popen(
-            [python, "-m", "litellm.proxy.proxy_cli", *options.split()],
+            [python, "-m", "ai_backend_server", *options.split()],
             cwd=folder,
             env={
                 "PATH": os.environ["PATH"],
@@ -234,7 +235,7 @@ class Slot:
         self, method: str, path: str, key: str, body: object = None, source: str | None = None, timeout: float = 60
     ) -> Answer:
         """One request on a connection of its own; `source` is the address that the edge has seen."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        connection = UnixConnection(self.socket, timeout)
         headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
         headers |= {} if source is None else {"x-forwarded-for": source}
         try:

@@ -218,7 +218,9 @@ def test_a_stream_that_its_client_leaves_makes_room(gateway: Gateway) -> None:
     body = json.dumps({"model": "alpha", "stream": True, "messages": [{"role": "user", "content": "wait 30"}]})
     head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key_of('streams')}\r\n"
     head += f"x-forwarded-for: {OUTSIDE}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", gateway.blue.port), 30) as client:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(30)
+        client.connect(gateway.blue.socket)
         client.sendall((head + body).encode())
         assert b" 200 " in client.recv(4096)
         assert gateway.green.ask(key_of("streams")).status == 429

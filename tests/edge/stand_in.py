@@ -222,7 +222,10 @@ def gateway_row(gateway: dict[str, Any]) -> dict[str, Any]:
 def configuration_of(folder: pathlib.Path, slot: int, port: int, gateway: dict[str, Any]) -> str:
     """The configuration as the role renders it, with what lies on a host replaced by what lies in the folder."""
     row = gateway_row(gateway)
-    row["config"]["gateway"] |= {"port": port, "slots": dict.fromkeys(row["config"]["gateway"]["slots"], slot)}
+    row["config"]["gateway"] |= {
+        "port": port,
+        "slots": dict.fromkeys(row["config"]["gateway"]["slots"], f"127.0.0.1:{slot}"),
+    }
     for service in row["config"]["published"]:
         service["addresses"], service["port"] = ["127.0.0.1"], free_port()
     active = folder / "active-slot"
@@ -237,6 +240,7 @@ def configuration_of(folder: pathlib.Path, slot: int, port: int, gateway: dict[s
     text = template.render(
         ai_backend_service=row,
         edge_leaving=[],
+        edge_serving={},
         service_admin_socket=folder / "admin.sock",
         __edge_active_slot=active,
         __edge_stream_seconds=row["config"]["gateway"]["stream_timeout_seconds"],

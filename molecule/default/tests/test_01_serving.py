@@ -84,6 +84,28 @@ def test_only_the_edge_listens_off_loopback(gateway):
     assert [(words[3], "haproxy" in words[5]) for words in open_to_others] == [("0.0.0.0:4000", True)]
 
 
+# What a local user tries: to take the place of a process that listens there, and to reach it.
+INTRUDER = """
+import socket, sys
+for attempt in ("bind", "connect"):
+    try:
+        getattr(socket.socket(socket.AF_UNIX), attempt)(sys.argv[1])
+        print(attempt, "works")
+    except OSError as error:
+        print(attempt, error.strerror)
+"""
+
+
+def test_a_local_user_can_neither_take_the_place_of_a_slot_nor_reach_it(gateway):
+    socket = f"/run/ai-backend/litellm@{gateway.slot()}/http.sock"
+    assert gateway.run(f"stat -c %F {socket}").strip() == "socket"
+    tried = gateway.host.run("runuser -u nobody -- python3 -c %s %s", INTRUDER, socket)
+    assert tried.stdout.splitlines() == ["bind Permission denied", "connect Permission denied"]
+    # The idle slot's folder does not exist, and only root makes one.
+    tried = gateway.host.run("runuser -u nobody -- mkdir /run/ai-backend/litellm@%s", gateway.other_slot())
+    assert "Permission denied" in tried.stderr
+
+
 def test_every_service_runs_as_its_own_user_in_a_hardened_unit(gateway):
     for unit, pid in gateway.pids().items():
         user = gateway.run(f"ps -o user:32= -p {pid}").strip()

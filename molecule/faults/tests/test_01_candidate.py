@@ -124,19 +124,10 @@ def test_a_candidate_that_is_killed_once_is_started_again_and_serves(world, unha
         assert killing.wait(30) == 0
 
 
-def test_a_port_that_somebody_else_holds_is_said_before_anything_moves(world, unharmed):
-    machine = world.machine
-    port = {"blue": 4001, "green": 4002}[machine.other_slot()]
-    machine.run(f"systemd-run --unit=squatter python3 -m http.server --bind 127.0.0.1 {port}")
-    try:
-        with unharmed():
-            run = deploy(world.other())
-            words = " ".join(run.output.split())
-            assert run.code != 0
-            assert f"Port {port} of litellm@{machine.other_slot()} is used on gpu1 by" in words
-            assert "squatter.service" in words
-    finally:
-        machine.run("systemctl stop squatter.service")
+def test_a_candidate_that_can_not_have_its_socket_is_refused_and_the_other_slot_serves(world, unharmed):
+    machine, slot = world.machine, world.machine.other_slot()
+    with unharmed(), machine.without_socket(slot):
+        refused(deploy(world.other()), machine, f"litellm@{slot}")
 
 
 def test_a_full_disk_is_said_and_the_half_made_release_has_no_name(world, unharmed):

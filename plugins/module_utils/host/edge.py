@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
-from .layout import Layout, read_json, unit_of
+from .layout import Layout, read_json, read_text, unit_of
 
 EDGE = "edge"
 EDGE_UNIT = unit_of(EDGE)
@@ -25,3 +26,11 @@ def offered(layout: Layout, release_id: str) -> set[tuple[str, str, int]] | None
     if sections is None:
         return None
     return {(row["name"], address, int(row["port"])) for row in sections for address in row["addresses"]}
+
+
+def asked_at(layout: Layout, release_id: str, service: str, slot: str) -> str:
+    """Where an edge's release asks a slot, as HAProxy writes it; empty where it does not know the slot."""
+    text = read_text(os.path.join(layout.release(EDGE, release_id or "none"), "files", "haproxy.cfg")) or ""
+    section = text.partition(f"\nbackend {service}_{slot}\n")[2]
+    found = re.search(rf"^(?:\s.*\n|\n)*?\s+server {re.escape(slot)} (\S+)", section)
+    return found[1] if found else ""

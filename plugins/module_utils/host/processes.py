@@ -150,6 +150,14 @@ def tcp_sockets(layout: Layout, *tables: str) -> Iterator[list[str]]:
                 yield fields
 
 
+def unix_sockets(layout: Layout) -> Iterator[list[str]]:
+    """The fields of each Unix socket that has a path: [3] its flags, [6] its inode, [7] the path."""
+    for line in read(layout, "net", "unix").splitlines()[1:]:
+        fields = line.split(maxsplit=7)
+        if len(fields) == 8:
+            yield fields
+
+
 def memory_of(layout: Layout, pid: int) -> int:
     """Bytes that a process and those below it hold; what they share with others is counted in parts."""
     total = 0

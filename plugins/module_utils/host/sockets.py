@@ -1,11 +1,13 @@
 # Copyright: lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Who listens on which TCP port, read from /proc: neither ss nor lsof is on every host."""
+"""Who listens on which TCP port or Unix socket, read from /proc: neither ss nor lsof is on every host."""
 
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
+import socket
 import struct
 from collections.abc import Collection, Iterable
 from typing import TypedDict
@@ -16,6 +18,10 @@ from .layout import Layout
 MANAGED_UNIT = re.compile(r"ai-backend-[\w@.\\-]+\.service")
 CONTAINER = re.compile(r"(?:docker|libpod|cri-containerd|crio)(?:-payload)?[-/]([0-9a-f]{12})")
 LISTENING = "0A"
+# Of /proc/net/unix: a socket that accepts connections.
+ACCEPTS = 1 << 16
+# Of linux/sock_diag.h and linux/unix_diag.h.
+NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, UDIAG_SHOW_PEER, UNIX_DIAG_PEER = 4, 20, 4, 2
 
 
 class Owner(TypedDict):
@@ -64,6 +70,43 @@ def peer(layout: Layout, port: int, own: int) -> int:
         if [int(end.rpartition(":")[2], 16) for end in fields[1:3]] == [port, own]:
             return min(processes.holders(layout, {fields[9]}).get(fields[9], [0]))
     return 0
+
+
+def unix_peer(layout: Layout, connection: socket.socket) -> int:
+    """The process that took this connection on a Unix socket; 0 where it can't be seen.
+
+    /proc/net/unix does not name the other end, but the kernel does (sock_diag(7)). SO_PEERCRED would name the process
+    that began to listen, not the worker that accepted.
+    """
+    inode = os.fstat(connection.fileno()).st_ino
+    wanted = struct.pack("=BBHIIIII", socket.AF_UNIX, 0, 0, 0xFFFFFFFF, inode, UDIAG_SHOW_PEER, 0xFFFFFFFF, 0xFFFFFFFF)
+    head = struct.pack("=IHHII", 16 + len(wanted), SOCK_DIAG_BY_FAMILY, 1, 1, 0)
+    try:
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as kernel:
+            kernel.settimeout(5)
+            kernel.send(head + wanted)
+            # Behind both heads is a list of attributes: length, type, value.
+            rest = kernel.recv(4096)[32:]
+    except OSError:
+        return 0
+    while len(rest) >= 4:
+        length, kind = struct.unpack_from("=HH", rest)
+        if kind == UNIX_DIAG_PEER and length >= 8:
+            other = str(struct.unpack_from("=I", rest, 4)[0])
+            return min(processes.holders(layout, {other}).get(other, [0]))
+        rest = rest[max(4, (length + 3) & ~3) :]
+    return 0
+
+
+def unix_owner(layout: Layout, path: str) -> Owner | None:
+    """Who listens on a Unix socket; None where nobody does."""
+    inodes = {
+        fields[6] for fields in processes.unix_sockets(layout) if fields[7] == path and int(fields[3], 16) & ACCEPTS
+    }
+    if not inodes:
+        return None
+    held = processes.holders(layout, inodes)
+    return owner(layout, systemd_root(layout), {pid for pids in held.values() for pid in pids}, {path})
 
 
 def systemd_root(layout: Layout) -> tuple[str, str]:

@@ -39,6 +39,10 @@ def who(row: Row) -> str:
 
 def conflict(row: Row) -> Finding:
     port, path = row["port"], row["path"]
+    if not port:
+        # Only root and the service itself can listen there.
+        message = f"the socket {', '.join(row['addresses'])} belongs to {row['expected']}, but {who(row)} listens on it"
+        return critical("ports", path, message, "stop it and deploy")
     if row["verdict"] == "taken":
         hint = f"stop it, or give it another port: see `{SHOW} -e port={port}`"
         return warning("ports", path, f"port {port} is reserved, and {who(row)} listens on it", hint)
@@ -56,7 +60,8 @@ def silence(systemd: Systemd, row: Row) -> Finding:
     if row["verdict"] == "absent":
         message = f"{service_of(name_of(unit))} is not deployed on this host yet"
         return warning("ports", row["path"], message, f"run `{DEPLOY}`")
-    message = f"nobody listens on port {row['port']}, though {unit} should: it is {systemd.unit(unit).describe()}"
+    where = f"port {row['port']}" if row["port"] else "its socket"
+    message = f"nobody listens on {where}, though {unit} should: it is {systemd.unit(unit).describe()}"
     hint = f"look at `journalctl -u {unit} -n 50`, then run `{DEPLOY}`"
     return critical("ports", row["path"], message, hint)
 
@@ -73,7 +78,7 @@ def port_findings(
     """Findings of a host's rows, and of `exposed` = [(port, owner)] of managed units off loopback."""
     found: list[Finding] = []
     # That a unit is silent where another process holds its port follows from that.
-    held = {row["port"] for row in rows if row["verdict"] in UNMANAGED}
+    held = {row["port"] for row in rows if row["verdict"] in UNMANAGED} - {0}
     for row in [row for row in rows if row["verdict"] not in SILENT or row["port"] not in held]:
         if row["verdict"] in ("foreign", "taken"):
             found.append(conflict(row))

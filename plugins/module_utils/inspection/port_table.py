@@ -24,9 +24,10 @@ from typing import Any, TypedDict
 
 from ..host.edge import EDGE, EDGE_UNIT
 from ..host.layout import Layout, linked_release, service_of, slot_instance, unit_of
-from ..host.sockets import MANAGED_UNIT, Owner, is_loopback, listeners
+from ..host.sockets import MANAGED_UNIT, Owner, is_loopback, listeners, unix_owner
 from ..host.systemd import Systemd
 from ..releases.generations import active_slot
+from ..releases.releases import address_of, manifest_of
 
 
 class Expected(TypedDict):
@@ -58,7 +59,10 @@ class Shown(TypedDict):
 
 
 class Row(Shown):
-    """One that listens, or a managed unit that should and does not; `expected` are the units that should."""
+    """One that listens, or a managed unit that should and does not; `expected` are the units that should.
+
+    `port` is 0 for a Unix socket.
+    """
 
     port: int
     service: str
@@ -84,6 +88,7 @@ NOBODY: Owner = {
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "port_rows": {"type": "list", "elements": "dict", "required": True},
     "instances": {"type": "dict", "default": {}},
+    "sockets": {"type": "dict", "default": {}},
     "published": {"type": "list", "elements": "dict", "default": []},
     "upstreams": {"type": "list", "elements": "dict", "default": []},
 }
@@ -98,8 +103,8 @@ def plan_of(params: Mapping[str, Any]) -> dict[str, Any]:
 def expectations(plan: Mapping[str, Any]) -> list[Expected]:
     """One entry a port.
 
-    `plan` = {port_rows: rows of the plan's ports, instances: {instance: port}, published: [service],
-    upstreams: [upstream]}.
+    `plan` = {port_rows: rows of the plan's ports, instances: {instance: port}, sockets: {instance: path},
+    published: [service], upstreams: [upstream]}.
     """
     entries: dict[int, dict[str, Any]] = {}
     for row in plan["port_rows"]:
@@ -196,7 +201,28 @@ def compare(layout: Layout, systemd: Systemd, plan: Mapping[str, Any]) -> list[R
         if not owners and not wanted:
             verdict = "reserved" if entry["reserved"] else "down" if entry["provider"] else "free"
             rows.append(row_of(entry, verdict, "", NOBODY))
-    return rows
+    return rows + [socket_row(layout, systemd, name, path) for name, path in sorted(plan["sockets"].items())]
+
+
+def socket_row(layout: Layout, systemd: Systemd, instance: str, path: str) -> Row:
+    """The row of an instance that listens on a Unix socket, or on a port as long as its release is an older one."""
+    unit, manifest = unit_of(instance), manifest_of(layout, instance)
+    address = address_of(manifest, instance) if manifest else path
+    if isinstance(address, int):
+        owner = next((one for one in listeners(layout, {address}).get(address, ()) if one["unit"] == unit), None)
+    else:
+        owner = unix_owner(layout, path)
+    entry: Expected = {
+        "port": address if isinstance(address, int) else 0,
+        "service": instance,
+        "path": "inventory",
+        "reserved": False,
+        "instances": {unit: instance},
+        "provider": "",
+        "needed": True,
+    }
+    verdict = judge(entry, owner) if owner else absence(layout, systemd, instance)
+    return row_of(entry, verdict, unit, owner or NOBODY)
 
 
 def select(rows: Sequence[Row], port: int = 0, required: bool = False) -> list[Row]:

@@ -14,7 +14,7 @@ from ..host.layout import Layout, linked_release, list_instances, service_of, sl
 from ..host.systemd import Systemd, Unit
 from ..probes.checks import ProbeError, run_once
 from ..releases.generations import active_slot, newest, path_of, read_all
-from ..releases.releases import manifest_of
+from ..releases.releases import address_of, manifest_of
 from .cooldowns import cooldowns
 
 # Asking an engine for an answer costs it a slot; a report only looks.
@@ -42,7 +42,7 @@ def health(layout: Layout, manifest: Mapping[str, Any], instance: str) -> str:
         if probe["kind"] not in LOOKING:
             continue
         try:
-            run_once(layout, probe, manifest["ports"].get(instance, 0))
+            run_once(layout, probe, address_of(manifest, instance))
         except ProbeError as error:
             return str(error)
     return "ok"

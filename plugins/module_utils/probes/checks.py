@@ -23,12 +23,12 @@ import os
 import socket
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..host.haproxy import AdminError, AdminSocket
 from ..host.layout import Layout
 from ..host.secret_files import SecretError, accepted, secret
-from ..host.sockets import peer
+from ..host.sockets import peer, unix_peer
 from .upstreams import Engine
 
 # The kernel chooses who takes a connection; with so many for each worker, one that is not met is not up yet.
@@ -36,14 +36,29 @@ CONNECTIONS = 8
 
 
 Probe = Mapping[str, Any]
-# Raises ProbeError where the probe, asked on a port, does not pass.
-Check = Callable[[Layout, Probe, int], None]
+# A port on loopback, or the path of a Unix socket.
+Address: TypeAlias = "int | str"
+# Raises ProbeError where the probe, asked at an address, does not pass.
+Check = Callable[[Layout, Probe, Address], None]
 # The same for one model, on a connection of its own.
 Question = Callable[[Layout, Probe, http.client.HTTPConnection, str], object]
 
 
 class ProbeError(Exception):
     pass
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self.path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
 
 
 def exchange(
@@ -59,19 +74,20 @@ def exchange(
         answer = connection.getresponse()
         return answer.status, answer.read().decode("utf-8", "replace")
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise ProbeError(
-            f"http://127.0.0.1:{connection.port}{probe['path']}: {error or type(error).__name__}"
-        ) from error
+        where = getattr(connection, "path", None) or f"http://127.0.0.1:{connection.port}"
+        raise ProbeError(f"{where}{probe['path']}: {error or type(error).__name__}") from error
 
 
-def connect(port: int, timeout: float = 30) -> contextlib.closing[http.client.HTTPConnection]:
-    """A connection to loopback, for a `with`; it is made by its first request."""
-    return contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=timeout))
+def connect(address: Address, timeout: float = 30) -> contextlib.closing[http.client.HTTPConnection]:
+    """A connection to a service, for a `with`; it is made by its first request."""
+    if isinstance(address, str):
+        return contextlib.closing(UnixConnection(address, timeout))
+    return contextlib.closing(http.client.HTTPConnection("127.0.0.1", address, timeout=timeout))
 
 
-def request(layout: Layout, probe: Probe, port: int) -> tuple[int, str]:
+def request(layout: Layout, probe: Probe, address: Address) -> tuple[int, str]:
     """(status, text) of one GET."""
-    with connect(port) as connection:
+    with connect(address) as connection:
         return exchange(layout, probe, connection)
 
 
@@ -85,18 +101,18 @@ def shorten(text: str, limit: int = 300) -> str:
     return text if len(text) <= limit else text[:limit] + " …"
 
 
-def check_http(layout: Layout, probe: Probe, port: int) -> None:
-    status, text = request(layout, probe, port)
+def check_http(layout: Layout, probe: Probe, address: Address) -> None:
+    status, text = request(layout, probe, address)
     expect(
         status == probe["status"],
         f"GET {probe['path']} answered {status}, not {probe['status']}: {shorten(text)}",
     )
 
 
-def check_models(layout: Layout, probe: Probe, port: int) -> None:
+def check_models(layout: Layout, probe: Probe, address: Address) -> None:
     # The value before that still counts comes first: what is refused with it is refused to those who ask now.
     for key in reversed(accepted(layout, probe["key"])) if probe.get("key") else [""]:
-        with connect(port) as connection:
+        with connect(address) as connection:
             check_list(probe, *exchange(layout, probe, connection, key=key))
 
 
@@ -144,40 +160,49 @@ def stream(layout: Layout, probe: Probe, connection: http.client.HTTPConnection,
 def check_each(one: Question) -> Check:
     """The check that asks each model on a connection of its own."""
 
-    def check(layout: Layout, probe: Probe, port: int) -> None:
+    def check(layout: Layout, probe: Probe, address: Address) -> None:
         for model in probe["models"] * probe.get("times", 1):
-            with connect(port, probe.get("timeout", 120)) as connection:
+            with connect(address, probe.get("timeout", 120)) as connection:
                 one(layout, probe, connection, model)
 
     return check
 
 
-def check_upstream(layout: Layout, probe: Probe, _port: int) -> None:
+def check_upstream(layout: Layout, probe: Probe, _address: Address) -> None:
     found = Engine(layout, probe["upstream"], timeout=10).look()
     wrong = [finding["message"] for finding in found if finding["severity"] == "critical"]
     expect(not wrong, "; ".join(wrong))
 
 
-def check_workers(layout: Layout, probe: Probe, port: int) -> None:
+def who_took(layout: Layout, address: Address, connection: http.client.HTTPConnection) -> int:
+    """The process that accepted this connection; 0 where it can't be seen, for example because it is closed."""
+    if connection.sock is None:
+        return 0
+    if isinstance(address, str):
+        return unix_peer(layout, connection.sock)
+    return peer(layout, address, connection.sock.getsockname()[1])
+
+
+def check_workers(layout: Layout, probe: Probe, address: Address) -> None:
     """Every worker process has answered: the first requests of each take seconds, and no client should meet them."""
     met = set()
     for model in probe["models"] * CONNECTIONS * probe["workers"]:
-        with connect(port, probe.get("timeout", 120)) as connection:
+        with connect(address, probe.get("timeout", 120)) as connection:
             connection.connect()
-            own = connection.sock.getsockname()[1]
             for _time in range(probe.get("times", 1)):
                 chat(layout, probe, connection, model)
+            # After an answer on it, because then it was accepted, and before a stream ends it.
+            met.add(who_took(layout, address, connection))
             stream(layout, probe, connection, model)
-            met.add(peer(layout, port, own))
         if len(met) == probe["workers"]:
             return
     expect(not probe["models"], f"only {len(met)} of {probe['workers']} worker processes answer")
 
 
-def check_redis(layout: Layout, probe: Probe, port: int) -> None:
+def check_redis(layout: Layout, probe: Probe, port: Address) -> None:
     password = secret(layout, probe["key"])
     try:
-        with socket.create_connection((probe.get("address", "127.0.0.1"), port), timeout=5) as connection:
+        with socket.create_connection((probe.get("address", "127.0.0.1"), int(port)), timeout=5) as connection:
             words = ["AUTH", password]
             parts = [f"*{len(words)}\r\n"] + [f"${len(word.encode('utf-8'))}\r\n{word}\r\n" for word in words]
             connection.sendall("".join(parts).encode("utf-8") + b"PING\r\n")
@@ -197,7 +222,7 @@ def check_redis(layout: Layout, probe: Probe, port: int) -> None:
     )
 
 
-def check_haproxy(_layout: Layout, probe: Probe, _port: int) -> None:
+def check_haproxy(_layout: Layout, probe: Probe, _address: Address) -> None:
     try:
         answer = AdminSocket(probe["socket"]).ask("show env AI_BACKEND_CONFIG")
     except AdminError as error:
@@ -219,10 +244,10 @@ CHECKS: dict[str, Check] = {
 }
 
 
-def run_once(layout: Layout, probe: Probe, port: int) -> None:
+def run_once(layout: Layout, probe: Probe, address: Address) -> None:
     """One attempt. Raises ProbeError with what is wrong, never with a secret."""
     try:
-        CHECKS[probe["kind"]](layout, probe, port)
+        CHECKS[probe["kind"]](layout, probe, address)
     except SecretError as error:
         raise ProbeError(str(error)) from error
     except (ValueError, KeyError, TypeError) as error:

@@ -12,7 +12,8 @@ from typing import Any
 from ..host.host import Host
 from ..host.layout import Layout, unit_of
 from ..host.systemd import Unit
-from .checks import Probe, ProbeError, run_once
+from ..releases.releases import address_of
+from .checks import Address, Probe, ProbeError, run_once
 from .worker_deaths import Deaths
 
 # Also an attempt that begins at the deadline has this long.
@@ -23,7 +24,7 @@ RESTARTS_TO_GIVE_UP = 2
 BREAKER_OPEN = "No deployments available"
 
 
-def run_within(seconds: float, layout: Layout, probe: Probe, port: int) -> None:
+def run_within(seconds: float, layout: Layout, probe: Probe, address: Address) -> None:
     """One attempt that takes no longer than that.
 
     A timeout of sockets does not bound it: resolving a name has none, and a host without a resolver waits for minutes.
@@ -32,7 +33,7 @@ def run_within(seconds: float, layout: Layout, probe: Probe, port: int) -> None:
 
     def attempt() -> None:
         try:
-            run_once(layout, probe, port)
+            run_once(layout, probe, address)
             outcome.append(None)
         except BaseException as error:
             outcome.append(error)
@@ -77,10 +78,11 @@ def prove(
 ) -> float:
     """Run every probe of a release against an instance until it passes; give up at the deadline or when the unit dies.
 
-    Of the manifest `ports` and `probes` are read. Returns the seconds it took. Raises ProbeError with the last reason.
+    Of the manifest `ports`, `sockets` and `probes` are read. Returns the seconds it took. Raises ProbeError with the
+    last reason.
     """
     begin = time.monotonic()
-    port = manifest["ports"].get(instance, 0)
+    address = address_of(manifest, instance)
     life = Life(host, instance, any(probe.get("workers", 1) > 1 for probe in manifest["probes"]))
     for probe in manifest["probes"]:
         cause = None
@@ -89,7 +91,7 @@ def prove(
             try:
                 if not unit.active:
                     raise ProbeError(f"{unit.name} is {unit.describe()}")
-                run_within(max(LEAST_SECONDS, timeout - (time.monotonic() - begin)), host.layout, probe, port)
+                run_within(max(LEAST_SECONDS, timeout - (time.monotonic() - begin)), host.layout, probe, address)
                 break
             except ProbeError as error:
                 if cause is None or BREAKER_OPEN not in str(error):

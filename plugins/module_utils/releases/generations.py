@@ -25,10 +25,11 @@ from ..host.layout import (
     read_json,
     read_text,
     service_of,
+    slot_instance,
     write_atomic,
 )
 from ..host.systemd import Run
-from .releases import manifest_of
+from .releases import at_edge, gateway_of, manifest_of
 
 SCHEMA = 1
 # Bytes; a generation of fifty instances has some twenty thousand.
@@ -155,6 +156,15 @@ def active_slot(layout: Layout, service: str) -> str:
     """The slot that serves, or an empty string before the first commit."""
     words = (read_text(layout.active_slot(service)) or "").split()
     return words[1] if len(words) == 2 and words[0] == "active" else ""
+
+
+def serving_gateway(layout: Layout) -> tuple[str, str] | None:
+    """(instance, where it listens as HAProxy writes it) of the slot of the gateway that serves."""
+    gateway = gateway_of(layout)
+    slot = active_slot(layout, gateway["service"]) if gateway else ""
+    instance = slot_instance(gateway["service"], slot) if gateway and slot else ""
+    manifest = manifest_of(layout, instance) if instance else None
+    return (instance, at_edge(manifest, instance)) if manifest else None
 
 
 def package_version(package: str, run: Run) -> str:

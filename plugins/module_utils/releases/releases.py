@@ -14,7 +14,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Collection, Mapping
-from typing import Any, TypedDict, cast
+from typing import Any, NotRequired, TypedDict, cast
 
 from ..host.layout import (
     STAGES,
@@ -45,6 +45,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "requires": {"type": "list", "elements": "str", "default": []},
     "secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "ports": {"type": "dict", "default": {}},
+    "sockets": {"type": "dict", "default": {}},
     "probes": {"type": "list", "elements": "dict", "required": True},
     "reload": {"type": "bool", "default": False},
     "shown": {"type": "list", "elements": "str", "default": []},
@@ -69,6 +70,7 @@ class Service(TypedDict):
     requires: list[str]
     secrets: list[str]
     ports: dict[str, int]
+    sockets: NotRequired[dict[str, str]]
     probes: list[dict[str, Any]]
     reload: bool
 
@@ -92,7 +94,22 @@ def content_from(params: Mapping[str, Any]) -> Content:
     """What the module's checked arguments make a release from."""
     content = {key: value for key, value in params.items() if key not in NOT_OF_THE_RELEASE}
     content["ports"] = {name: int(port) for name, port in content["ports"].items()}
+    if not content["sockets"]:
+        # So a release without one has the id that it had when releases knew none.
+        del content["sockets"]
     return cast(Content, content)
+
+
+def address_of(manifest: Mapping[str, Any], instance: str) -> int | str:
+    """Where an instance listens: the path of its socket, or its port on loopback, or 0."""
+    found: int | str = manifest.get("sockets", {}).get(instance) or manifest["ports"].get(instance, 0)
+    return found
+
+
+def at_edge(manifest: Mapping[str, Any], instance: str) -> str:
+    """The same as HAProxy writes it."""
+    address = address_of(manifest, instance)
+    return f"unix@{address}" if isinstance(address, str) else f"127.0.0.1:{address}"
 
 
 def identifier(content: Content) -> str:

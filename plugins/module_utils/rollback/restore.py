@@ -28,6 +28,7 @@ from ..switching.slot_switch import BOTH_SLOTS, Manner, switch_slot, withdraw_ca
 from ..switching.slots import SlotError, cut_words, promote
 from ..switching.switch import OUT_OF_ROTATION, SwitchError, retire, switch
 from .choice import RestoreError, Wanted, lacking, only_takes_away, target_of, unproven, wanted_of
+from .together import apart, edge_of, hand_over, must_wait
 
 ALL = "all"
 FAILURES = (SwitchError, SystemdError, ProbeError, SlotError, AdminError, OSError)
@@ -129,13 +130,15 @@ class Restore:
         warn: Callable[[str], object] | None = None,
     ) -> None:
         self.host, self.terms, self.report, self.warn = host, terms, report, warn or report
+        # What is restored of the edge, by then or later.
+        self.edge: Wanted | None = None
 
     def plan(self, aim: Aim) -> Plan:
         """All that this host has to be brought to. Raises RestoreError with all that is in the way."""
         layout = self.host.layout
         content = target_of(layout, aim.number)
         wanted = wanted_of(layout, content, aim.services)
-        damaged = unproven(content) + lacking(layout, wanted)
+        damaged = (unproven(content) + lacking(layout, wanted)) or apart(layout, wanted)
         if damaged:
             raise RestoreError(
                 f"generation {content['number']} can't be restored: {'; '.join(dict.fromkeys(damaged))}. "
@@ -150,7 +153,9 @@ class Restore:
     def _part(self, aim: Aim) -> Plan:
         """What this call does of the plan."""
         content, wanted, gone, reasons = self.plan(aim)
-        later = [one for one in wanted if only_takes_away(self.host.layout, one)]
+        layout = self.host.layout
+        later = [one for one in wanted if only_takes_away(layout, one) or must_wait(layout, one)]
+        self.edge = edge_of(wanted)
         first = [one for one in wanted if one not in later]
         if aim.closes:
             return Plan(content, first + later, gone, reasons)
@@ -241,8 +246,10 @@ class Restore:
     def _undo(self, begun: Begun, number: int, failed: Wanted) -> str:
         """Undo what this rollback has changed on this host, in any of its calls. Returns what runs, in words."""
         again, lost, change = [], [], Change(number, begun["registry"])
-        for one in reversed(wanted_of(self.host.layout, begun)):
-            if not self._differences(one):
+        wanted = wanted_of(self.host.layout, begun)
+        self.edge = edge_of(wanted)
+        for one in reversed(wanted):
+            if not self._differences(one) or must_wait(self.host.layout, one):
                 continue
             self.report(f"{one.name}: back to release {one.release}, which served before")
             try:
@@ -281,6 +288,7 @@ class Restore:
         try:
             prove(host, made["instance"], one.manifest, self.terms.timeout)
             if made["candidate"]:
+                hand_over(host, self.edge, made["instance"], one.manifest, change)
                 done = promote(host, one.service, one.slots, made["slot"], change, drain_seconds)
                 if done["open_at_stop"]:
                     self.warn(cut_words(done["open_at_stop"], drain_seconds))

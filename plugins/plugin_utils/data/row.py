@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 
 class Publish(TypedDict):
@@ -26,7 +26,8 @@ class Row(TypedDict):
 
     service: name of the folder of its releases. instance: its unit's name; of a slotted service without the slot.
     provider: the provider it runs, or empty. role: the role that applies it. stage: one of STAGES in
-    module_utils/host/layout.py. ports: port of each instance on loopback. slots: those of a slotted service.
+    module_utils/host/layout.py. ports: port of each instance on loopback. sockets: Unix socket of each instance that
+    listens on one in place of a port. slots: those of a slotted service.
     secrets: {file: {variable: name of the secret}}. publish: how the edge publishes it, or None. config: other values
     that its role needs.
     """
@@ -37,6 +38,7 @@ class Row(TypedDict):
     role: str
     stage: str
     ports: dict[str, int]
+    sockets: NotRequired[dict[str, str]]
     slots: list[str]
     secrets: dict[str, dict[str, str]]
     publish: Publish | None

@@ -28,12 +28,13 @@ def plan_of(fleet: Fleet) -> dict[str, Any]:
 
     {schema, registry_hash, warnings: [str], models: [str], tags: [role of a service], members: [host],
      providers: [row], ports: [row], hosts: {host: {address, services: [data/row.py], instances: [str],
-     ports: {instance: port}, secrets: {file: {key: secret name}}, published: [section of its edge],
-     upstreams: [upstreams.py], cache: {host, unit, address, port} or None, gateway: bool, tls_certificate: path or "",
+     ports: {instance: port}, sockets: {instance: path}, secrets: {file: {key: secret name}},
+     published: [section of its edge], upstreams: [upstreams.py], cache: {host, unit, address, port} or None,
+     gateway: bool, tls_certificate: path or "",
      gpu_needs: [gpu_memory.py], gpu_engines: [{provider, gpu_layers, gpu_variable}]}}}
 
-    `instances`, `ports`, `secrets` and `published` are those of all services together. All lists but `services` are
-    sorted, all ports are ints.
+    `instances`, `ports`, `sockets`, `secrets` and `published` are those of all services together. All lists but
+    `services` are sorted, all ports are ints.
 
     Raises RegistryError if the registry does not fit the inventory.
     """
@@ -69,11 +70,13 @@ def _host(fleet: Fleet, host: str) -> dict[str, Any]:
     rows = fleet.rows[host]
     gateway = host in fleet.place.gateways
     ports = {instance: port for row in rows for instance, port in row["ports"].items()}
+    sockets = {instance: path for row in rows for instance, path in row.get("sockets", {}).items()}
     return {
         "address": fleet.place.addresses.get(host, ""),
         "services": rows,
         "instances": sorted(instance for row in rows for instance in instances_of(row)),
         "ports": dict(sorted(ports.items())),
+        "sockets": dict(sorted(sockets.items())),
         "secrets": _secrets(fleet, host),
         "published": [section for row in rows for section in row["config"].get("published", ())],
         "upstreams": upstreams(fleet.registry, fleet.reach.endpoints[host]) if gateway else [],

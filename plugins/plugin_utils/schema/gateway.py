@@ -67,8 +67,8 @@ class Gateway(Strict):
         "num_retries": "retries in a group of one only sleep; write a `fallback_chain` in ai_backend_routing",
         "allowed_ips": "LiteLLM needs a licence for it; set `bind` and your firewall",
     }
-    # Its ports where the registry names none: the one clients talk to, and those of its two slots.
-    PORTS: ClassVar[Mapping[str, int]] = {GATEWAY: 4000, "litellm_blue": 4001, "litellm_green": 4002}
+    # Its port where the registry names none.
+    PORTS: ClassVar[Mapping[str, int]] = {GATEWAY: 4000}
 
     bind: Address = "0.0.0.0"  # noqa: S104  # a gateway for other machines
     """Address the gateway listens on."""

@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import struct
 
+UNIX_HEAD = "Num       RefCount Protocol Flags    Type St Inode Path\n"
 HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
 
 
@@ -25,6 +26,7 @@ class Proc:
         (self.folder / "net").mkdir(parents=True, exist_ok=True)
         for name in ("tcp", "tcp6"):
             (self.folder / "net" / name).write_text(HEAD)
+        (self.folder / "net" / "unix").write_text(UNIX_HEAD)
         self.process(1, "systemd", "/init.scope", started=1)
 
     def process(
@@ -50,6 +52,15 @@ class Proc:
         with (self.folder / "net" / ("tcp6" if ":" in address else "tcp")).open("a") as table:
             peer = "0" * len(hexed(address))
             table.write(f"   0: {hexed(address)}:{port:04X} {peer}:0000 {state} 00:00 00:00 00 0 0 {inode} 1 0 100\n")
+        for pid in pids:
+            (self.folder / str(pid) / "fd" / inode).symlink_to(f"socket:[{inode}]")
+
+    def listen_at(self, path: str, *pids: int, accepts: bool = True) -> None:
+        """A Unix socket that listens, or a connection of one, held by processes."""
+        inode = str(90_000 + len((self.folder / "net" / "unix").read_text().splitlines()))
+        flags, state = ("00010000", "01") if accepts else ("00000000", "03")
+        with (self.folder / "net" / "unix").open("a") as table:
+            table.write(f"0000000000000000: 00000002 00000000 {flags} 0001 {state} {inode} {path}\n")
         for pid in pids:
             (self.folder / str(pid) / "fd" / inode).symlink_to(f"socket:[{inode}]")
 

@@ -47,6 +47,7 @@ def asked(**changes: Any) -> dict[str, Any]:
         "host": "gpu1",
         "port_rows": [],
         "instances": {},
+        "sockets": {},
         "published": [],
         "upstreams": [],
         "cache": {},

@@ -14,6 +14,8 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import
 from ansible_collections.lab.ai_backend.plugins.module_utils.inspection import port_findings, port_table
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching import switch as switching
 
+BLUE = "/system.slice/ai-backend-litellm@blue.service"
+SLOTS = {"litellm@blue": "/run/blue.sock", "litellm@green": "/run/green.sock"}
 REDIS = "/system.slice/ai-backend-redis.service"
 
 
@@ -29,7 +31,8 @@ def entry(port: int, name: str, reserved: bool = False) -> dict[str, Any]:
 def plan(**changes: Any) -> dict[str, Any]:
     """A host that should run Redis, with a spare port and a reserved one in the registry."""
     port_rows = [entry(6379, "redis"), entry(8001, "vllm"), entry(9080, "promtail", reserved=True)]
-    return {"port_rows": port_rows, "instances": {"redis": 6379}, "published": [], "upstreams": [], **changes}
+    nothing: dict[str, Any] = {"sockets": {}, "published": [], "upstreams": []}
+    return {"port_rows": port_rows, "instances": {"redis": 6379}, **nothing, **changes}
 
 
 def upstream(provider: str, port: int) -> dict[str, Any]:
@@ -41,9 +44,9 @@ def verdicts(layout: Layout, systemd: Systemd, given: dict[str, Any]) -> list[tu
     return [(row["port"], row["verdict"], row["command"]) for row in rows]
 
 
-def deployed(layout: Layout, *instances: str) -> None:
+def deployed(layout: Layout, *instances: str, **changes: object) -> None:
     for name in instances:
-        switching.point(layout, name, made(layout, manifest(name.partition("@")[0])))
+        switching.point(layout, name, made(layout, manifest(name.partition("@")[0], **changes)))
 
 
 def test_on_an_empty_host_what_is_ours_is_absent_and_the_rest_is_free(
@@ -113,14 +116,44 @@ def test_a_unit_of_ours_on_the_port_of_another_is_misplaced(layout: Layout, syst
 def test_the_slot_that_does_not_serve_is_idle_and_the_one_that_should_is_down(
     layout: Layout, systemd: Systemd, systemctl: FakeSystemctl, proc: Proc
 ) -> None:
-    port_rows = [entry(4001, "litellm_blue"), entry(4002, "litellm_green")]
-    given = plan(port_rows=port_rows, instances={"litellm@blue": 4001, "litellm@green": 4002})
+    given = plan(port_rows=[], instances={}, sockets=SLOTS)
     assert [verdict for _port, verdict, _command in verdicts(layout, systemd, given)] == ["absent", "absent"]
-    deployed(layout, "litellm@blue", "litellm@green")
+    deployed(layout, "litellm@blue", "litellm@green", sockets=SLOTS)
     write_atomic(layout.active_slot("litellm"), "active green\n")
     assert [verdict for _port, verdict, _command in verdicts(layout, systemd, given)] == ["idle", "down"]
     systemctl.active["ai-backend-litellm@blue.service"] = 5
     assert verdicts(layout, systemd, given)[0][1] == "down"
+
+
+def test_a_slot_is_found_at_its_socket_and_anybody_else_there_is_foreign(
+    layout: Layout, systemd: Systemd, proc: Proc
+) -> None:
+    deployed(layout, "litellm@blue", "litellm@green", sockets=SLOTS)
+    write_atomic(layout.active_slot("litellm"), "active blue\n")
+    given = plan(port_rows=[], instances={}, sockets=SLOTS)
+    assert [message for _severity, _path, message in found(layout, systemd, given)] == [
+        "nobody listens on its socket, though ai-backend-litellm@blue.service should: it is inactive (dead)"
+    ]
+    proc.process(7, "python", BLUE)
+    proc.listen_at("/run/blue.sock", 7)
+    assert verdicts(layout, systemd, given) == [(0, "managed", "python"), (0, "idle", "")]
+    proc.process(8, "python3", "/system.slice/somebody.service")
+    proc.listen_at("/run/green.sock", 8)
+    assert verdicts(layout, systemd, given)[1] == (0, "foreign", "python3")
+    ((_severity, _path, message),) = found(layout, systemd, given)
+    assert message.startswith("the socket /run/green.sock belongs to ai-backend-litellm@green.service, but python3")
+
+
+def test_a_slot_whose_release_is_older_than_the_sockets_is_found_at_its_port(
+    layout: Layout, systemd: Systemd, proc: Proc
+) -> None:
+    deployed(layout, "litellm@blue", ports={"litellm@blue": 4001})
+    write_atomic(layout.active_slot("litellm"), "active blue\n")
+    given = plan(port_rows=[], instances={}, sockets={"litellm@blue": SLOTS["litellm@blue"]})
+    assert verdicts(layout, systemd, given) == [(4001, "down", "")]
+    proc.process(7, "python", BLUE)
+    proc.listen(4001, 7)
+    assert verdicts(layout, systemd, given) == [(4001, "managed", "python")]
 
 
 def test_what_the_edge_publishes_it_has_to_listen_for_too(layout: Layout, systemd: Systemd, proc: Proc) -> None:
@@ -219,11 +252,10 @@ def test_a_unit_that_should_listen_and_does_not_is_critical_with_its_state(
 def test_before_the_first_deploy_each_service_is_said_once_as_a_warning(
     layout: Layout, systemd: Systemd, proc: Proc
 ) -> None:
-    port_rows = [entry(4001, "litellm_blue"), entry(4002, "litellm_green"), entry(6379, "redis")]
-    given = plan(port_rows=port_rows, instances={"litellm@blue": 4001, "litellm@green": 4002, "redis": 6379})
+    given = plan(port_rows=[entry(6379, "redis")], sockets=SLOTS)
     assert [(severity, message) for severity, _path, message in found(layout, systemd, given)] == [
-        ("warning", "litellm is not deployed on this host yet"),
         ("warning", "redis is not deployed on this host yet"),
+        ("warning", "litellm is not deployed on this host yet"),
     ]
 
 

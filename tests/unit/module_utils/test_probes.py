@@ -5,7 +5,9 @@ from __future__ import annotations
 import http.server
 import json
 import os
+import pathlib
 import socket
+import socketserver
 import threading
 import time
 from collections.abc import Iterator
@@ -44,6 +46,37 @@ class Engine(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
+
+
+class KeepsAlive(Engine):
+    """Ends an answer and not the connection, as a real one does."""
+
+    protocol_version = "HTTP/1.1"
+
+    def end_headers(self) -> None:
+        _status, text = Engine.answers.get(self.path, (404, "no such path"))
+        self.send_header("Content-Length", str(len(text.encode())))
+        super().end_headers()
+
+
+class AtSocket(socketserver.ThreadingUnixStreamServer):
+    """The engine at a Unix socket; its base class has no address of the client."""
+
+    def get_request(self) -> tuple[Any, Any]:
+        return super().get_request()[0], ("", 0)
+
+
+@pytest.fixture
+def socket_path(layout: Layout, tmp_path: pathlib.Path) -> Iterator[str]:
+    """The path at which the engine listens."""
+    Engine.answers, Engine.asked = {}, []
+    write_atomic(os.path.join(layout.secrets, "engine.env"), f'ENGINE_KEY="{SECRET}"\n', 0o600)
+    path = str(tmp_path / "http.sock")
+    server = AtSocket(path, KeepsAlive)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield path
+    server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture
@@ -169,6 +202,22 @@ def test_a_worker_answers_chats_and_a_stream(layout: Layout, port: int) -> None:
     with pytest.raises(checks.ProbeError, match="did not end"):
         checks.run_once(layout, {**CHAT, "kind": "workers", "workers": 1, "times": 3}, port)
     assert [body["stream"] for _path, _key, body in Engine.asked] == [False, False, False, True]
+
+
+def test_a_service_is_asked_at_its_socket_with_the_key(layout: Layout, socket_path: str) -> None:
+    Engine.answers["/v1/models"] = models("b", "a")
+    checks.run_once(layout, LIST, socket_path)
+    assert Engine.asked[0][1] == f"Bearer {SECRET}"
+    os.unlink(socket_path)
+    with pytest.raises(checks.ProbeError, match=f"{socket_path}/v1/models: .*No such file"):
+        checks.run_once(layout, LIST, socket_path)
+
+
+def test_a_worker_at_a_socket_is_found_while_its_connection_is_open(layout: Layout, socket_path: str) -> None:
+    Engine.answers["/v1/chat/completions"] = chat("a")
+    with checks.connect(socket_path) as connection:
+        checks.exchange(layout, CHAT, connection, {"model": "a"})
+        assert checks.who_took(Layout(), socket_path, connection) == os.getpid()
 
 
 def test_where_no_model_may_be_asked_no_worker_is(layout: Layout, port: int) -> None:

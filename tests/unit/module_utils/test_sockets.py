@@ -35,6 +35,30 @@ def test_the_process_that_took_a_connection_is_found() -> None:
             assert sockets.peer(Layout(), port, 1) == 0
 
 
+def test_the_process_that_took_a_connection_on_a_unix_socket_is_found(tmp_path: pathlib.Path) -> None:
+    path = str(tmp_path / "http.sock")
+    with socket.socket(socket.AF_UNIX) as server, socket.socket(socket.AF_UNIX) as ours:
+        server.bind(path)
+        server.listen()
+        ours.connect(path)
+        with server.accept()[0]:
+            assert sockets.unix_peer(Layout(), ours) == os.getpid()
+        owner = sockets.unix_owner(Layout(), path)
+    assert owner
+    assert (owner["pid"], owner["addresses"]) == (os.getpid(), [path])
+    assert sockets.unix_owner(Layout(), path) is None
+
+
+def test_a_connection_to_a_unix_socket_is_no_listener(layout: Layout, proc: Proc) -> None:
+    proc.process(7, "x")
+    proc.listen_at("/run/x.sock", 7, accepts=False)
+    assert sockets.unix_owner(layout, "/run/x.sock") is None
+    proc.listen_at("/run/x.sock", 7)
+    owner = sockets.unix_owner(layout, "/run/x.sock")
+    assert owner
+    assert owner["pid"] == 7
+
+
 @pytest.mark.parametrize(
     ("address", "loopback"),
     [

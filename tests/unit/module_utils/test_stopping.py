@@ -23,6 +23,7 @@ PLAN: dict[str, Any] = {
         {"port": 9080, "name": "promtail", "reserved": True},
     ],
     "instances": {},
+    "sockets": {},
     "published": [],
     "upstreams": [],
 }

@@ -33,7 +33,7 @@ def test_one_host_runs_all_and_publishes_nothing_off_loopback(lab: Callable[...,
             "bind": "0.0.0.0",  # noqa: S104
             "port": 4000,
             "host_header": "127.0.0.1",
-            "slots": {"blue": 4001, "green": 4002},
+            "slots": {slot: f"unix@/run/ai-backend/litellm@{slot}/http.sock" for slot in ("blue", "green")},
             "max_body_bytes": 10485760,
             "requests_per_minute": 600,
             "connections_per_address": 100,

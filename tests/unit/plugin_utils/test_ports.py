@@ -23,7 +23,7 @@ def problems(ports: dict[str, Any]) -> list[str]:
 
 def test_a_service_that_runs_has_a_port_of_its_own(lab: Callable[..., Raw]) -> None:
     ports = {"services": {"redis": 6380, "native": 8080}}
-    known = {"litellm_blue": 4001, "litellm_gateway": 4000, "litellm_green": 4002, "native": 8080, "redis": 6380}
+    known = {"litellm_gateway": 4000, "native": 8080, "redis": 6380}
     assert load(lab(ports=ports)).all_ports == known
     assert load(lab()).port_of("redis") == 6379
     assert load(lab()).port_of("unknown") is None

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ....module_utils.host.layout import slot_instance
 from ...data.row import Row
 from ...schema.gateway import Gateway
 from ...schema.ports import GATEWAY
@@ -71,7 +72,7 @@ def _gateway(fleet: Fleet, row: Row, port: int) -> dict[str, Any]:
         "bind": gateway.bind,
         "port": port,
         "host_header": gateway.host_header,
-        "slots": {slot: row["ports"][f"{row['instance']}@{slot}"] for slot in row["slots"]},
+        "slots": {slot: "unix@" + row["sockets"][slot_instance(row["instance"], slot)] for slot in row["slots"]},
         "max_body_bytes": gateway.max_body_bytes,
         "requests_per_minute": gateway.requests_per_minute,
         "connections_per_address": gateway.connections_per_address,

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ....module_utils.host.layout import Layout, slot_instance
 from ...data.row import Row
 from ...litellm import config as litellm_config
 from ...schema.clients import secret_of
@@ -33,7 +34,10 @@ def rows(fleet: Fleet, host: str, there: Sequence[Row]) -> list[Row]:
             "provider": "",
             "role": "lab.ai_backend.litellm",
             "stage": STAGE,
-            "ports": {f"{NAME}@{slot}": fleet.registry.port_of(f"{NAME}_{slot}") or 0 for slot in SLOTS},
+            "ports": {},
+            "sockets": {
+                instance: Layout().socket(instance) for instance in (slot_instance(NAME, slot) for slot in SLOTS)
+            },
             "slots": list(SLOTS),
             "secrets": {f"{NAME}.env": {name: name for name in _secrets(fleet)}},
             "publish": None,

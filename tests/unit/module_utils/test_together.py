@@ -1,0 +1,106 @@
+"""A way back over the change from ports to sockets: the edge and the gateway only fit each other."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from host_stand_in import made, manifest
+
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.host import Host
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import linked_release, read_text
+from ansible_collections.lab.ai_backend.plugins.module_utils.probes.checks import ProbeError
+from ansible_collections.lab.ai_backend.plugins.module_utils.releases.generations import Change, Note, record
+from ansible_collections.lab.ai_backend.plugins.module_utils.rollback import restore as restoring
+from ansible_collections.lab.ai_backend.plugins.module_utils.rollback import together
+from ansible_collections.lab.ai_backend.plugins.module_utils.rollback.choice import RestoreError
+from ansible_collections.lab.ai_backend.plugins.module_utils.rollback.restore import Aim, Restore, Terms
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching import slots
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching.slot_switch import switch_slot
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching.switch import switch
+
+pytestmark = pytest.mark.usefixtures("environments")
+SLOTS = ["blue", "green"]
+PORTS = {"litellm@blue": 4001, "litellm@green": 4002}
+SOCKETS = {f"litellm@{slot}": f"/run/{slot}.sock" for slot in SLOTS}
+AT_PORTS = {slot: f"127.0.0.1:{PORTS[f'litellm@{slot}']}" for slot in SLOTS}
+AT_SOCKETS = {slot: f"unix@/run/{slot}.sock" for slot in SLOTS}
+
+
+@pytest.fixture(autouse=True)
+def _all_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (restoring, together):
+        monkeypatch.setattr(module, "prove", lambda *_arguments: 0.0)
+
+
+def haproxy(asks: dict[str, str]) -> str:
+    """The part of an edge's configuration that matters here, in the shape of the role's template."""
+    backends = "".join(
+        f"\nbackend litellm_{slot}\n    # Where body.lua ends a request.\n"
+        f"    default-server check\n    server {slot} {where} max-reuse 20\n"
+        for slot, where in asks.items()
+    )
+    return f"global\n{backends}\nlisten fast\n    server local 127.0.0.1:8080\n"
+
+
+def deploy(host: Host, number: int, asks: dict[str, str], **listens: dict[str, object]) -> None:
+    """A generation with an edge that asks the slots there, and a gateway that listens so."""
+    change, word = Change(number, "hash"), f"ExecStart=/bin/{number}\n"
+    edge = manifest("edge", word, files={"haproxy.cfg": haproxy(asks)}, ports={}, reload=True)
+    gateway = manifest("litellm", word, slotted=True, enable=[], **listens)
+    switch(host, "edge", made(host.layout, edge), change)
+    booted = switch_slot(host, "litellm", SLOTS, made(host.layout, gateway), change)
+    slots.promote(host, "litellm", SLOTS, booted["slot"], change)
+    record(host, change, Note(complete=True))
+
+
+@pytest.fixture
+def upgraded(host: Host) -> Host:
+    """Generation 1 had the slots on ports, generation 2 has them on sockets and serves in green."""
+    deploy(host, 1, AT_PORTS, ports=PORTS)
+    deploy(host, 2, AT_SOCKETS, ports={}, sockets=SOCKETS)
+    return host
+
+
+def active(host: Host) -> str:
+    return (read_text(host.layout.active_slot("litellm")) or "").strip()
+
+
+def test_the_edge_waits_for_the_gateway_and_both_come_back(upgraded: Host) -> None:
+    host, said = upgraded, []
+    first = linked_release(host.layout, "edge")
+    assert Restore(host, Terms(), report=said.append).run(Aim(1, generation=3, stage="edge"))["changed"] is False
+    assert linked_release(host.layout, "edge") == first
+    Restore(host, Terms(), report=said.append).run(Aim(1, generation=3))
+    assert [line.partition(":")[0] for line in said] == ["litellm", "edge"]
+    assert active(host) == "active blue"
+    config = read_text(os.path.join(host.layout.instance("edge"), "files", "haproxy.cfg")) or ""
+    assert "server blue 127.0.0.1:4001" in config
+
+
+def test_and_forward_to_the_newer_generation_again(upgraded: Host) -> None:
+    Restore(upgraded, Terms()).run(Aim(1))
+    Restore(upgraded, Terms()).run(Aim(2))
+    assert active(upgraded) == "active green"
+    config = read_text(os.path.join(upgraded.layout.instance("edge"), "files", "haproxy.cfg")) or ""
+    assert "server green unix@/run/green.sock" in config
+
+
+def test_an_edge_that_does_not_come_up_leaves_everything_as_it_was(
+    upgraded: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise ProbeError("the edge is down")
+
+    before = linked_release(upgraded.layout, "edge"), linked_release(upgraded.layout, "litellm@green")
+    monkeypatch.setattr(together, "prove", refuse)
+    with pytest.raises(RestoreError, match="litellm was not restored: the edge is down"):
+        Restore(upgraded, Terms()).run(Aim(1))
+    assert (linked_release(upgraded.layout, "edge"), linked_release(upgraded.layout, "litellm@green")) == before
+    assert active(upgraded) == "active green"
+
+
+def test_the_gateway_alone_can_not_go_back_to_where_the_edge_would_not_ask_it(upgraded: Host) -> None:
+    with pytest.raises(RestoreError, match="of litellm listens where the edge would not ask it"):
+        Restore(upgraded, Terms()).run(Aim(1, services=["litellm"]))
+    assert active(upgraded) == "active green"
