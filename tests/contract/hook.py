@@ -31,6 +31,7 @@ litellm.success_callback += ["cache", "langfuse"]
 
 import ai_backend_auth  # noqa: E402
 import ai_backend_limits  # noqa: E402
+import ai_backend_redis  # noqa: E402
 from fastapi import Request  # noqa: E402
 from litellm.proxy.hooks import PROXY_HOOKS  # noqa: E402
 
@@ -114,7 +115,7 @@ def costs() -> dict[str, float]:
         shared = ai_backend_limits.Limits({"host": "127.0.0.1", "port": port, "db": 2}, 610)
         ai_backend_auth.limits = lambda: shared
         found["counted_in_redis"] = asyncio.run(cost("counted"))
-        away = shared.away_until
+        away = ai_backend_redis.BREAKER.is_open()
         process.terminate()
     if away:
         sys.exit("Redis did not answer in time, so its cost is not known")

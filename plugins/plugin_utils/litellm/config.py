@@ -26,6 +26,9 @@ _LEVELS = ("simple-shuffle", "priority", "context-based")
 # Cooldown of a deployment without an alternative: long enough that a dead engine does not get every request, short
 # enough that a restarted engine is used soon. A longer one would have no benefit.
 ALONE_COOLDOWN_SECONDS = 5
+# A Redis that hangs may cost a request this much. By default LiteLLM's cache waits five seconds, for each question, and
+# it does not read the variable that would change this (1.106.2).
+REDIS_SECONDS = 0.1
 _REFERENCE = re.compile(r"os\.environ/([A-Z][A-Z0-9_]*)")
 
 
@@ -74,7 +77,11 @@ def build(registry: Registry, endpoints: Endpoints, redis: tuple[str, int] | Non
             # Workers and gateways of one release share cooldowns and counts. Without this, LiteLLM (1.106.2) keeps them
             # in the cache's Redis under the same names for every release: a candidate would not use an engine that
             # the old slot found dead, for minutes after it was fixed.
-            "cache_kwargs": {"db": registry.cache.router_database, "namespace": "os.environ/AI_BACKEND_RELEASE"},
+            "cache_kwargs": {
+                "db": registry.cache.router_database,
+                "namespace": "os.environ/AI_BACKEND_RELEASE",
+                **_patience(),
+            },
             "redis_host": redis[0],
             "redis_password": "os.environ/REDIS_PASSWORD",
             "redis_port": redis[1],
@@ -137,8 +144,13 @@ def _litellm_settings(registry: Registry, redis: tuple[str, int] | None) -> dict
         "port": redis[1],
         "ttl": registry.cache.ttl,
         "type": "redis",
+        **_patience(),
     }
     return settings
+
+
+def _patience() -> dict[str, float]:
+    return {"socket_connect_timeout": REDIS_SECONDS, "socket_timeout": REDIS_SECONDS}
 
 
 def _router_settings(registry: Registry, fallbacks: list[dict[str, list[str]]], longest: int) -> dict[str, Any]:

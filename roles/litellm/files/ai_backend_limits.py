@@ -16,14 +16,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+import ai_backend_redis
 import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 MINUTE = 60
 NAMES = ("requests", "tokens", "parallel")
-# As for LiteLLM's cache: a Redis that hangs costs a request a tenth of a second, and then five seconds nothing.
-TIMEOUT_SECONDS, PAUSE_SECONDS = 0.1, 5
+# As for LiteLLM's cache.
+TIMEOUT_SECONDS = 0.1
 # For no limit: more than anybody can use, and still a number in Lua.
 NONE = 10**15
 # KEYS: requests and tokens of this minute, open requests by the time at which each is forgotten.
@@ -86,7 +87,6 @@ class Limits:
 
     def __init__(self, where: dict[str, Any] | None, longest: int) -> None:
         self.alone, self.longest = Alone(), longest
-        self.away_until = 0.0
         self.running: set[asyncio.Task[Any]] = set()
         self.redis: Any = None
         self.script: Any = None
@@ -96,8 +96,8 @@ class Limits:
                 password=os.environ["REDIS_PASSWORD"],
                 socket_timeout=TIMEOUT_SECONDS,
                 socket_connect_timeout=TIMEOUT_SECONDS,
-                # Once more, at once: the connection may have been idle until Redis closed it.
-                retry=Retry(NoBackoff(), 1),
+                # Once more, at once: the connection may have been idle until Redis closed it. Not after a timeout.
+                retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
             )
             self.script = self.redis.register_script(ADMIT)
 
@@ -146,11 +146,5 @@ class Limits:
         return f"ai_backend:{client}:{what}" + (f":{minute}" if minute is not None else "")
 
     async def ask(self, call: Callable[[], Awaitable[Any]]) -> Any:
-        """What Redis answers, or None if it is away; then it is not asked again for a while."""
-        if self.redis is None or time.monotonic() < self.away_until:
-            return None
-        try:
-            return await call()
-        except (redis.RedisError, OSError):
-            self.away_until = time.monotonic() + PAUSE_SECONDS
-            return None
+        """What Redis answers, or None if there is none or it is away."""
+        return None if self.redis is None else await ai_backend_redis.ask(call)

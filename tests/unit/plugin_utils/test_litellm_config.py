@@ -188,6 +188,8 @@ def test_the_cache_is_redis_or_nothing(lab: Callable[..., Raw], litellm: Config)
         "namespace": "litellm",
         "password": "os.environ/REDIS_PASSWORD",
         "port": 6379,
+        "socket_connect_timeout": 0.1,
+        "socket_timeout": 0.1,
         "ttl": 3600,
         "type": "redis",
     }
@@ -201,7 +203,9 @@ def test_workers_and_gateways_of_one_release_share_cooldowns_and_no_other_releas
 ) -> None:
     settings = litellm(lab())["router_settings"]
     assert (settings["redis_host"], settings["redis_port"]) == ("127.0.0.1", 6379)
-    assert settings["cache_kwargs"] == {"db": 2, "namespace": "os.environ/AI_BACKEND_RELEASE"}
+    kwargs = settings["cache_kwargs"]
+    assert (kwargs["db"], kwargs["namespace"]) == (2, "os.environ/AI_BACKEND_RELEASE")
+    assert kwargs["socket_timeout"] == 0.1
     assert "redis_host" not in litellm(lab(cache={"enabled": False}))["router_settings"]
 
 
