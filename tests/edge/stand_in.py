@@ -130,7 +130,7 @@ class Edge:
 
     def __init__(self, folder: pathlib.Path, slot: Slot, **gateway: Any) -> None:
         self.folder, self.slot, self.port, self.address = folder, slot, free_port(), own_address()
-        self.log = folder / "log"
+        self.log, self.bind = folder / "log", gateway.get("bind", "127.0.0.1")
         configuration = folder / "haproxy.cfg"
         configuration.write_text(configuration_of(folder, slot.server_address[1], self.port, gateway))
         with self.log.open("w") as log:
@@ -142,8 +142,9 @@ class Edge:
             time.sleep(0.02)
 
     def listens(self) -> bool:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
-            return True
+        for there in ("127.0.0.1", self.bind):
+            with contextlib.suppress(OSError), socket.create_connection((there, self.port)):
+                return True
         return False
 
     def stop(self) -> None:
@@ -157,8 +158,11 @@ class Edge:
         return tls.wrap_socket(plain) if tls else plain
 
     def ask(self, path: str, method: str = "GET", **options: Any) -> Answer:
-        """One request. `headers` are the client's, with a key if none are given; `body` and `operator` as they say."""
-        host = "127.0.0.1" if options.get("operator") else self.address
+        """One request. `headers` are the client's, with a key if none are given; `body` and `operator` as they say.
+
+        `to` is the address to ask; a client has the same one.
+        """
+        host = options.get("to") or ("127.0.0.1" if options.get("operator") else self.address)
         connection = http.client.HTTPConnection(host, self.port, timeout=30)
         with contextlib.closing(connection):
             connection.request(method, path, options.get("body"), options.get("headers", KEY))
@@ -221,13 +225,14 @@ def gateway_row(gateway: dict[str, Any]) -> dict[str, Any]:
 
 def configuration_of(folder: pathlib.Path, slot: int, port: int, gateway: dict[str, Any]) -> str:
     """The configuration as the role renders it, with what lies on a host replaced by what lies in the folder."""
+    published_at = gateway.pop("published_at", ["127.0.0.1"])
     row = gateway_row(gateway)
     row["config"]["gateway"] |= {
         "port": port,
         "slots": dict.fromkeys(row["config"]["gateway"]["slots"], f"127.0.0.1:{slot}"),
     }
     for service in row["config"]["published"]:
-        service["addresses"], service["port"] = ["127.0.0.1"], free_port()
+        service["addresses"], service["port"] = published_at, free_port()
     active = folder / "active-slot"
     active.write_text("active blue\n")
     shutil.copytree(ROLE / "files", folder / "files", dirs_exist_ok=True)

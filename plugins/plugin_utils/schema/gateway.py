@@ -71,7 +71,7 @@ class Gateway(Strict):
     PORTS: ClassVar[Mapping[str, int]] = {GATEWAY: 4000}
 
     bind: Address = "0.0.0.0"  # noqa: S104  # a gateway for other machines
-    """Address the gateway listens on."""
+    """Address the gateway listens on; `::` is all addresses of IPv4 and IPv6."""
     host_header: str = "127.0.0.1"
     """Host that LiteLLM sees, whatever the client sent."""
     requests_per_minute: Annotated[int, Field(ge=1)] = 600
