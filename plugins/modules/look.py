@@ -75,6 +75,7 @@ gpu_memory_mib:
   returned: always
 """
 
+import contextlib
 import re
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -102,10 +103,14 @@ def cache_findings(layout: Layout, cache: Mapping[str, Any], held: Collection[in
         message = f"Redis can't be asked: another process listens on its port {cache['port']}"
         return [critical("cache", "ai_backend_cache", message, "free the port, and deploy")]
     key = {"file": keys_of_gateway(layout), "name": "REDIS_PASSWORD"}
-    probe = {"kind": "redis", "address": cache["address"], "key": key}
+    probe = {"kind": "redis", "address": cache["address"], "key": key, "user": cache.get("user", "")}
     try:
         run_once(layout, probe, int(cache["port"]))
     except ProbeError as error:
+        with contextlib.suppress(ProbeError):
+            # A Redis of an older release has no such user.
+            run_once(layout, {**probe, "user": ""}, int(cache["port"]))
+            return []
         hint = f"look at `journalctl -u {cache['unit']} -n 50` on {cache['host']}, then deploy"
         return [critical("cache", "ai_backend_cache", f"the cache on {cache['host']}: {error}", hint)]
     return []

@@ -25,6 +25,8 @@ sys.path.insert(0, str(ROOT / ".cache" / "collections"))
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.secret_folder import for_hosts  # noqa: E402
 from ansible_collections.lab.ai_backend.plugins.module_utils.probes.checks import UnixConnection  # noqa: E402
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.services.redis import RIGHTS  # noqa: E402
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema.cache import USER  # noqa: E402
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation.validation import checked  # noqa: E402
 
 Plain = dict[str, Any]
@@ -112,9 +114,10 @@ class Redis:
     def start(self) -> None:
         """Until it listens."""
         # A password in a command line is one of this test alone.
-        words = f"--port {self.port} --bind 127.0.0.1 --appendonly no --requirepass {PASSWORD} --save".split()
+        words = f"--port {self.port} --bind 127.0.0.1 --appendonly no --save".split()
+        users = f"--user default off --user {USER} on {RIGHTS} >{PASSWORD}".split()
         self.process = subprocess.Popen(
-            [self.program, *words, ""], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [self.program, *words, "", *users], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         end = time.monotonic() + 10
         while time.monotonic() < end:

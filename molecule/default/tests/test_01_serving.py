@@ -84,6 +84,15 @@ def test_only_the_edge_listens_off_loopback(gateway):
     assert [(words[3], "haproxy" in words[5]) for words in open_to_others] == [("0.0.0.0:4000", True)]
 
 
+def test_the_user_of_gateways_can_not_change_redis_and_nobody_else_can_log_in(gateway):
+    login = f"REDISCLI_AUTH={gateway.secret('redis.conf', 'requirepass')} redis-cli --no-auth-warning"
+    for command in ("config get dir", "acl list", "flushall", "shutdown nosave", "replicaof no one"):
+        answer = gateway.run(f"{login} --user gateway {command}")
+        assert answer.startswith("NOPERM"), (command, answer)
+    assert gateway.run(f"{login} --user gateway ping").strip() == "PONG"
+    assert "NOAUTH" in gateway.run(f"{login} ping")
+
+
 # What a local user tries: to take the place of a process that listens there, and to reach it.
 INTRUDER = """
 import socket, sys

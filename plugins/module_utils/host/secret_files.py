@@ -49,6 +49,7 @@ def render(
 ) -> str:
     """The text of one file: `KEY="value"` for systemd's EnvironmentFile=, `key "value"` for a Redis include (*.conf).
 
+    A Redis key that begins with `user ` has the user's name and rights; the password gets the `>` that Redis wants.
     `names` = {key in the file: name of the secret}, `before` = {key: value that still counts}. Raises SecretError,
     naming the secret, never its value.
     """
@@ -61,6 +62,8 @@ def render(
             raise SecretError(f"secret {name} holds a line break")
         if in_one_line(key, name):
             value = ",".join([value, *(old for old in [(before or {}).get(key)] if old and old != value)])
+        if key.startswith("user "):
+            value = ">" + value
         lines.append(f"{key}{' ' if file_name.endswith('.conf') else '='}{quoted(value)}\n")
     return "".join(lines)
 

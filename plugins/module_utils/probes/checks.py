@@ -203,7 +203,7 @@ def check_redis(layout: Layout, probe: Probe, port: Address) -> None:
     password = secret(layout, probe["key"])
     try:
         with socket.create_connection((probe.get("address", "127.0.0.1"), int(port)), timeout=5) as connection:
-            words = ["AUTH", password]
+            words = ["AUTH", *filter(None, [probe.get("user")]), password]
             parts = [f"*{len(words)}\r\n"] + [f"${len(word.encode('utf-8'))}\r\n{word}\r\n" for word in words]
             connection.sendall("".join(parts).encode("utf-8") + b"PING\r\n")
             answer = b""

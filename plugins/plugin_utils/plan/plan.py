@@ -14,6 +14,7 @@ from ..findings.findings import Finding, RegistryError
 from ..findings.paths import join
 from ..litellm import config as litellm_config
 from ..registry.registry import Registry
+from ..schema.cache import USER
 from ..schema.secrets import missing
 from .fleet import Fleet
 from .gpu_memory import gpu_needs
@@ -29,7 +30,7 @@ def plan_of(fleet: Fleet) -> dict[str, Any]:
     {schema, registry_hash, warnings: [str], models: [str], tags: [role of a service], members: [host],
      providers: [row], ports: [row], hosts: {host: {address, services: [data/row.py], instances: [str],
      ports: {instance: port}, sockets: {instance: path}, secrets: {file: {key: secret name}},
-     published: [section of its edge], upstreams: [upstreams.py], cache: {host, unit, address, port} or None,
+     published: [section of its edge], upstreams: [upstreams.py], cache: {host, unit, address, port, user} or None,
      gateway: bool, tls_certificate: path or "",
      gpu_needs: [gpu_memory.py], gpu_engines: [{provider, gpu_layers, gpu_variable}]}}}
 
@@ -102,12 +103,12 @@ def _secrets(fleet: Fleet, host: str) -> dict[str, dict[str, str]]:
 
 
 def _cache(fleet: Fleet, gateway: str) -> dict[str, Any] | None:
-    """{host, unit, address, port}: the host of the cache, its unit there, and its address for a gateway."""
+    """{host, unit, address, port, user}: the host of the cache, its unit there, and its address for a gateway."""
     if gateway not in fleet.reach.cache:
         return None
     address, port = fleet.reach.cache[gateway]
     unit = unit_of(fleet.registry.cache.GROUP)
-    return {"host": fleet.place.cache, "unit": unit, "address": address, "port": port}
+    return {"host": fleet.place.cache, "unit": unit, "address": address, "port": port, "user": USER}
 
 
 def check_extra(registry: Registry, reported: Container[str] = ()) -> Iterator[Finding]:

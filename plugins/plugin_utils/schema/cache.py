@@ -13,6 +13,8 @@ from .base import Seconds, Strict
 
 # Redis' own default; one belongs to the cache, another to the router's state.
 DATABASES = 16
+# Redis' user for gateways.
+USER = "gateway"
 
 
 class Cache(Strict):

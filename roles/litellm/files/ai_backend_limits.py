@@ -83,7 +83,10 @@ class Alone:
 
 
 class Limits:
-    """The counts of all clients. `where` is {host, port, db} of Redis, or None; `longest` the seconds of a request."""
+    """The counts of all clients.
+
+    `where` is {host, port, db, username} of Redis, or None; `longest` the seconds of a request.
+    """
 
     def __init__(self, where: dict[str, Any] | None, longest: int) -> None:
         self.alone, self.longest = Alone(), longest

@@ -80,11 +80,11 @@ def test_code_that_an_older_state_had_on_the_host_goes_and_nothing_else_does(lay
 
 
 def test_secret_files_are_written_closed_and_only_when_they_differ(layout: Layout) -> None:
-    files = {"litellm.env": {"KEY": "A"}, "redis.conf": {"requirepass": "B"}}
+    files = {"litellm.env": {"KEY": "A"}, "redis.conf": {"requirepass": "B", "user x on ~*": "B"}}
     values = {"A": "one", "B": "two"}
     secret_files.write(layout, secret_files.stale(layout, files, values))
     redis = pathlib.Path(layout.secrets) / "redis.conf"
-    assert (redis.read_text(), redis.stat().st_mode & 0o777) == ('requirepass "two"\n', 0o600)
+    assert (redis.read_text(), redis.stat().st_mode & 0o777) == ('requirepass "two"\nuser x on ~* ">two"\n', 0o600)
     assert secret_files.stale(layout, files, values) == {}
     redis.chmod(0o644)
     assert list(secret_files.stale(layout, files, values)) == ["redis.conf"]

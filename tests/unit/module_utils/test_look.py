@@ -82,27 +82,40 @@ def gateway(layout: Layout, proc: Proc) -> Layout:
 
 
 def cache(port: int) -> dict[str, Any]:
-    return {"host": "store", "unit": "ai-backend-redis.service", "address": "127.0.0.1", "port": port}
+    place = {"host": "store", "unit": "ai-backend-redis.service", "address": "127.0.0.1", "port": port}
+    return {**place, "user": "gateway"}
+
+
+GOOD, REFUSED = b"+OK\r\n+PONG\r\n", b"-WRONGPASS x\r\n-NOAUTH\r\n"
 
 
 @pytest.mark.parametrize(
-    ("answer", "problem"), [(b"+OK\r\n+PONG\r\n", ""), (b"-WRONGPASS x\r\n-NOAUTH\r\n", "refuses the password")]
+    ("answers", "problem"),
+    [
+        pytest.param([GOOD], "", id="as the user of gateways"),
+        pytest.param([REFUSED, GOOD], "", id="a Redis of an older release has no such user"),
+        pytest.param([REFUSED, REFUSED], "refuses the password", id="another password"),
+    ],
 )
 def test_the_cache_is_asked_with_the_gateways_password(
-    gateway: Layout, systemd: Systemd, tool: Callable[[str], None], answer: bytes, problem: str
+    gateway: Layout, systemd: Systemd, tool: Callable[[str], None], answers: list[bytes], problem: str
 ) -> None:
+    asked_with = []
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
-            connection, _address = server.accept()
-            with connection:
-                assert SECRET.encode() in connection.recv(4096)
-                connection.sendall(answer)
+            for answer in answers:
+                connection, _address = server.accept()
+                with connection:
+                    asked_with.append(connection.recv(4096))
+                    connection.sendall(answer)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         findings, _memory = module.look(gateway, systemd, asked(cache=cache(server.getsockname()[1])))
         thread.join(5)
+    assert all(SECRET.encode() in text for text in asked_with)
+    assert [b"gateway" in text for text in asked_with] == [True, False][: len(answers)]
     assert [(finding["check"], finding["severity"]) for finding in findings] == [("cache", "critical")] * bool(problem)
     assert all(problem in finding["message"] and "on store" in finding["hint"] for finding in findings)
     assert SECRET not in str(findings)

@@ -266,12 +266,13 @@ def test_redis_must_take_the_password_and_answer_ping(layout: Layout, answer: by
         connection, _address = server.accept()
         with connection:
             asked = connection.recv(4096)
+            assert b"*3\r\n$4\r\nAUTH\r\n$7\r\ngateway\r\n" in asked
             assert SECRET.encode() in asked
             connection.sendall(answer)
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
-    probe = {"kind": "redis", "key": {"file": "redis.conf", "name": "requirepass"}}
+    probe = {"kind": "redis", "user": "gateway", "key": {"file": "redis.conf", "name": "requirepass"}}
     try:
         if words:
             with pytest.raises(checks.ProbeError, match=words) as refused:

@@ -192,6 +192,7 @@ def test_the_cache_is_redis_or_nothing(lab: Callable[..., Raw], litellm: Config)
         "socket_timeout": 0.1,
         "ttl": 3600,
         "type": "redis",
+        "username": "gateway",
     }
     settings = litellm(lab(cache={"enabled": False}))["litellm_settings"]
     assert settings["cache"] is False
@@ -205,7 +206,7 @@ def test_workers_and_gateways_of_one_release_share_cooldowns_and_no_other_releas
     assert (settings["redis_host"], settings["redis_port"]) == ("127.0.0.1", 6379)
     kwargs = settings["cache_kwargs"]
     assert (kwargs["db"], kwargs["namespace"]) == (2, "os.environ/AI_BACKEND_RELEASE")
-    assert kwargs["socket_timeout"] == 0.1
+    assert (kwargs["socket_timeout"], kwargs["username"]) == (0.1, "gateway")
     assert "redis_host" not in litellm(lab(cache={"enabled": False}))["router_settings"]
 
 

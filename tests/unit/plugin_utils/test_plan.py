@@ -27,7 +27,7 @@ def test_one_host_runs_all_and_publishes_nothing_off_loopback(lab: Callable[...,
     assert host["address"] == ""
     assert host["instances"] == ["edge", "litellm@blue", "litellm@green", "llama-cpp@native", "redis"]
     assert [row["role"].rpartition(".")[2] for row in host["services"]] == ["edge", "llama_cpp", "redis", "litellm"]
-    assert config_of(plan, "one", "redis") == {"maxmemory": "256mb", "databases": 16}
+    assert config_of(plan, "one", "redis") == {"maxmemory": "256mb", "databases": 16, "user": "gateway"}
     assert config_of(plan, "one", "edge") == {
         "gateway": {
             "bind": "0.0.0.0",  # noqa: S104
@@ -60,7 +60,10 @@ def test_one_host_runs_all_and_publishes_nothing_off_loopback(lab: Callable[...,
     }
     assert 'api_base: "http://127.0.0.2:8080/v1"' in config_of(plan, "one", "litellm")["config"]
     assert host["secrets"]["llama-cpp.env"] == {"LLAMA_API_KEY": "AI_BACKEND_ENGINE_KEY"}
-    assert host["secrets"]["redis.conf"] == {"requirepass": "REDIS_PASSWORD"}
+    user = (
+        "user gateway on ~* &* +@read +@write +@connection +@transaction +@scripting +@pubsub -@admin -@dangerous +info"
+    )
+    assert host["secrets"]["redis.conf"] == {"requirepass": "REDIS_PASSWORD", user: "REDIS_PASSWORD"}
     assert list(host["secrets"]["litellm.env"]) == [
         "AI_BACKEND_ENGINE_KEY",
         "ANTHROPIC_API_KEY",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ....module_utils.host.layout import Layout, slot_instance
 from ...data.row import Row
 from ...litellm import config as litellm_config
+from ...schema.cache import USER
 from ...schema.clients import secret_of
 from ...schema.secrets import CACHE_KEY, MASTER_KEY
 from ..upstreams import upstreams
@@ -71,7 +72,7 @@ def _clients(fleet: Fleet, host: str) -> dict[str, Any]:
     {clients: {name: {models: [name or glob], names: [for the model list], requests, tokens, parallel}},
      paths: [what the edge offers to other hosts], expose: whether errors keep LiteLLM's words,
      longest_seconds: longest time of a request,
-     redis: {host, port, db} for the counts}; None is no limit, or no Redis.
+     redis: {host, port, db, username} for the counts}; None is no limit, or no Redis.
     """
     registry, redis = fleet.registry, fleet.reach.cache.get(host)
     names = registry.routes.names
@@ -92,7 +93,7 @@ def _clients(fleet: Fleet, host: str) -> dict[str, Any]:
         "expose": registry.gateway.expose_deployment,
         "longest_seconds": registry.gateway.stream_timeout_seconds,
         # The router's database: a flush of the cache does not end the counts.
-        "redis": redis and {"host": redis[0], "port": redis[1], "db": registry.cache.router_database},
+        "redis": redis and {"host": redis[0], "port": redis[1], "db": registry.cache.router_database, "username": USER},
     }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...data.row import Row
-from ...schema.cache import DATABASES
+from ...schema.cache import DATABASES, USER
 from ...schema.secrets import CACHE_KEY
 
 if TYPE_CHECKING:
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 STAGE = "backend"
 NAME = "redis"
+# What LiteLLM and the limits of clients use: values, scripts, messages. LiteLLM asks for the version with `info`, which
+# Redis counts as dangerous.
+RIGHTS = "~* &* +@read +@write +@connection +@transaction +@scripting +@pubsub -@admin -@dangerous +info"
 
 
 def rows(fleet: Fleet, host: str, there: Sequence[Row]) -> list[Row]:
@@ -31,9 +34,10 @@ def rows(fleet: Fleet, host: str, there: Sequence[Row]) -> list[Row]:
             "stage": STAGE,
             "ports": {NAME: fleet.registry.port_of(NAME) or 0},
             "slots": [],
-            "secrets": {f"{NAME}.conf": {"requirepass": CACHE_KEY}},
+            # The password of the default user is for older releases, which have no other user.
+            "secrets": {f"{NAME}.conf": {"requirepass": CACHE_KEY, f"user {USER} on {RIGHTS}": CACHE_KEY}},
             # The gateway of this host uses it directly.
             "publish": {"name": NAME, "mode": "tcp", "here": False, "abroad": True, "retries": 0},
-            "config": {"maxmemory": fleet.registry.cache.maxmemory, "databases": DATABASES},
+            "config": {"maxmemory": fleet.registry.cache.maxmemory, "databases": DATABASES, "user": USER},
         }
     ]
