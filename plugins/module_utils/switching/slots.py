@@ -7,14 +7,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
-from ..host.edge import EDGE_UNIT
+from ..host.edge import EDGE, EDGE_UNIT, asked_at
 from ..host.haproxy import AdminError
 from ..host.host import Host
-from ..host.layout import slot_instance, unit_of, write_atomic
+from ..host.layout import linked_release, slot_instance, unit_of, write_atomic
 from ..host.processes import family
 from ..host.systemd import Systemd
 from ..host.waiting import wait_until
 from ..releases.generations import UNRECORDED, Change, Note, active_slot, check_room, record
+from ..releases.releases import at_edge, manifest_of
 from . import candidate
 from .soak import ratio, watch
 
@@ -40,6 +41,16 @@ def server(host: Host, service: str, slot: str) -> dict[str, str]:
     return host.admin.server(f"{service}_{slot}", slot)
 
 
+def asked_elsewhere(host: Host, service: str, slot: str) -> str:
+    """Where the edge asks a slot and where it listens, if they differ: only one of both was deployed, with tags."""
+    layout, instance = host.layout, slot_instance(service, slot)
+    manifest = manifest_of(layout, instance)
+    asked = asked_at(layout, linked_release(layout, EDGE), service, slot)
+    if manifest is None or asked in ("", at_edge(manifest, instance)):
+        return ""
+    return f". It asks {asked}, but the slot listens at {at_edge(manifest, instance)}: deploy again, without --tags"
+
+
 def commit(host: Host, service: str, slot: str, patience: float = 30) -> None:
     """Send new requests to `slot` from now on: the file first (it decides after any crash), then the running HAProxy.
 
@@ -51,7 +62,8 @@ def commit(host: Host, service: str, slot: str, patience: float = 30) -> None:
         seen = wait_until(lambda: server(host, service, slot).get("status", "").startswith("UP"), patience)
         if not seen:
             status = server(host, service, slot).get("status", "unknown to it")
-            raise SlotError(f"the edge does not see slot {slot} up after {patience:.0f}s: {status}")
+            why = asked_elsewhere(host, service, slot)
+            raise SlotError(f"the edge does not see slot {slot} up after {patience:.0f}s: {status}{why}")
     previous = active_slot(host.layout, service)
     write_atomic(file, f"active {slot}\n")
     if admin.present:

@@ -18,6 +18,7 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import
 from ansible_collections.lab.ai_backend.plugins.module_utils.releases.generations import Change, active_slot
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching import settled, slots
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching.slot_switch import switch_slot
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching.switch import point
 
 SLOTS = ["blue", "green"]
 
@@ -89,6 +90,19 @@ def test_the_first_commit_writes_the_file_and_adds_the_map_entry(host: Host, lay
 def test_a_slot_the_edge_does_not_see_up_is_not_committed(host: Host, layout: Layout, haproxy: HAProxy) -> None:
     haproxy.status["green"] = "DOWN"
     with pytest.raises(slots.SlotError, match="does not see slot green up after 0s: DOWN"):
+        slots.commit(host, "litellm", "green", patience=0)
+    assert active_slot(layout, "litellm") == ""
+
+
+def test_an_edge_that_was_not_deployed_since_the_slots_moved_is_said(
+    host: Host, layout: Layout, haproxy: HAProxy
+) -> None:
+    haproxy.status["green"] = "DOWN"
+    config = "\nbackend litellm_green\n    server green 127.0.0.1:4002 max-reuse 20\n"
+    point(layout, "edge", made(layout, manifest("edge", files={"haproxy.cfg": config})))
+    point(layout, "litellm@green", made(layout, manifest("litellm", sockets={"litellm@green": "/run/green.sock"})))
+    words = r"It asks 127\.0\.0\.1:4002, but the slot listens at unix@/run/green\.sock: deploy again, without --tags"
+    with pytest.raises(slots.SlotError, match=words):
         slots.commit(host, "litellm", "green", patience=0)
     assert active_slot(layout, "litellm") == ""
 
