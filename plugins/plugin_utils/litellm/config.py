@@ -74,20 +74,7 @@ def build(registry: Registry, endpoints: Endpoints, redis: tuple[str, int] | Non
         "router_settings": _router_settings(registry, fallbacks, longest),
     }
     if redis is not None:
-        config["router_settings"] |= {
-            # Workers and gateways of one release share cooldowns and counts. Without this, LiteLLM (1.106.2) keeps them
-            # in the cache's Redis under the same names for every release: a candidate would not use an engine that
-            # the old slot found dead, for minutes after it was fixed.
-            "cache_kwargs": {
-                "db": registry.cache.router_database,
-                "namespace": "os.environ/AI_BACKEND_RELEASE",
-                "username": USER,
-                **_patience(),
-            },
-            "redis_host": redis[0],
-            "redis_password": "os.environ/REDIS_PASSWORD",
-            "redis_port": redis[1],
-        }
+        config["router_settings"] |= _router_redis(registry, redis)
     return _merge(config, registry.gateway.litellm.extra)
 
 
@@ -150,6 +137,25 @@ def _litellm_settings(registry: Registry, redis: tuple[str, int] | None) -> dict
         **_patience(),
     }
     return settings
+
+
+def _router_redis(registry: Registry, redis: tuple[str, int]) -> dict[str, Any]:
+    """Workers and gateways of one release share cooldowns and counts.
+
+    Without this, LiteLLM (1.106.2) keeps them in the cache's Redis under the same names for every release: a candidate
+    would not use an engine that the old slot found dead, for minutes after it was fixed.
+    """
+    return {
+        "cache_kwargs": {
+            "db": registry.cache.router_database,
+            "namespace": "os.environ/AI_BACKEND_RELEASE",
+            "username": USER,
+            **_patience(),
+        },
+        "redis_host": redis[0],
+        "redis_password": "os.environ/REDIS_PASSWORD",
+        "redis_port": redis[1],
+    }
 
 
 def _patience() -> dict[str, float]:
