@@ -39,6 +39,10 @@ options:
     description: The PEM file of the gateway's edge; empty where it has none.
     type: str
     default: ""
+  unencrypted:
+    description: The address on which other hosts reach the gateway without TLS; empty where they don't.
+    type: str
+    default: ""
   keep:
     description: How many of the newest generations have to be whole.
     type: int
@@ -76,7 +80,6 @@ gpu_memory_mib:
 """
 
 import contextlib
-import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -85,9 +88,11 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.host.cards import card_findings
 from ..module_utils.host.findings import Finding, critical
 from ..module_utils.host.graphics import gpu_memory
-from ..module_utils.host.layout import Layout, read_text
+from ..module_utils.host.layout import Layout
 from ..module_utils.host.sockets import is_loopback
 from ..module_utils.host.systemd import Systemd
+from ..module_utils.inspection.certificate import certificate_findings, without_tls
+from ..module_utils.inspection.cooldowns import cooldown_findings
 from ..module_utils.inspection.port_findings import UNMANAGED, port_findings
 from ..module_utils.inspection.port_table import ARGUMENTS, compare, exposed, plan_of
 from ..module_utils.inspection.tampering import tampering_findings
@@ -116,22 +121,6 @@ def cache_findings(layout: Layout, cache: Mapping[str, Any], held: Collection[in
     return []
 
 
-def certificate_findings(layout: Layout, path: str) -> list[Finding]:
-    """What keeps the edge from taking its certificate; of the file only the headings are looked at."""
-    where, hint = "ai_backend_gateway.tls_certificate", "put certificate, chain and key there as one PEM file"
-    try:
-        text = read_text(layout.path(path.lstrip("/")))
-    except (OSError, ValueError):
-        text = ""
-    if text is None:
-        return [critical("references", where, f"{path} isn't there", hint)]
-    wanted = ("CERTIFICATE", "PRIVATE KEY")
-    lacking = [word for word in wanted if not re.search(f"^-----BEGIN [A-Z ]*{word}", text, re.M)]
-    if lacking:
-        return [critical("references", where, f"{path} has no {' and no '.join(lacking).lower()}", hint)]
-    return []
-
-
 def look(layout: Layout, systemd: Systemd, params: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[int]]:
     """(findings, MiB of each graphics card)."""
     host, plan = params["host"], plan_of(params)
@@ -146,6 +135,8 @@ def look(layout: Layout, systemd: Systemd, params: Mapping[str, Any]) -> tuple[l
         upstreams = [upstream for upstream in upstreams if not upstream["key"]]
     found += ask_all(layout, upstreams, held, params["timeout"])
     found += certificate_findings(layout, params["certificate"]) if params["certificate"] else []
+    found += without_tls(params["unencrypted"])
+    found += cooldown_findings(layout)
     found += generation_findings(layout, host, params["keep"])
     found += tampering_findings(layout, host, params["sums"])
     found += card_findings(layout, host, params["engines"], params["gpu"])
@@ -160,6 +151,7 @@ def main() -> None:
             "host": {"type": "str", "required": True},
             "cache": {"type": "dict", "default": {}},
             "certificate": {"type": "str", "default": ""},
+            "unencrypted": {"type": "str", "default": ""},
             "keep": {"type": "int", "default": 10},
             "sums": {"type": "bool", "default": False},
             "engines": {"type": "list", "elements": "dict", "default": []},

@@ -87,7 +87,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             slot.wait()
             # LiteLLM adds callbacks of its own at the first request.
             slot.ask(MASTER_KEY)
-            place = SimpleNamespace(server_address=("127.0.0.1", slot.port))
+            place = SimpleNamespace(where=f"unix@{slot.socket}")
             edge = stand_in.Edge(folder, cast("stand_in.Slot", place))
             address = f"http://127.0.0.1:{elsewhere.server_port}/v1"
             yield World(edge, slot, seen, address, folder / "marker")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-import http.client
 import itertools
 import json
 import os
@@ -25,7 +24,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from gateway import MASTER_KEY, ROOT, Answer, Redis, Slot, free_port, planned
+from gateway import MASTER_KEY, ROOT, Answer, Redis, Slot, UnixConnection, free_port, planned
 from odd_engine import Behaviour, odd_engine
 from odd_requests import CORPUS, PATHS, Odd
 
@@ -348,7 +347,7 @@ LEAKS = ("127.0.0.1", "litellm", "Traceback", "0x7", ".py", "localhost", "httpx"
 
 def send(slot: Slot, key: str, path: str, odd: Odd) -> tuple[int, dict[str, str], bytes]:
     """One request as it stands there."""
-    connection = http.client.HTTPConnection("127.0.0.1", slot.port, timeout=60)
+    connection = UnixConnection(slot.socket, 60)
     try:
         headers = {"authorization": f"Bearer {key}", "x-forwarded-for": "203.0.113.7", "content-type": odd.content_type}
         connection.request(odd.method, path, odd.body, headers)

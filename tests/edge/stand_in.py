@@ -57,6 +57,8 @@ class Slot(http.server.ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
+        # As the configuration writes it.
+        self.where = f"127.0.0.1:{self.server_port}"
         # One entry for each request: {method, path, headers, body = bytes read}.
         self.seen: list[dict[str, Any]] = []
         self.headers: dict[str, str] = {}
@@ -132,7 +134,7 @@ class Edge:
         self.folder, self.slot, self.port, self.address = folder, slot, free_port(), own_address()
         self.log, self.bind = folder / "log", gateway.get("bind", "127.0.0.1")
         configuration = folder / "haproxy.cfg"
-        configuration.write_text(configuration_of(folder, slot.server_address[1], self.port, gateway))
+        configuration.write_text(configuration_of(folder, slot.where, self.port, gateway))
         with self.log.open("w") as log:
             argv = [HAPROXY or "haproxy", "-db", "-f", str(configuration)]
             self.process = subprocess.Popen(argv, stdout=log, stderr=subprocess.STDOUT, preexec_fn=deny_write_execute)
@@ -223,13 +225,13 @@ def gateway_row(gateway: dict[str, Any]) -> dict[str, Any]:
     return {"config": config_of(make_plan(load(registry), groups, {}), "one", "edge")}
 
 
-def configuration_of(folder: pathlib.Path, slot: int, port: int, gateway: dict[str, Any]) -> str:
+def configuration_of(folder: pathlib.Path, slot: str, port: int, gateway: dict[str, Any]) -> str:
     """The configuration as the role renders it, with what lies on a host replaced by what lies in the folder."""
     published_at = gateway.pop("published_at", ["127.0.0.1"])
     row = gateway_row(gateway)
     row["config"]["gateway"] |= {
         "port": port,
-        "slots": dict.fromkeys(row["config"]["gateway"]["slots"], f"127.0.0.1:{slot}"),
+        "slots": dict.fromkeys(row["config"]["gateway"]["slots"], slot),
     }
     for service in row["config"]["published"]:
         service["addresses"], service["port"] = published_at, free_port()

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from ..host.layout import Layout, read_json
+from ..host.findings import Finding, warning
+from ..host.layout import Layout, linked_release, list_instances, read_json, service_of, slot_instance
+from ..releases.generations import active_slot
 
 # What litellm/deployments.py makes for a deployment: the name asked for, its number, provider, host and model.
 IDENTIFIER = re.compile(r"(?P<name>.+)#\d+\|(?P<provider>.+)@(?P<host>[^@/]+)/(?P<model>.+)", re.DOTALL)
@@ -26,6 +28,13 @@ class Cooldown(NamedTuple):
     host: str
     seconds: int
     why: str
+
+
+def serving_cooldowns(layout: Layout, instance: str) -> Iterator[Cooldown]:
+    """Those of an instance if it is the slot that serves."""
+    service = service_of(instance)
+    if slot_instance(service, active_slot(layout, service)) == instance:
+        yield from cooldowns(layout, service, linked_release(layout, instance))
 
 
 def cooldowns(layout: Layout, service: str, release: str) -> Iterator[Cooldown]:
@@ -51,3 +60,14 @@ def _of(record: dict[str, object]) -> Cooldown | None:
     name, provider, host = (unquote(match[part]) for part in ("name", "provider", "host"))
     status = f"{record['status']}: " if record.get("status") else ""
     return Cooldown(name, provider, host, int(until - time.time()), f"{status}{record.get('why', '')}")
+
+
+def cooldown_findings(layout: Layout) -> list[Finding]:
+    """A finding for each deployment that the serving slot does not ask. No finding contains what an engine answered."""
+    found = []
+    for instance in list_instances(layout):
+        for one in serving_cooldowns(layout, instance):
+            message = f"the gateway doesn't ask '{one.name}' of {one.provider} on {one.host} for {one.seconds} s more"
+            path = f"ai_backend_providers.{one.provider}"
+            found.append(warning("references", path, message, "`playbooks/status.yml` shows the cause"))
+    return found

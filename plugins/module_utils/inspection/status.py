@@ -15,7 +15,7 @@ from ..host.systemd import Systemd, Unit
 from ..probes.checks import ProbeError, run_once
 from ..releases.generations import active_slot, newest, path_of, read_all
 from ..releases.releases import address_of, manifest_of
-from .cooldowns import cooldowns
+from .cooldowns import serving_cooldowns
 
 # Asking an engine for an answer costs it a slot; a report only looks.
 LOOKING = ("http", "models", "redis", "haproxy")
@@ -95,10 +95,7 @@ def line_of(host: Host, instance: str) -> Line:
 
 def out_of_rotation(layout: Layout, instance: str) -> Iterator[Line]:
     """A line for each deployment that the gateway does not ask now."""
-    service = service_of(instance)
-    if slot_instance(service, active_slot(layout, service)) != instance:
-        return
-    for one in cooldowns(layout, service, linked_release(layout, instance)):
+    for one in serving_cooldowns(layout, instance):
         unit = f"out of rotation for {one.seconds} s"
         yield {
             **NOTHING,

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from .base import Address, Seconds, Strict, Words
+from .base import Address, Seconds, Strict, Words, is_loopback
 from .ports import GATEWAY
 
 # Sections of a LiteLLM config that `extra` may add to; the model list is the registry's.
@@ -102,6 +102,11 @@ class Gateway(Strict):
     """How long one engine may take."""
     litellm: LiteLLM = LiteLLM()
     """What goes into LiteLLM's config unchanged."""
+
+    @property
+    def unencrypted(self) -> str:
+        """The address on which other hosts reach it without TLS, and not only through a proxy, which may have it."""
+        return "" if self.tls_certificate or self.trusted_proxies or is_loopback(self.bind) else self.bind
 
     @field_validator("workers", mode="before")
     @classmethod

@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout
-from ansible_collections.lab.ai_backend.plugins.module_utils.inspection.cooldowns import Cooldown, cooldowns
+from ansible_collections.lab.ai_backend.plugins.module_utils.inspection.cooldowns import (
+    Cooldown,
+    cooldown_findings,
+    cooldowns,
+)
 
 RELEASE = "3f2a"
 
@@ -59,3 +63,20 @@ def test_what_is_over_or_of_another_release_or_odd_is_left_out(
 
 def test_a_gateway_that_never_took_anything_out_has_none(tmp_path: pathlib.Path) -> None:
     assert found(tmp_path) == []
+
+
+def test_a_live_check_finds_those_of_the_slot_that_serves(tmp_path: pathlib.Path, folder: pathlib.Path) -> None:
+    (folder / "one.json").write_text(record())
+    layout = Layout(str(tmp_path))
+    instances = tmp_path / "opt/ai-backend/instances"
+    instances.mkdir(parents=True)
+    for slot, release in (("blue", RELEASE), ("green", "older")):
+        (instances / f"litellm@{slot}").symlink_to(layout.release("litellm", release))
+    (tmp_path / "etc/ai-backend/litellm").mkdir(parents=True)
+    (tmp_path / "etc/ai-backend/litellm/active-slot").write_text("active blue\n")
+    (finding,) = cooldown_findings(layout)
+    assert finding["message"] == "the gateway doesn't ask 'a/b' of local on gpu1 for 60 s more"
+    assert finding["path"] == "ai_backend_providers.local"
+    assert "out of memory" not in str(finding)
+    (tmp_path / "etc/ai-backend/litellm/active-slot").write_text("active green\n")
+    assert cooldown_findings(layout) == []

@@ -52,6 +52,7 @@ def asked(**changes: Any) -> dict[str, Any]:
         "upstreams": [],
         "cache": {},
         "certificate": "",
+        "unencrypted": "",
         "keep": 10,
         "sums": False,
         "engines": [],
@@ -175,19 +176,3 @@ def test_a_driver_that_does_not_answer_is_a_warning(tool: Callable[[str], None])
         return 124, "it hangs"
 
     assert graphics.gpu_memory("gpu1", run=hang)[1][0]["severity"] == "warning"
-
-
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        (None, "/etc/edge.pem isn't there"),
-        ("nonsense", "/etc/edge.pem has no certificate and no private key"),
-        ("-----BEGIN CERTIFICATE-----\n", "/etc/edge.pem has no private key"),
-        ("-----BEGIN CERTIFICATE-----\n-----BEGIN EC PRIVATE KEY-----\n", ""),  # pragma: allowlist secret
-    ],
-)
-def test_a_certificate_that_the_edge_could_not_take_is_found(layout: Layout, text: str | None, problem: str) -> None:
-    if text is not None:
-        write_atomic(layout.path("etc/edge.pem"), text, 0o600)
-    found = module.certificate_findings(layout, "/etc/edge.pem")
-    assert [finding["message"] for finding in found] == ([problem] if problem else [])

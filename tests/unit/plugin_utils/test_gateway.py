@@ -75,3 +75,17 @@ def test_origins_and_paths_are_taken_as_they_stand() -> None:
 
 def test_monitoring_may_say_that_it_is_off() -> None:
     assert Monitoring(enabled=False) == Monitoring()
+
+
+@pytest.mark.parametrize(
+    ("keys", "address"),
+    [
+        ({}, "0.0.0.0"),  # noqa: S104  # the default
+        ({"bind": "10.0.0.5"}, "10.0.0.5"),
+        ({"bind": "127.0.0.1"}, ""),
+        ({"tls_certificate": "/etc/ssl/gateway.pem"}, ""),
+        ({"trusted_proxies": ["10.0.0.1"]}, ""),
+    ],
+)
+def test_the_address_that_other_hosts_reach_without_tls(keys: dict[str, Any], address: str) -> None:
+    assert Gateway(**keys).unencrypted == address
