@@ -18,7 +18,7 @@ WITH_DOWNLOADS := downloads="$$(tests/tools/bootstrap env)" && eval "$$downloads
 
 SCENARIO ?= default cluster
 
-.PHONY: help audit venv dev test edge fresh unit lint sanity documents upgrade molecule demo demo-clean golden mutation litellm-keys contract contract-proxy llama-source execution-environment bench-cold bench-demo bench-failover bench-gateway bench-noop bench-reload bench-render bench-rollback bench-threads lock docs build clean
+.PHONY: help audit venv dev test edge fresh unit lint sanity documents upgrade molecule demo demo-clean golden mutation litellm-keys contract contract-proxy llama-source execution-environment bench-cold bench-demo bench-door bench-failover bench-gateway bench-noop bench-reload bench-render bench-rollback bench-threads lock docs build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -120,6 +120,11 @@ bench-cold: dev ## seconds from an empty host to the first answer
 bench-demo: dev ## seconds of a first `make demo`, and what it downloads (DEMO_PORT=…)
 	tests/tools/bootstrap docker
 	PYTHONPATH=tests/house:tests/tools python tests/bench/bench_demo.py
+
+# ARGS=--seconds=… for a shorter look
+bench-door: dev ## what clients notice of strangers: bodies that never end, and a flood without keys
+	tests/tools/bootstrap images
+	$(WITH_DOWNLOADS) PYTHONPATH=tests/load python tests/bench/bench_door.py $(ARGS)
 
 bench-failover: dev ## what clients notice of a dead engine
 	tests/tools/bootstrap images

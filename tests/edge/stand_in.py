@@ -253,7 +253,7 @@ def configuration_of(folder: pathlib.Path, slot: str, port: int, gateway: dict[s
         __edge_stream_seconds=row["config"]["gateway"]["stream_timeout_seconds"],
         **{name: value for name, value in names.items() if "{{" not in str(value) and name != "__edge_active_slot"},
     )
-    text = text.replace("/run/credentials/ai-backend-edge.service/tls.pem", str(folder / "tls.pem"))
+    text = text.replace("/run/ai-backend-edge/tls.pem", str(folder / "tls.pem"))
     text = text.replace(f"wait-for-body time {BODY_SECONDS}s", f"wait-for-body time {BODY_SECONDS_HERE}s")
     text = re.sub(rf"(filter lua.body \d+) {BODY_SECONDS}$", rf"\1 {BODY_SECONDS_HERE}", text, flags=re.M)
     return text.replace("@RELEASE@", str(folder))

@@ -14,6 +14,14 @@ def with_gateway(**changes):
     return {"ai_backend_gateway": copy.deepcopy(registry("gateway")) | changes}
 
 
+def issue(gateway):
+    """Put a new certificate and its key on the host."""
+    gateway.run(
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=gpu1 -keyout /root/key -out /root/crt 2>/dev/null"
+        " && cat /root/crt /root/key > /root/edge.pem && chmod 600 /root/edge.pem"
+    )
+
+
 def trusted(gateway):
     context = ssl.create_default_context(cadata=gateway.run("cat /root/crt"))
     context.check_hostname = False
@@ -45,10 +53,7 @@ def test_a_change_of_the_edge_reloads_it_and_keeps_its_process(gateway, client):
 
 
 def test_a_certificate_turns_the_endpoint_to_tls(gateway, client):
-    gateway.run(
-        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=gpu1 -keyout /root/key -out /root/crt 2>/dev/null"
-        " && cat /root/crt /root/key > /root/edge.pem && chmod 600 /root/edge.pem"
-    )
+    issue(gateway)
     run = play("deploy", "--tags", "edge", extra=with_gateway(tls_certificate="/root/edge.pem"))
     assert run.code == 0, run.output
     url = f"https://{gateway.address}:4000/v1/models"
@@ -60,6 +65,34 @@ def test_a_certificate_turns_the_endpoint_to_tls(gateway, client):
     run = play("deploy", "--tags", "edge", extra=with_gateway(**changes))
     assert (run.code, run.changed > 0) == (0, True), run.output
     assert gateway.pids()["ai-backend-edge.service"] == process
+
+
+def served(gateway):
+    """The serial number of the certificate that clients get."""
+    ask = f"openssl s_client -connect {gateway.address}:4000 </dev/null 2>/dev/null"
+    return gateway.run(f"{ask} | openssl x509 -noout -serial").strip()
+
+
+def test_a_new_certificate_cuts_no_stream(gateway, client):
+    extra = with_gateway(tls_certificate="/root/edge.pem", requests_per_minute=601)
+    before, url = served(gateway), f"https://{gateway.address}:4000/v1/chat/completions"
+    body = {"model": "lab-tiny", "stream": True, "max_tokens": 4000, "ignore_eos": True}
+    body["messages"] = [{"role": "user", "content": "a long story"}]
+    context = trusted(gateway)
+    with httpx.stream("POST", url, json=body, headers=client.http.headers, verify=context, timeout=60) as stream:
+        lines = stream.iter_lines()
+        next(lines)
+        issue(gateway)
+        process = gateway.pids()["ai-backend-edge.service"]
+        run = play("deploy", "--tags", "edge", extra=extra)
+        assert (run.code, run.changed > 0) == (0, True), run.output
+        assert served(gateway) != before
+        assert gateway.pids()["ai-backend-edge.service"] == process
+        stream_lines = list(lines)
+    assert "data: [DONE]" in stream_lines
+    assert httpx.get(url.replace("chat/completions", "models"), headers=client.http.headers, verify=trusted(gateway))
+    run = play("deploy", "--tags", "edge", extra=extra)
+    assert (run.code, run.changed) == (0, 0), run.output
 
 
 def test_the_endpoint_may_have_the_port_of_https_with_the_one_right_that_takes(gateway, client):

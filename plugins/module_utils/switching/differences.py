@@ -35,13 +35,22 @@ def release_files(layout: Layout, service: str, release_id: str) -> ReleaseFiles
     return ReleaseFiles(manifest, read_text(os.path.join(folder, "release.conf")) or "", units)
 
 
+def may_reload_secret(manifest: Manifest, name: str) -> bool:
+    """Whether a reload of the service reads this secret file again."""
+    return manifest["reload"] and not name.endswith(".env")
+
+
 def secrets_newer(layout: Layout, manifest: Manifest, unit: Unit) -> list[str]:
-    """Names of the secret files written after the unit's process was started, unless it has just these values."""
+    """Names of the secret files written after the process read them, unless it has just these values.
+
+    A service that reloads reads its files then; an environment is read at the start only.
+    """
     newer = []
     for name in manifest["secrets"]:
         path = os.path.join(layout.secrets, name)
         text = read_text(path)
-        if text is None or os.stat(path).st_mtime <= unit.started:
+        read = unit.state_changed if may_reload_secret(manifest, name) else unit.started
+        if text is None or os.stat(path).st_mtime <= read:
             continue
         if not started_with(name, text, environment(layout, unit.pid)):
             newer.append(name)

@@ -24,7 +24,7 @@ from ..host.systemd import Systemd, Unit
 from ..releases.generations import UNRECORDED, Change, Note, check_room, record
 from ..releases.releases import Manifest
 from . import candidate
-from .differences import differences, release_files
+from .differences import differences, may_reload_secret, release_files, secrets_newer
 from .rotation import Rotation
 
 OUT_OF_ROTATION = "it is out of rotation"
@@ -90,10 +90,11 @@ def point(layout: Layout, instance: str, release_id: str) -> None:
 
 
 # systemd applies these to a running process, or reads them again when they count: at a reload, a stop, a crash. Only
-# the limit of a core waits for the next start.
+# the limit of a core and what runs before a start wait for the next one.
 _READ_AGAIN = (
     "#",
     "ExecReload=",
+    "ExecStartPre=",
     "LimitCORE=",
     "MemoryHigh=",
     "MemoryMax=",
@@ -195,8 +196,8 @@ def action_for(layout: Layout, manifest: Manifest, unit: Unit, made: Switched) -
         return "enable"
     if not unit.active:
         return "start"
-    secret = any(reason.startswith("secret file") for reason in made["reasons"])
-    gentle = not secret and may_reload(layout, manifest, made["previous"], made["release"])
+    restart = any(not may_reload_secret(manifest, name) for name in secrets_newer(layout, manifest, unit))
+    gentle = not restart and may_reload(layout, manifest, made["previous"], made["release"])
     return "reload" if gentle else "restart"
 
 

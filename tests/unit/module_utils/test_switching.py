@@ -163,7 +163,7 @@ def test_a_service_whose_unit_only_reloads_otherwise_is_reloaded(host: Host, lay
     name, start = "ai-backend-edge.service", "[Service]\nType=notify\n"
     for text, action in (
         (start, "start"),
-        (f"{start}# why\nExecReload=/bin/check\n", "reload"),
+        (f"{start}# why\nExecReload=/bin/check\nExecStartPre=/bin/prepare\n", "reload"),
         (f"{start}RestartSec=9\nTimeoutStopSec=9\nLimitCORE=0\nStartLimitIntervalSec=0\nMemoryMax=9%\n", "reload"),
         ("[Service]\n", "restart"),
     ):
@@ -171,9 +171,22 @@ def test_a_service_whose_unit_only_reloads_otherwise_is_reloaded(host: Host, lay
         assert switching.switch(host, "edge", release)["action"] == action
 
 
+@pytest.mark.parametrize(("name", "action"), [("edge.pem", "reload"), ("edge.env", "restart")])
+def test_a_secret_that_a_reload_reads_needs_no_restart(
+    host: Host, layout: Layout, systemctl: FakeSystemctl, name: str, action: str
+) -> None:
+    """A new certificate cut open answers, because the edge was restarted for it."""
+    release = made(layout, manifest("edge", secrets=[name], reload=True))
+    switching.switch(host, "edge", release)
+    write_atomic(os.path.join(layout.secrets, name), 'NAME="new"\n', 0o600)
+    os.utime(f"{layout.release('edge', release)}/manifest.json", (0, 0))
+    systemctl.clock = 0
+    assert switching.switch(host, "edge", release)["action"] == action
+
+
 def test_a_service_that_reloads_is_restarted_where_its_process_must_change(host: Host, layout: Layout) -> None:
     switching.switch(host, "edge", made(layout, manifest("edge", reload=True)))
-    second = made(layout, manifest("edge", dropin="LoadCredential=tls.pem:/x.pem\n", reload=True))
+    second = made(layout, manifest("edge", dropin="Environment=AI_BACKEND_CERTIFICATE=/x.pem\n", reload=True))
     assert switching.switch(host, "edge", second)["action"] == "restart"
 
 
