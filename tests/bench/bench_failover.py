@@ -25,7 +25,7 @@ from typing import Any
 
 import httpx
 import yaml
-from bench_host import ADDRESS, MACHINE, ROOT, empty_host, play
+from bench_host import ADDRESS, MACHINE, REGISTRY, empty_host, play
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "contract"))
 from engines import Engines
@@ -87,9 +87,8 @@ def names() -> list[str]:
 
 def registry() -> dict[str, Any]:
     """The registry that ships, with the engines of this bench."""
-    folder = ROOT / "group_vars" / "all"
     shipped = {
-        part: yaml.safe_load((folder / f"{part}.yml").read_text())[f"ai_backend_{part}"]
+        part: yaml.safe_load((REGISTRY / f"{part}.yml").read_text())[f"ai_backend_{part}"]
         for part in ("providers", "routing", "gateway")
     }
     for number, name in enumerate(names()):

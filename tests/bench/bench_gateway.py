@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import yaml
-from bench_host import ADDRESS, CONTAINER, MACHINE, ROOT, empty_host, on_host, play
+from bench_host import ADDRESS, CONTAINER, MACHINE, REGISTRY, empty_host, on_host, play
 
 HERE = pathlib.Path(__file__).resolve().parent
 ENGINE_PORT = 9100
@@ -50,9 +50,8 @@ class Gateway:
 
 def registry(workers: str, cache: bool) -> dict[str, Any]:
     """The registry that ships, with the engine of this bench, room for its requests, and so many workers if named."""
-    folder = ROOT / "group_vars" / "all"
-    providers = yaml.safe_load((folder / "providers.yml").read_text())["ai_backend_providers"]
-    gateway = yaml.safe_load((folder / "gateway.yml").read_text())["ai_backend_gateway"]
+    providers = yaml.safe_load((REGISTRY / "providers.yml").read_text())["ai_backend_providers"]
+    gateway = yaml.safe_load((REGISTRY / "gateway.yml").read_text())["ai_backend_gateway"]
     base = f"http://{MACHINE}:{ENGINE_PORT}/v1"
     providers[MODEL] = {"type": "openai_compatible", "managed": False, "base_url": base, "models": [MODEL]}
     gateway["requests_per_minute"] = 1_000_000
@@ -60,7 +59,7 @@ def registry(workers: str, cache: bool) -> dict[str, Any]:
         gateway["workers"] = workers if workers == "auto" else int(workers)
     changed = {"ai_backend_providers": providers, "ai_backend_gateway": gateway}
     if not cache:
-        shipped = yaml.safe_load((folder / "cache.yml").read_text())["ai_backend_cache"]
+        shipped = yaml.safe_load((REGISTRY / "cache.yml").read_text())["ai_backend_cache"]
         changed["ai_backend_cache"] = {**shipped, "enabled": False}
     return changed
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import httpx
 import yaml
-from bench_host import ADDRESS, ROOT, empty_host, play
+from bench_host import ADDRESS, REGISTRY, empty_host, play
 from bench_rollback import START, on_host
 from traffic import Traffic, paced_engine, steady_traffic
 
@@ -32,10 +32,9 @@ ROUTES = ("even", "odd")
 
 def registry(route: str = "") -> dict[str, Any]:
     """The registry that ships, with a slow engine for streams, room for the load, and one route more."""
-    folder = ROOT / "group_vars" / "all"
     made: dict[str, Any] = {}
     for part in ("gateway", "providers", "routing"):
-        made |= yaml.safe_load((folder / f"{part}.yml").read_text())
+        made |= yaml.safe_load((REGISTRY / f"{part}.yml").read_text())
     made["ai_backend_gateway"]["requests_per_minute"] = 100_000
     # An engine that a busy machine made late would else be left out for five minutes, for the rest of the measurement.
     made["ai_backend_gateway"]["breaker"]["cooldown_seconds"] = 5

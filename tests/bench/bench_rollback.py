@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import yaml
-from bench_host import ADDRESS, CONTAINER, ROOT, empty_host, on_host, play
+from bench_host import ADDRESS, CONTAINER, REGISTRY, empty_host, on_host, play
 
 NETWORK = "lab-ai-backend-bench"
 PLAYBOOK = "playbooks/rollback.yml"
@@ -77,9 +77,8 @@ def deployed(**registry: Any) -> int:
 
 def changes() -> tuple[dict[str, Any], dict[str, Any]]:
     """A registry whose gateway alone differs from the one that ships, and one where every service does."""
-    folder = ROOT / "group_vars" / "all"
     shipped = {
-        name: yaml.safe_load((folder / f"{name.removeprefix('ai_backend_')}.yml").read_text())[name]
+        name: yaml.safe_load((REGISTRY / f"{name.removeprefix('ai_backend_')}.yml").read_text())[name]
         for name in ("ai_backend_gateway", "ai_backend_providers", "ai_backend_cache")
     }
     gateway = copy.deepcopy(shipped["ai_backend_gateway"]) | {"breaker": {"failures": 4, "cooldown_seconds": 120}}

@@ -84,6 +84,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             kind = "invalid_request_error" if status < 500 else "server_error"
             error = {"message": text, "type": kind, "code": CODES.get(behaviour.failure)}
             self.answer(status, {"error": error})
+        elif self.path == "/api/embed":
+            self.answer(200, {"model": body.get("model"), "embeddings": [[0.5, 0.25]], "prompt_eval_count": 1})
         elif self.path == "/api/chat":
             self.answer(200, ollama(body))
         elif body.get("stream"):
@@ -123,7 +125,7 @@ def verdict(path: str, body: Plain, failure: str) -> tuple[int, str]:
         return 500, "image input is not supported - hint: you may need to provide the mmproj"
     if path.endswith("/embeddings"):
         return 501, "This server does not support embeddings. Start it with `--embeddings`"
-    known = path.endswith(("/chat/completions", "/completions", "/api/chat", "/api/generate"))
+    known = path.endswith(("/chat/completions", "/completions", "/api/chat", "/api/generate", "/api/embed"))
     if not known:
         return 404, "File Not Found"
     odd = body.get("temperature", 0), body.get("max_tokens", 1), body.get("n", 1)

@@ -112,7 +112,12 @@ def registry(ports: dict[str, int], redis_port: int) -> dict[str, Any]:
                 "base_url": at("second"),
                 "models": ["anything", "first", "spare"],
             },
-            "old": {"type": "ollama", "managed": False, "base_url": at("ollama"), "models": ["small:1b"]},
+            "old": {
+                "type": "ollama",
+                "managed": False,
+                "base_url": at("ollama"),
+                "models": ["small:1b", {"name": "vectors", "abilities": ["embedding"]}],
+            },
             "cloud": {
                 "type": "openai_compatible",
                 "base_url": at("paid") + "/v1",
@@ -276,6 +281,41 @@ def test_an_answer_of_the_cache_belongs_to_what_gave_it(house: House) -> None:
     other = house.slot.ask(GOOD, "first", text="the same question")
     assert first.headers.get("x-litellm-cache-key")
     assert other.headers.get("x-litellm-cache-key") != first.headers["x-litellm-cache-key"]
+
+
+# -- each API with each kind of engine: none has more than chats and completions
+
+TOOLS: dict[str, list[dict[str, Any]]] = {
+    "/v1/chat/completions": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}],
+    "/v1/responses": [{"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}}],
+    "/v1/messages": [{"name": "f", "input_schema": {"type": "object", "properties": {}}}],
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("path", [*TOOLS, "/v1/completions"])
+@pytest.mark.parametrize("model", ["text", "anything", "small:1b", "paid"])
+def test_each_api_works_with_each_kind_of_engine(house: House, model: str, path: str, stream: bool) -> None:
+    question = [message(os.urandom(4).hex())]
+    body = {"model": model, "max_tokens": 5, "messages": question, "stream": stream, "tools": TOOLS.get(path)}
+    if path == "/v1/responses":
+        body = {"model": model, "input": question, "stream": stream, "tools": TOOLS[path]}
+    elif path == "/v1/completions":
+        body = {"model": model, "prompt": os.urandom(4).hex(), "stream": stream}
+    status, _headers, data = send(house.slot, GOOD, path, Odd("good", json.dumps(body).encode()))
+    assert status == 200, data
+    assert b"ok" in data
+    assert b'"error":{' not in data.replace(b" ", b"")
+    sent = [engine.last for engine in house.engines.values()]
+    assert not any(key.startswith("use_chat") for body in sent for key in body), "a setting of the gateway was sent"
+
+
+def test_an_embedding_model_of_ollama_embeds_and_does_nothing_else(house: House) -> None:
+    embedded = house.slot.request("POST", "/v1/embeddings", GOOD, {"model": "vectors", "input": "x"})
+    assert (embedded.status, embedded.body["data"][0]["embedding"]) == (200, [0.5, 0.25])
+    assert house.ask("vectors").error["code"] == "ability_missing"
+    other = house.slot.request("POST", "/v1/embeddings", GOOD, {"model": "small:1b", "input": "x"})
+    assert other.error["code"] == "ability_missing"
 
 
 # -- parameters

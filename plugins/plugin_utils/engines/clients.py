@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 ANTHROPIC = "anthropic"
 OLLAMA = "ollama_chat"
+# The only one that embeds with Ollama, and it does nothing else as well as the other.
+OLLAMA_EMBEDDING = "ollama"
 OPENAI = "openai"
 # Uses OpenAI's API too, and lists no models of its own.
 VLLM = "hosted_vllm"
@@ -15,7 +17,7 @@ VLLM = "hosted_vllm"
 
 def api_base(prefix: str, base: str) -> str:
     """The address for LiteLLM's client: the start of OpenAI's API, or the plain server for Ollama and Anthropic."""
-    if prefix == OLLAMA:
+    if prefix in (OLLAMA, OLLAMA_EMBEDDING):
         return base.removesuffix("/v1").removesuffix("/api")
     if prefix == ANTHROPIC:
         return base.removesuffix("/messages").removesuffix("/v1")

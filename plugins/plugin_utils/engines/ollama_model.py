@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator, Field, field_validator
 
 from ..schema.base import AlsoSpelled
+from .abilities import Ability
 from .memory import GGUF_BITS
 from .model import ModelEntry, RequestOptions, by_name
 
@@ -50,6 +51,14 @@ class OllamaModel(ModelEntry):
 
     options: OllamaOptions = OllamaOptions()
     """Defaults for requests that do not set them."""
+
+    @field_validator("abilities")
+    @classmethod
+    def _one_client(cls, value: tuple[Ability, ...] | None) -> tuple[Ability, ...] | None:
+        """LiteLLM has a client for chats and another one for embeddings."""
+        if value is not None and "embedding" in value and set(value) != {"embedding"}:
+            raise ValueError("names embedding and something else → write [embedding] for an embedding model of Ollama")
+        return value
 
     @property
     def context(self) -> int:

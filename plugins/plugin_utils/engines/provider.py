@@ -63,6 +63,10 @@ class Provider(Described):
     ANY_NAME: ClassVar[bool] = False
     # What its API can do, or None if that depends on the server.
     ABILITIES: ClassVar[frozenset[Ability] | None] = None
+    # Those of a model without a list of its own, or None if these are all of ABILITIES.
+    DEFAULT_ABILITIES: ClassVar[frozenset[Ability] | None] = None
+    # Whether a request of OpenAI's newer API goes to it as it is. Otherwise LiteLLM asks it for a chat.
+    RESPONSES: ClassVar[bool] = False
     # How a missing model is added to it.
     REMEDY: ClassVar[str] = "write a name that it has"
     # Variables of its role that are checked before a host is changed, with the role's defaults, and other words for a
@@ -160,7 +164,8 @@ class Provider(Described):
         """What a model can do, sorted, or None if it is not known; without an entry, what any of them may do."""
         if entry is not None and entry.abilities is not None:
             return sorted(set(entry.abilities))
-        return None if self.ABILITIES is None else sorted(self.ABILITIES)
+        usual = self.DEFAULT_ABILITIES or self.ABILITIES
+        return None if usual is None else sorted(usual)
 
     def for_managed_only(self, entry: ModelEntry) -> Sequence[str]:
         """Keys of a model that are given, but used only if this collection runs the engine."""

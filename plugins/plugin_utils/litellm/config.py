@@ -121,6 +121,8 @@ def _litellm_settings(registry: Registry, redis: tuple[str, int] | None) -> dict
         "json_logs": True,
         "num_retries": 0,
         "request_timeout": registry.gateway.timeouts.request_seconds,
+        # Most engines have no such API as Anthropic's, or OpenAI's newer one, to which LiteLLM would turn.
+        "use_chat_completions_url_for_anthropic_messages": True,
     }
     if redis is None:
         return {**settings, "cache": False}

@@ -55,7 +55,8 @@ def test_of_another_server_the_registry_tells() -> None:
     assert abilities("vllm", "m") is None
     assert abilities("vllm", {"name": "m", "abilities": ["tools", "chat"]}) == ["chat", "tools"]
     assert abilities("openai_compatible", {"name": "m", "abilities": "embedding"}) == ["embedding"]
-    assert "image" not in (abilities("ollama", "m") or [])
+    assert abilities("ollama", "m") == ["chat", "completion", "tools", "vision"]
+    assert abilities("ollama", {"name": "m", "abilities": "embedding"}) == ["embedding"]
 
 
 def test_an_ability_that_an_api_has_not_is_refused() -> None:
@@ -63,6 +64,8 @@ def test_an_ability_that_an_api_has_not_is_refused() -> None:
         ValidationError, match=r"'m' has abilities that .* has not: image → keep those of chat, tools, vision"
     ):
         abilities("anthropic", {"name": "m", "abilities": ["chat", "image"]}, {})
+    with pytest.raises(ValidationError, match=r"write \[embedding\] for an embedding model of Ollama"):
+        abilities("ollama", {"name": "m", "abilities": ["chat", "embedding"]})
     with pytest.raises(ValidationError, match="embedding"):
         abilities("vllm", {"name": "m", "abilities": ["smell"]})
 

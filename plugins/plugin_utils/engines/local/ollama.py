@@ -18,6 +18,7 @@ class Ollama(Provider):
     LOCAL: ClassVar[bool] = True
     CLIENT: ClassVar[str] = OLLAMA
     ABILITIES: ClassVar[frozenset[Ability] | None] = CHAT | {"completion", "embedding"}
+    DEFAULT_ABILITIES: ClassVar[frozenset[Ability] | None] = CHAT | {"completion"}
     # It has no keys.
     MANAGED_KEY: ClassVar[str] = ""
     HEALTH: ClassVar[str] = "/api/version"

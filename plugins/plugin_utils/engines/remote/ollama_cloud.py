@@ -18,6 +18,7 @@ class OllamaCloud(Cloud):
 
     CLIENT: ClassVar[str] = OLLAMA
     ABILITIES: ClassVar[frozenset[Ability] | None] = CHAT | {"completion", "embedding"}
+    DEFAULT_ABILITIES: ClassVar[frozenset[Ability] | None] = CHAT | {"completion"}
     BASE_URL: ClassVar[str] = "https://ollama.com"
     ENV_VAR: ClassVar[str] = "OLLAMA_API_KEY"
     # Endings that a local Ollama uses for models of the cloud.

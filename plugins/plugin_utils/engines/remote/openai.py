@@ -15,6 +15,7 @@ class OpenAI(Cloud):
 
     BASE_URL: ClassVar[str] = "https://api.openai.com/v1"
     ENV_VAR: ClassVar[str] = "OPENAI_API_KEY"
+    RESPONSES: ClassVar[bool] = True
     type: Literal["openai"]
     """The kind of provider."""
     models: tuple[OneRemote, ...] = ()
