@@ -167,3 +167,24 @@ CORPUS = [
     Odd("another wrong method", b"", method="DELETE"),
     Odd("a question without a body", b"", method="GET"),
 ]
+
+# What no answer may contain unless it was sent.
+LEAKS = ("127.0.0.1", "litellm", "Traceback", "0x7", ".py", "localhost", "httpx", "openai.", "Exception", "pydantic")
+
+
+def judged(answer: tuple[int, dict[str, str], bytes], sent: bytes) -> str:
+    """What is wrong with an answer to a client, or nothing. It may repeat what was sent."""
+    status, _headers, body = answer
+    if status < 400:
+        return ""
+    try:
+        error = json.loads(body)["error"]
+        complete = {"message", "type", "code"} <= set(error)
+    except (ValueError, KeyError, TypeError):
+        return f"{status} is no error in the API's shape: {body[:200]!r}"
+    if not complete or not error["message"]:
+        return f"{status} lacks something: {error}"
+    leaks = [word for word in LEAKS if word.lower() in body.decode().lower() and word.encode() not in sent]
+    if leaks or status in (401, 500):
+        return f"{status} {leaks}: {error}"
+    return ""

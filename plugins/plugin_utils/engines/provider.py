@@ -167,6 +167,10 @@ class Provider(Described):
         usual = self.DEFAULT_ABILITIES or self.ABILITIES
         return None if usual is None else sorted(usual)
 
+    def client(self, entry: ModelEntry | None) -> str:
+        """LiteLLM's client for a model; see clients.py."""
+        return self.CLIENT
+
     def for_managed_only(self, entry: ModelEntry) -> Sequence[str]:
         """Keys of a model that are given, but used only if this collection runs the engine."""
         return ()

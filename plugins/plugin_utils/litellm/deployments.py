@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, TypeAlias
 
-from ..engines.clients import OLLAMA, OLLAMA_EMBEDDING, OPENAI, VLLM, api_base
+from ..engines.clients import OLLAMA, OPENAI, VLLM, api_base
 from ..engines.model import ModelEntry
 from ..engines.provider import Provider
 from ..registry.registry import Registry
@@ -90,10 +90,9 @@ def _params(registry: Registry, group: Group, target: Target, base: str) -> dict
 
 def _prefix(provider: Provider, target: Target, group: Group) -> str:
     """The prefix that chooses LiteLLM's client for an engine."""
-    prefix = provider.CLIENT
     if target.model is not None:
-        embeds = prefix == OLLAMA and provider.abilities(provider.entry(target.model)) == ["embedding"]
-        return OLLAMA_EMBEDDING if embeds else prefix
+        return provider.client(provider.entry(target.model))
+    prefix = provider.CLIENT
     # For a wildcard, LiteLLM lists its known models of the prefix in /v1/models: about 170 for OpenAI, one for Ollama.
     # This prefix has none, and uses the OpenAI API that both have.
     listed = prefix == OPENAI or (prefix == OLLAMA and (group.kind == "default" or "/" in group.name))
