@@ -53,6 +53,10 @@ options:
     description: Id of a run that had the host and is known to be over.
     type: str
     default: ""
+  sums:
+    description: Whether each installed file is read and compared with its SHA-256; else names, sizes and times are.
+    type: bool
+    default: false
   admin_socket:
     description: HAProxy's admin socket.
     type: str
@@ -135,6 +139,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "python": {"type": "str", "default": "/usr/bin/python3"},
     "run": {"type": "dict", "default": {}},
     "instead_of": {"type": "str", "default": ""},
+    "sums": {"type": "bool", "default": False},
     "library": {"type": "dict", "default": {}},
     "commands": {"type": "dict", "default": {}},
     "engines": {"type": "list", "elements": "dict", "default": []},
@@ -211,7 +216,7 @@ def main() -> None:
     layout, holder = host.layout, None
     foreign = foreign_listeners(layout, {name: int(port) for name, port in params["ports"].items()})
     cards: list[Finding] = card_findings(layout, params["host"], params["engines"], params["gpu"])
-    tampered = changed_since(layout, params["host"])
+    tampered = changed_since(layout, params["host"], params["sums"])
     unfit = any(finding["severity"] == "critical" for finding in cards + tampered)
     if params["run"] and not module.check_mode:
         try:

@@ -27,9 +27,9 @@ def the_finding(path, problem, hint):
     assert hint in row["hint"]
 
 
-def stopped(words):
+def stopped(words, **extra):
     """A deploy stops before any change, and its words name the path."""
-    run = play("deploy")
+    run = play("deploy", extra=extra)
     assert run.code != 0, run.output
     assert run.changed == 0, run.output
     assert words in " ".join(run.output.split())
@@ -130,6 +130,7 @@ def test_the_sums_find_what_has_the_same_size_and_time(gateway):
         assert look() == (0, [])
         code, (row,) = look(ai_backend_check_sums=True)
         assert (code != 0, f"{name} has another SHA-256" in row["message"]) == (True, True)
+        stopped(f"{name} has another SHA-256", ai_backend_check_sums=True)
     finally:
         gateway.run(f"cp -a /root/kept {folder}/{name} && rm /root/kept")
 

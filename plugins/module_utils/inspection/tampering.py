@@ -142,9 +142,9 @@ def unlisted(layout: Layout) -> list[str]:
     return [path for path in in_use(layout) if file_list.read(path) is None]
 
 
-def changed_since(layout: Layout, host: str) -> list[Finding]:
-    """Findings that stop a deploy: what only a person can judge. It is quick: no file of an artifact is read."""
-    found = [finding for path in in_use(layout) for finding in of_installed(host, path, sums=False)]
+def changed_since(layout: Layout, host: str, sums: bool = False) -> list[Finding]:
+    """Findings that stop a deploy: what only a person can judge. Without `sums` it is quick: no file is read."""
+    found = [finding for path in in_use(layout) for finding in of_installed(host, path, sums)]
     found += [*of_dropins(host, layout), *of_links(host, layout)]
     return [finding for finding in found if finding["severity"] == "critical"]
 

@@ -104,6 +104,8 @@ def test_the_same_size_and_time_are_found_by_the_sums_alone(layout: Layout, ther
     assert found(layout) == []
     ((severity, message),) = found(layout, sums=True)
     assert (severity, f"{CODE} has another SHA-256" in message) == ("critical", True)
+    assert tampering.changed_since(layout, "gpu1") == []
+    assert [row["message"] for row in tampering.changed_since(layout, "gpu1", sums=True)] == [message]
 
 
 def test_of_many_changes_some_are_named_and_the_rest_is_counted(layout: Layout, there: str) -> None:
