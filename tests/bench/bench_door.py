@@ -78,14 +78,15 @@ def main() -> None:
             with strangers() as counted:
                 time.sleep(options.seconds)
                 attacked = traffic.report()
-            memory = on_host("systemctl", "show", "--property", "MemoryPeak", "--value", "ai-backend-edge.service")
+            # The newest process is the worker.
+            memory = on_host("sh", "-c", "grep VmHWM /proc/$(pgrep --newest haproxy)/status").split()[1]
     print(f"{os.cpu_count()} cores for host, engine, clients and strangers, load before {os.getloadavg()[2]:.1f}")
     print(f"strangers: {max(row['open'] for row in counted)} slow connections at most, the rest as counted:")
     print(json.dumps(counted[-1]))
     for document in (quiet, attacked):
         print(json.dumps({"sent": document["requests"]["sent"], "streams": document["streams"]}))
         print(json.dumps(document["requests"]["first_failures"]))
-    print(f"door_edge_memory_peak: {int(memory) / 1e6:.0f} MB")
+    print(f"door_edge_memory_peak: {int(memory) / 1000:.0f} MB")
     print(f"door_quiet_failed: {quiet['requests']['failed'] + lost(quiet)} requests and streams")
     print(f"door_p99_quiet: {quiet['latency_ms']['p99']:.0f} ms")
     print(f"door_p99: {attacked['latency_ms']['p99']:.0f} ms")

@@ -246,6 +246,15 @@ def test_an_account_without_credit_goes_down_the_chain(house: House) -> None:
     assert house.ask("chained").status == 200
 
 
+def test_the_operator_on_the_host_reads_the_cause(house: House) -> None:
+    """A reload is refused with the answer to such a request."""
+    house.engines["second"].fail("500")
+    body = {"model": "anything", "messages": [message("hi")]}
+    answer = house.slot.request("POST", "/v1/chat/completions", MASTER_KEY, body)
+    assert answer.status == 500
+    assert "tensor at 0x7f1122334455" in answer.error["message"]
+
+
 # -- what must not be in a body
 
 

@@ -128,8 +128,8 @@ class Answer:
             await self.write(self.translated(status, text_of(given, body)))
 
     def translated(self, status: int, text: str) -> Failure:
-        """What an error of LiteLLM means, or with expose_deployment its own words."""
-        if self.expose and text:
+        """What an error of LiteLLM means; its own words with expose_deployment, and for the operator."""
+        if (self.expose or self.notes.operator) and text:
             return Failure(status, str(status), text[:LONGEST_TEXT])
         return meaning(status, text, self.notes)
 

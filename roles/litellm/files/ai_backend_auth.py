@@ -262,6 +262,7 @@ async def authenticate(request: Request, api_key: str | None) -> UserAPIKeyAuth:
     client, here = caller.client, from_this_host(request)
     operator = client is None and here
     notes = ai_backend_notes.current()
+    notes.operator = operator
     path = get_request_route(request)
     if not operator:
         check_path(path, client)
