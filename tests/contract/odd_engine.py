@@ -130,7 +130,7 @@ def verdict(path: str, body: Plain, failure: str) -> tuple[int, str]:
         return 404, "File Not Found"
     odd = body.get("temperature", 0), body.get("max_tokens", 1), body.get("n", 1)
     if not all(isinstance(one, int | float | None) for one in odd):
-        return 400, "type must be number, but is string"
+        return 400, "[json.exception.type_error.302] type must be number, but is string"
     return 200, ""
 
 

@@ -62,8 +62,9 @@ ADDITION = re.compile(
 OF_PYTHON = re.compile(
     r"object has no attribute|is not (?:iterable|subscriptable|callable)|indices must be|unhashable type"
 )
-# What must not leave: addresses, hosts with a port, paths of files, places in memory.
+# What must not leave: names of exceptions, addresses, hosts with a port, paths of files, places in memory.
 HIDDEN = (
+    (re.compile(r"\[[\w.]*exception[\w.]*\]\s*", re.IGNORECASE), ""),
     (re.compile(r"\b[a-z]+://[^\s'\"]+", re.IGNORECASE), "(address)"),
     (re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?\b"), "(address)"),
     (re.compile(r"\b[\w.-]+:\d{2,5}\b"), "(address)"),
