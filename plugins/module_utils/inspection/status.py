@@ -21,7 +21,7 @@ from .cooldowns import serving_cooldowns
 LOOKING = ("http", "models", "redis", "haproxy")
 
 # Characters of a cause that fit into the table.
-WIDEST = 100
+WIDEST = 60
 
 
 class Line(TypedDict):
