@@ -58,7 +58,7 @@ def _of(record: dict[str, object]) -> Cooldown | None:
     if match is None or not isinstance(until, (int, float)):
         return None
     name, provider, host = (unquote(match[part]) for part in ("name", "provider", "host"))
-    status = f"{record['status']}: " if record.get("status") else ""
+    status = f"{record['status']} " if record.get("status") else ""
     return Cooldown(name, provider, host, int(until - time.time()), f"{status}{record.get('why', '')}")
 
 
