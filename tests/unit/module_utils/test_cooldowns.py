@@ -45,7 +45,7 @@ def test_a_deployment_that_is_out_has_its_cause_and_the_time_that_is_left(
     tmp_path: pathlib.Path, folder: pathlib.Path
 ) -> None:
     (folder / "one.json").write_text(record())
-    assert found(tmp_path) == [Cooldown("a/b", "local", "gpu1", 60, "500: out of memory")]
+    assert found(tmp_path) == [Cooldown("a/b", "local", "gpu1", 60, "500 out of memory")]
 
 
 @pytest.mark.parametrize(
