@@ -80,7 +80,8 @@ def main() -> None:
                 attacked = traffic.report()
             # The newest process is the worker.
             memory = on_host("sh", "-c", "grep VmHWM /proc/$(pgrep --newest haproxy)/status").split()[1]
-    print(f"{os.cpu_count()} cores for host, engine, clients and strangers, load before {os.getloadavg()[2]:.1f}")
+    print(f"{os.cpu_count()} cores for host, engine, clients and strangers")
+    print(f"answers to strangers: {sum(counted[-1]['answers'].values()) / options.seconds:.0f} a second")
     print(f"strangers: {max(row['open'] for row in counted)} slow connections at most, the rest as counted:")
     print(json.dumps(counted[-1]))
     for document in (quiet, attacked):
