@@ -8,6 +8,7 @@ A probe is a dict of a release's manifest:
   {kind: chat | stream, path, models, times, key}  so many real answers from each model, never from a cache
   {kind: workers, path, models, workers, times, key}  so many answers, and a stream, from so many processes
   {kind: answer, path, models, key}          an answer to a request for each model, from any engine
+  {kind: embedding | rerank, path, models, key}  the same from models that do nothing else
   {kind: upstream, upstream}                 a provider is there, takes its key and has its models; costs nothing
   {kind: redis, key, address}                PING, authenticated; on loopback unless an address is given
   {kind: haproxy, socket, release}           the running worker answers on its admin socket
@@ -126,19 +127,33 @@ def check_list(probe: Probe, status: int, text: str) -> None:
     expect(not foreign, f"GET {probe['path']} lists {', '.join(foreign)}, which the plan does not name")
 
 
-def ask(layout: Layout, probe: Probe, connection: http.client.HTTPConnection, model: str, stream: bool = False) -> str:
+def question() -> str:
+    """What nobody asked before: a cached answer proves nothing."""
+    return f"probe {os.getpid()}-{time.monotonic_ns()}"
+
+
+def post(layout: Layout, probe: Probe, connection: http.client.HTTPConnection, body: dict[str, Any]) -> str:
     """The text of one answer with status 200."""
-    # The nonce makes every probe a question nobody asked before: a cached answer proves nothing.
-    nonce = f"{os.getpid()}-{time.monotonic_ns()}"
-    body = {
-        "model": model,
-        "messages": [{"role": "user", "content": f"probe {nonce}"}],
-        "max_tokens": 4,
-        "stream": stream,
-    }
     status, text = exchange(layout, probe, connection, body)
-    expect(status == 200, f"model {model} answered {status}: {shorten(text)}")
+    expect(status == 200, f"model {body['model']} answered {status}: {shorten(text)}")
     return text
+
+
+def ask(layout: Layout, probe: Probe, connection: http.client.HTTPConnection, model: str, stream: bool = False) -> str:
+    """The text of one chat."""
+    messages = [{"role": "user", "content": question()}]
+    return post(layout, probe, connection, {"model": model, "messages": messages, "max_tokens": 4, "stream": stream})
+
+
+def embedding(layout: Layout, probe: Probe, connection: http.client.HTTPConnection, model: str) -> None:
+    found = json.loads(post(layout, probe, connection, {"model": model, "input": question()}))
+    expect(found["data"][0]["embedding"], f"model {model} answered without an embedding")
+
+
+def rerank(layout: Layout, probe: Probe, connection: http.client.HTTPConnection, model: str) -> None:
+    body = {"model": model, "query": "probe", "documents": [question(), "another"]}
+    found = json.loads(post(layout, probe, connection, body))
+    expect(len(found["results"]) == 2, f"model {model} did not rank two documents")
 
 
 def answer(layout: Layout, probe: Probe, connection: http.client.HTTPConnection, model: str) -> dict[str, Any]:
@@ -236,6 +251,8 @@ CHECKS: dict[str, Check] = {
     "models": check_models,
     "chat": check_each(chat),
     "answer": check_each(answer),
+    "embedding": check_each(embedding),
+    "rerank": check_each(rerank),
     "upstream": check_upstream,
     "stream": check_each(stream),
     "workers": check_workers,

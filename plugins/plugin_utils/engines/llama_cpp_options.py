@@ -49,6 +49,8 @@ _VARIABLES = {
     "split_mode": "LLAMA_ARG_SPLIT_MODE",
     "tensor_split": "LLAMA_ARG_TENSOR_SPLIT",
     "embeddings": "LLAMA_ARG_EMBEDDINGS",
+    "pooling": "LLAMA_ARG_POOLING",
+    "reranking": "LLAMA_ARG_RERANKING",
     "load_mode": "LLAMA_ARG_LOAD_MODE",
 }
 # The role sets these from the plan; which of two values is used would be accidental.
@@ -69,6 +71,11 @@ _SET_BY_THE_ROLE = {
     "LLAMA_ARG_SSL_KEY_FILE": "engines listen on loopback; the edge publishes them",
     "LLAMA_ARG_MODELS_DIR": "one provider runs one model; add a provider for the other one",
     "LLAMA_ARG_MODELS_PRESET": "one provider runs one model; add a provider for the other one",
+}
+# With these, a request could run commands on the host, or reach other hosts through it.
+_COMMANDS = {
+    f"LLAMA_ARG_{word}"
+    for word in ("AGENT", "MCP_SERVERS_CONFIG", "MCP_SERVERS_JSON", "TOOLS", "TOOLS_RUNTIME", "UI_MCP_PROXY")
 }
 # Words for a command line, which a user cannot set.
 ARGUMENTS = dict.fromkeys(
@@ -119,6 +126,10 @@ class LlamaCppOptions(Strict):
     """Shares of the GPUs, such as 3,1."""
     embeddings: bool | None = None
     """Serve embeddings only."""
+    pooling: Literal["none", "mean", "cls", "last", "rank"] | None = None
+    """How the vectors of a text become one; a model for embeddings has its own, another one needs `mean`."""
+    reranking: bool | None = None
+    """Serve rankings only."""
     load_mode: Literal["auto", "none", "mmap", "mlock", "mmap+mlock", "dio"] | None = None
     """How the model file is read."""
 
@@ -168,6 +179,8 @@ def _check_environment(environment: dict[str, str]) -> dict[str, str]:
     for name in sorted(environment):
         if name in _SET_BY_THE_ROLE:
             raise ValueError(f"{name} is set by the deployment → {_SET_BY_THE_ROLE[name]}")
+        if name in _COMMANDS:
+            raise ValueError(f"{name} would let requests run commands on the host → remove it")
         if not _VARIABLE.fullmatch(name):
             raise ValueError("has a name that is not LLAMA_ARG_… → `llama-server --help` lists the names")
         if name in options:

@@ -32,6 +32,8 @@ class Deployment:
     """Tokens of the longest prompt that it accepts, if that is declared."""
     cooldown: float | None = None
     """Its cooldown in seconds, if it has its own."""
+    abilities: Sequence[str] | None = None
+    """What it can do, if that is known."""
 
     @property
     def order(self) -> int | None:
@@ -108,6 +110,7 @@ def router_of(config: Mapping[str, Any]) -> Router:
             row["litellm_params"],
             info.get("max_input_tokens"),
             info.get("cooldown_time"),
+            info.get("abilities"),
         )
         groups[row["model_name"]] = (*groups.get(row["model_name"], ()), found)
     strategies = {

@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from ..engines.abilities import PROOFS, proof_of
+from ..litellm.probes import probe_of
 from .changes import config_changes, read_router
-
-_CHAT = "/v1/chat/completions"
-_KEY = {"file": "litellm.env", "name": "LITELLM_MASTER_KEY"}
 
 
 def canaries(
@@ -31,13 +30,14 @@ def canaries(
         return []
     changed = {*routing["added"], *routing["rerouted"], *routing["chains"]} if routing else set(router.groups)
     paid = {row["provider"] for row in upstreams if row["paid"]}
-    asked, checked = [], set()
+    checked: set[str] = set()
+    asked: dict[str, list[str]] = {}
     for name in sorted(name for name in changed if "*" not in name and name not in answers):
         found = router.deployments(name)
         first = min((deployment.order for deployment in found if deployment.order is not None), default=None)
         providers = {deployment.provider for deployment in found if deployment.order == first}
         checked |= providers & paid
         if not providers & paid:
-            asked.append(name)
-    probes: list[dict[str, Any]] = [{"kind": "answer", "path": _CHAT, "models": asked, "key": _KEY}] if asked else []
+            asked.setdefault(proof_of(deployment.abilities for deployment in found), []).append(name)
+    probes = [probe_of(proof, asked[proof], "answer" if proof == "chat" else "") for proof in PROOFS if proof in asked]
     return probes + [{"kind": "upstream", "upstream": dict(row)} for row in upstreams if row["provider"] in checked]

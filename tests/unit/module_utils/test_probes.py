@@ -368,3 +368,24 @@ def test_an_attempt_that_hangs_does_not_outlast_the_deadline(
         proving.prove(host, "a", release, timeout=0.1)
     assert time.monotonic() - begin < 5
     never.set()
+
+
+def test_an_embedding_is_proven_by_a_vector(layout: Layout, port: int) -> None:
+    probe = {"kind": "embedding", "path": "/v1/embeddings", "models": ["a"], "key": KEY}
+    Engine.answers["/v1/embeddings"] = (200, json.dumps({"data": [{"embedding": [0.5]}]}))
+    checks.run_once(layout, probe, port)
+    Engine.answers["/v1/embeddings"] = (200, json.dumps({"data": [{"embedding": []}]}))
+    with pytest.raises(checks.ProbeError, match="model a answered without an embedding"):
+        checks.run_once(layout, probe, port)
+    Engine.answers["/v1/embeddings"] = (501, "no embeddings here")
+    with pytest.raises(checks.ProbeError, match="model a answered 501: no embeddings here"):
+        checks.run_once(layout, probe, port)
+
+
+def test_a_ranking_is_proven_by_two_ranked_documents(layout: Layout, port: int) -> None:
+    probe = {"kind": "rerank", "path": "/v1/rerank", "models": ["a"], "key": KEY}
+    Engine.answers["/v1/rerank"] = (200, json.dumps({"results": [{"index": 1}, {"index": 0}]}))
+    checks.run_once(layout, probe, port)
+    Engine.answers["/v1/rerank"] = (200, json.dumps({"results": []}))
+    with pytest.raises(checks.ProbeError, match="model a did not rank two documents"):
+        checks.run_once(layout, probe, port)

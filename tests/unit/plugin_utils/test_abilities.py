@@ -43,7 +43,8 @@ def abilities(kind: str, model: Raw | str, where: Raw | None = None) -> list[str
         ),
         ({"options": {"embeddings": True}}, ["embedding"]),
         ({"options": {"embeddings": False}}, ["chat", "completion", "tools"]),
-        ({"environment": {"LLAMA_ARG_RERANKING": "true"}}, ["rerank"]),
+        ({"options": {"embeddings": True, "pooling": "mean"}}, ["embedding"]),
+        ({"options": {"reranking": True}}, ["rerank"]),
     ],
 )
 def test_a_managed_llama_cpp_can_do_what_its_options_start(keys: Raw, expected: list[str]) -> None:

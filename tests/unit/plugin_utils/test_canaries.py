@@ -69,3 +69,29 @@ def test_what_another_version_wrote_makes_every_route_new(lab: Callable[..., Raw
     part = config_of(make_plan(load(lab(routing=routes(a="python"))), GROUPS, None), "one", "litellm")
     made = canaries("model_list: nonsense", part["config"], part["answers"], part["upstreams"])
     assert "a" in made[0]["models"]
+
+
+def test_a_model_that_answers_no_chat_is_asked_for_what_it_can_do(lab: Callable[..., Raw]) -> None:
+    def config(*models: Raw) -> Raw:
+        raw = lab()
+        raw["providers"]["python"]["models"] = [{"name": "gguf"}, *models]
+        return config_of(make_plan(load(raw), GROUPS, None), "one", "litellm")
+
+    embeds = {"name": "vectors", "abilities": ["embedding"]}
+    ranks = {"name": "ranks", "abilities": ["rerank"]}
+    was, now = config(), config(embeds, ranks)
+    found = canaries(was["config"], now["config"], now["answers"], now["upstreams"])
+    assert [(probe["kind"], probe["path"], probe["models"]) for probe in found] == [
+        ("embedding", "/v1/embeddings", ["vectors"]),
+        ("rerank", "/v1/rerank", ["ranks"]),
+    ]
+
+
+def test_a_managed_engine_is_proven_by_what_it_was_started_for(lab: Callable[..., Raw]) -> None:
+    raw = lab()
+    raw["providers"]["native"]["models"][0]["options"] = {"embeddings": True}
+    plan = make_plan(load(raw), GROUPS, None)
+    gateway, engine = config_of(plan, "one", "litellm"), config_of(plan, "one", "llama-cpp")
+    assert engine["proof"] == {"kind": "embedding", "path": "/v1/embeddings"}
+    assert "lab-tiny" not in gateway["answers"]
+    assert [(probe["kind"], probe["models"]) for probe in gateway["proofs"]] == [("embedding", ["lab-tiny"])]

@@ -125,6 +125,8 @@ WHEEL = {"package": "a-model", "version": "1.0", "sha256": "f" * 64, "file": "a_
         ({"environment": {"PATH": "/x"}}, "not LLAMA_ARG_"),
         ({"environment": {"LLAMA_ARG_PORT": 1}}, "LLAMA_ARG_PORT is set by the deployment"),
         ({"environment": {"LLAMA_ARG_THREADS": 1}}, "write options.threads"),
+        ({"environment": {"LLAMA_ARG_TOOLS": "all"}}, "LLAMA_ARG_TOOLS would let requests run commands on the host"),
+        ({"environment": {"LLAMA_ARG_AGENT": True}}, "LLAMA_ARG_AGENT would let requests run commands"),
         ({"context_length": 1, "options": {"ctx_size": 2}}, "context_length and options.context_length differ"),
         ({"options": {"ctx_size": 1, "n_ctx": 2}}, "have different values"),
         ({"options": []}, "valid dictionary"),

@@ -15,7 +15,7 @@ from ...data.row import Row
 from ...findings.findings import Finding, warning
 from ...findings.paths import Place
 from ...schema.secrets import ENGINE_KEY
-from ..abilities import TEXT, Ability
+from ..abilities import PROOFS, TEXT, Ability, proof_of
 from ..llama_cpp_model import LlamaCppModel, OneLlamaCpp
 from ..llama_cpp_options import ARGUMENTS, CPU_THREADS, Environment, LlamaCppOptions, environment_of
 from ..model import ModelEntry
@@ -103,6 +103,7 @@ class LlamaCpp(Provider):
         """The row of llama-server on a host."""
         model, instance = self.models[0], self.instance(site.provider)
         environment = environment_of(model.options, model.environment, model.context_length)
+        proof = proof_of([self.abilities(model)]) or "chat"
         return {
             "service": SERVICE,
             "instance": instance,
@@ -117,6 +118,7 @@ class LlamaCpp(Provider):
                 "model": model.file,
                 "threads": str(model.options.threads or CPU_THREADS),
                 "environment": environment,
+                "proof": {"kind": proof, "path": PROOFS[proof]},
                 "gpu_layers": _layers_asked(environment),
                 "gpu_variable": GPU_VARIABLE,
                 "shared": site.shared,

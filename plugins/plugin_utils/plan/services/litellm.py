@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ....module_utils.host.layout import Layout, slot_instance
 from ...data.row import Row
+from ...engines.abilities import PROOFS, proof_of
 from ...litellm import config as litellm_config
+from ...litellm.probes import probe_of
 from ...schema.cache import USER
 from ...schema.clients import secret_of
 from ...schema.secrets import CACHE_KEY, MASTER_KEY
@@ -51,17 +53,19 @@ def _config(fleet: Fleet, host: str) -> dict[str, Any]:
     """What the role needs: LiteLLM's config, its processes, the names in its list and those that must really answer."""
     registry, endpoints = fleet.registry, fleet.reach.endpoints[host]
     routes = registry.routes
-    managed = [
-        name
-        for name in routes.names
-        if all(target.provider in fleet.place.engines for target in routes.groups[name].levels[0])
-    ]
+    managed: dict[str, list[str]] = {kind: [] for kind in PROOFS}
+    for name in routes.names:
+        targets = [(registry.providers[target.provider], target) for target in routes.groups[name].levels[0]]
+        proof = proof_of(provider.abilities(provider.entry(target.model or "")) for provider, target in targets)
+        if proof and all(target.provider in fleet.place.engines for _provider, target in targets):
+            managed[proof].append(name)
     return {
         "config": litellm_config.render(registry, endpoints, fleet.reach.cache.get(host)),
         "clients": _clients(fleet, host),
         "workers": registry.gateway.workers,
         "models": routes.names,
-        "answers": managed,
+        "answers": managed["chat"],
+        "proofs": [probe_of(proof, names) for proof, names in managed.items() if proof != "chat" and names],
         "upstreams": upstreams(registry, endpoints),
     }
 
