@@ -251,7 +251,7 @@ def test_the_operator_on_the_host_reads_the_cause(house: House) -> None:
     house.engines["second"].fail("500")
     body = {"model": "anything", "messages": [message("hi")]}
     answer = house.slot.request("POST", "/v1/chat/completions", MASTER_KEY, body)
-    assert answer.status == 500
+    assert (answer.status, answer.error["code"]) == (502, "engine_failed")
     assert "tensor at 0x7f1122334455" in answer.error["message"]
 
 

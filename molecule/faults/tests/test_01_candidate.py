@@ -61,7 +61,7 @@ def test_a_candidate_stands_back_until_it_serves(world, unharmed):
         pytest.param("s/model_name: lab-tiny/model_name: tiny/", ["does not list lab-tiny"], id="lacks a model"),
         # The journal says why: the candidate's own breaker soon answers in the engine's place.
         pytest.param(
-            "s#:8080/v1#:8079/v1#", ["model code_generation answered 500", "Connection error"], id="gives no answer"
+            "s#:8080/v1#:8079/v1#", ["model code_generation answered 502", "Connection error"], id="gives no answer"
         ),
     ],
 )

@@ -128,10 +128,10 @@ class Answer:
             await self.write(self.translated(status, text_of(given, body)))
 
     def translated(self, status: int, text: str) -> Failure:
-        """What an error of LiteLLM means; its own words with expose_deployment, and for the operator."""
-        if (self.expose or self.notes.operator) and text:
-            return Failure(status, str(status), text[:LONGEST_TEXT])
-        return meaning(status, text, self.notes)
+        """What an error of LiteLLM means; in its own words with expose_deployment, and for the operator."""
+        failure = meaning(status, text, self.notes)
+        own = (self.expose or self.notes.operator) and text
+        return failure._replace(message=text[:LONGEST_TEXT]) if own else failure
 
     def shaped(self, failure: Failure, kind: str = "") -> bytes:
         """The content of the answer."""
