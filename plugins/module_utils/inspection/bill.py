@@ -39,7 +39,7 @@ def of_package(name: str, os_release: Mapping[str, str], run: Run) -> Component 
     code, output = run(["dpkg-query", "--show", "--showformat=${Version} ${Architecture}", name])
     if code != 0 or not output.strip():
         return None
-    version, _, architecture = output.strip().partition(" ")
+    version, _space, architecture = output.strip().partition(" ")
     system = f"{os_release.get('ID', 'debian')}-{os_release.get('VERSION_ID', '')}".rstrip("-")
     qualifiers = f"?arch={architecture}&distro={system}" if architecture else f"?distro={system}"
     url = purl(f"deb/{os_release.get('ID', 'debian')}", name, version, qualifiers)
@@ -78,7 +78,7 @@ def of_artifact(path: str) -> Iterator[Component]:
         {"type": "file", "bom-ref": f"artifact:{name}/{file}", "name": file, **sum_of(entry[2])}
         for file, entry in sorted((known or {"files": {}})["files"].items())
     ]
-    title, _, key = name.rpartition("-")
+    title, _dash, key = name.rpartition("-")
     yield {"type": "application", "bom-ref": f"artifact:{name}", "name": title, "version": key, "components": files}
 
 

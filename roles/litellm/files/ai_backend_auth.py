@@ -116,7 +116,7 @@ def is_known(key: str) -> bool:
 
 def bare(key: str) -> str:
     """A key without the word before it."""
-    scheme, _, rest = key.strip().partition(" ")
+    scheme, _blank, rest = key.strip().partition(" ")
     return rest.strip() if scheme.lower() == "bearer" else key.strip()
 
 

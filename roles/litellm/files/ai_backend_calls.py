@@ -42,7 +42,7 @@ class Calls(CustomLogger):
 
     async def async_pre_call_deployment_hook(self, kwargs: dict[str, Any], call_type: object) -> dict[str, Any]:
         """Note what the chosen engine does not use."""
-        client = kwargs.get("custom_llm_provider") or str(kwargs.get("model", "")).split("/")[0]
+        client = kwargs.get("custom_llm_provider") or str(kwargs.get("model", "")).split("/", maxsplit=1)[0]
         if client == "ollama_chat":
             for name, nothing in OLLAMA_IGNORES.items():
                 value = kwargs.pop(name, None)
