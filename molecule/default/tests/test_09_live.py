@@ -63,6 +63,12 @@ def test_on_a_host_as_deployed_nothing_is_found_and_nothing_changes(gateway):
     assert gateway.pids() == before
 
 
+def test_a_gateway_that_other_hosts_reach_without_tls_is_a_warning():
+    gateway = {**registry("gateway"), "trusted_proxies": []}
+    code, found, _rows = look(ai_backend_gateway=gateway)
+    assert (code, found) == (0, [("secrets", "warning", "ai_backend_gateway.tls_certificate")])
+
+
 def test_without_the_tag_no_host_is_looked_at():
     run = play("validate")
     assert run.code == 0, run.output
