@@ -27,7 +27,8 @@ def test_the_engine_listens_on_loopback_and_its_edge_on_the_address_of_the_plan(
 
 
 def test_the_cache_of_the_other_host_answers_repeats(client, machines):
-    assert 0 < client.cached(machines["gpu1"]) <= 3600
+    # Redis was killed before the checks; a gateway does not ask one that hung for five seconds.
+    wait(lambda: 0 < client.cached(machines["gpu1"]) <= 3600, 20)
 
 
 def test_a_host_that_is_no_member_is_refused_with_the_right_key_too(machines):
