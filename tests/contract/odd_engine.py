@@ -86,6 +86,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(status, {"error": error})
         elif self.path == "/api/embed":
             self.answer(200, {"model": body.get("model"), "embeddings": [[0.5, 0.25]], "prompt_eval_count": 1})
+        elif self.path.endswith("/rerank"):
+            self.answer(200, {"id": "r", "results": [{"index": 1, "relevance_score": 0.5}]})
         elif self.path == "/api/chat":
             self.answer(200, ollama(body))
         elif body.get("stream"):
@@ -125,7 +127,9 @@ def verdict(path: str, body: Plain, failure: str) -> tuple[int, str]:
         return 500, "image input is not supported - hint: you may need to provide the mmproj"
     if path.endswith("/embeddings"):
         return 501, "This server does not support embeddings. Start it with `--embeddings`"
-    known = path.endswith(("/chat/completions", "/completions", "/api/chat", "/api/generate", "/api/embed"))
+    known = path.endswith(
+        ("/chat/completions", "/completions", "/api/chat", "/api/generate", "/api/embed", "/v1/rerank")
+    )
     if not known:
         return 404, "File Not Found"
     odd = body.get("temperature", 0), body.get("max_tokens", 1), body.get("n", 1)

@@ -122,7 +122,7 @@ def registry(ports: dict[str, int], redis_port: int) -> dict[str, Any]:
                 "type": "openai_compatible",
                 "base_url": at("paid") + "/v1",
                 "env_var": "OPENAI_API_KEY",
-                "models": ["paid", "chained"],
+                "models": ["paid", "chained", {"name": "ranks", "abilities": ["rerank"]}],
             },
         },
         "routing": {"fallback_chains": {"chained": ["spare"]}},
@@ -325,6 +325,13 @@ def test_an_embedding_model_of_ollama_embeds_and_does_nothing_else(house: House)
     assert house.ask("vectors").error["code"] == "ability_missing"
     other = house.slot.request("POST", "/v1/embeddings", GOOD, {"model": "small:1b", "input": "x"})
     assert other.error["code"] == "ability_missing"
+
+
+def test_a_model_that_ranks_is_asked_for_a_ranking(house: House) -> None:
+    body = {"model": "ranks", "query": "x", "documents": ["a", "b"]}
+    ranked = house.slot.request("POST", "/v1/rerank", GOOD, body)
+    assert (ranked.status, ranked.body["results"][0]["index"]) == (200, 1), ranked.body
+    assert house.ask("ranks").error["code"] == "ability_missing"
 
 
 # -- parameters

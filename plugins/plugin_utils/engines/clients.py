@@ -4,15 +4,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
 ANTHROPIC = "anthropic"
 OLLAMA = "ollama_chat"
-# The only one that embeds with Ollama, and it does nothing else as well as the other.
 OLLAMA_EMBEDDING = "ollama"
 OPENAI = "openai"
 # Uses OpenAI's API too, and lists no models of its own.
 VLLM = "hosted_vllm"
+# What the usual client of an engine can't do, and another one can: {(usual client, ability): client}.
+_BESIDES = {(OLLAMA, "embedding"): OLLAMA_EMBEDDING, (OPENAI, "rerank"): VLLM}
+
+
+def client_for(usual: str, abilities: Collection[str] | None) -> str:
+    """The client for a model, by the one ability that it has, if it has only one."""
+    (only,) = abilities if abilities is not None and len(abilities) == 1 else ("",)
+    return _BESIDES.get((usual, only), usual)
 
 
 def api_base(prefix: str, base: str) -> str:

@@ -18,7 +18,7 @@ from ..schema.base import Described, ModelName, Seconds, SecretName, Url, UrlPat
 from ..schema.pydantic_findings import refused
 from ..schema.secrets import ENGINE_KEY, is_generated
 from .abilities import Ability
-from .clients import OLLAMA, OPENAI, api_base
+from .clients import OLLAMA, OPENAI, api_base, client_for
 from .model import ModelEntry
 from .site import Site
 
@@ -168,8 +168,8 @@ class Provider(Described):
         return None if usual is None else sorted(usual)
 
     def client(self, entry: ModelEntry | None) -> str:
-        """LiteLLM's client for a model; see clients.py."""
-        return self.CLIENT
+        """LiteLLM's client for a model."""
+        return client_for(self.CLIENT, self.abilities(entry))
 
     def for_managed_only(self, entry: ModelEntry) -> Sequence[str]:
         """Keys of a model that are given, but used only if this collection runs the engine."""

@@ -71,6 +71,22 @@ def test_an_ability_that_an_api_has_not_is_refused() -> None:
         abilities("vllm", {"name": "m", "abilities": ["smell"]})
 
 
+@pytest.mark.parametrize(
+    ("kind", "model", "client"),
+    [
+        ("ollama", "m", "ollama_chat"),
+        ("ollama", {"name": "m", "abilities": "embedding"}, "ollama"),
+        ("llama_cpp", "m", "openai"),
+        ("llama_cpp", {"name": "m", "abilities": "embedding"}, "openai"),
+        ("llama_cpp", {"name": "m", "abilities": "rerank"}, "hosted_vllm"),
+        ("vllm", {"name": "m", "abilities": "rerank"}, "hosted_vllm"),
+    ],
+)
+def test_a_model_with_one_ability_may_need_another_client(kind: str, model: Raw | str, client: str) -> None:
+    provider = provider_types()[kind].model_validate({"type": kind, **AT, "models": [model]})
+    assert provider.client(provider.entries[0]) == client
+
+
 def rows(raw: Raw) -> dict[str, Raw]:
     registry = load(raw)
     endpoints = {name: [("one", provider.base_url)] for name, provider in registry.providers.items()}

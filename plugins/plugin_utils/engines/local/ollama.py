@@ -7,8 +7,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from ..abilities import CHAT, Ability
-from ..clients import OLLAMA, OLLAMA_EMBEDDING, api_base
-from ..model import ModelEntry
+from ..clients import OLLAMA, api_base
 from ..ollama_model import TAG, OneOllama
 from ..provider import Provider
 
@@ -33,7 +32,3 @@ class Ollama(Provider):
     def models_url(self, base: str) -> str:
         """The URL of its list of models."""
         return f"{api_base(OLLAMA, base)}/api/tags"
-
-    def client(self, entry: ModelEntry | None) -> str:
-        """One for embeddings, and one for everything else."""
-        return OLLAMA_EMBEDDING if self.abilities(entry) == ["embedding"] else self.CLIENT

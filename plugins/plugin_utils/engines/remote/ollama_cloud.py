@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 from ..abilities import CHAT, Ability
-from ..clients import OLLAMA, OLLAMA_EMBEDDING, api_base
+from ..clients import OLLAMA, api_base
 from ..cloud import Cloud
-from ..model import ModelEntry
 from ..ollama_model import TAG, OneOllama
 
 
@@ -33,7 +32,3 @@ class OllamaCloud(Cloud):
     def models_url(self, base: str) -> str:
         """The URL of its list of models."""
         return f"{api_base(OLLAMA, base)}/api/tags"
-
-    def client(self, entry: ModelEntry | None) -> str:
-        """One for embeddings, and one for everything else."""
-        return OLLAMA_EMBEDDING if self.abilities(entry) == ["embedding"] else self.CLIENT
