@@ -32,7 +32,7 @@ options:
     description: Names that may be generated.
     type: list
     elements: str
-    default: [AI_BACKEND_ENGINE_KEY, LITELLM_MASTER_KEY, REDIS_PASSWORD]
+    default: [AI_BACKEND_ENGINE_KEY, AI_BACKEND_FLEET_IDENTITY, LITELLM_MASTER_KEY, REDIS_PASSWORD]
   dry:
     description: Generate nothing (check mode); a placeholder is returned for what a real run would generate.
     type: bool
@@ -56,9 +56,16 @@ _raw:
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
-from ..module_utils.host.secret_folder import FolderError, for_hosts, generate, is_client, value_of
+from ..module_utils.host.secret_folder import NEXT, FolderError, for_hosts, generate, is_client, value_of
+from ..plugin_utils.plan.fleet_identity import NAME as FLEET_IDENTITY
+from ..plugin_utils.plan.fleet_identity import create
 
 PLACEHOLDER = "generated-by-the-first-real-run"
+
+
+def made(folder, name):
+    """A new value, as its kind needs it."""
+    return generate(folder, name, create) if name.removesuffix(NEXT) == FLEET_IDENTITY else generate(folder, name)
 
 
 class LookupModule(LookupBase):
@@ -73,7 +80,7 @@ class LookupModule(LookupBase):
             for name in sorted({str(name) for name in self._flatten(terms)}):
                 value = value_of(given, folder, name)
                 if not value and (name in self.get_option("generate") or is_client(name)):
-                    value = PLACEHOLDER if self.get_option("dry") else generate(folder, name)
+                    value = PLACEHOLDER if self.get_option("dry") else made(folder, name)
                 if not value:
                     lacking.append(name)
                 values[name] = for_hosts(name, value)

@@ -127,17 +127,22 @@ def deny_write_execute() -> None:
     ctypes.CDLL(None).prctl(65, 1, 0, 0, 0)
 
 
+def started(folder: pathlib.Path, configuration: str) -> subprocess.Popen[bytes]:
+    """A HAProxy with a configuration, in a folder where it writes its log."""
+    path = folder / "haproxy.cfg"
+    path.write_text(configuration)
+    with (folder / "log").open("w") as log:
+        argv = [HAPROXY or "haproxy", "-db", "-f", str(path)]
+        return subprocess.Popen(argv, stdout=log, stderr=subprocess.STDOUT, preexec_fn=deny_write_execute)
+
+
 class Edge:
     """A running HAProxy."""
 
     def __init__(self, folder: pathlib.Path, slot: Slot, **gateway: Any) -> None:
         self.folder, self.slot, self.port, self.address = folder, slot, free_port(), own_address()
         self.log, self.bind = folder / "log", gateway.get("bind", "127.0.0.1")
-        configuration = folder / "haproxy.cfg"
-        configuration.write_text(configuration_of(folder, slot.where, self.port, gateway))
-        with self.log.open("w") as log:
-            argv = [HAPROXY or "haproxy", "-db", "-f", str(configuration)]
-            self.process = subprocess.Popen(argv, stdout=log, stderr=subprocess.STDOUT, preexec_fn=deny_write_execute)
+        self.process = started(folder, configuration_of(folder, slot.where, self.port, gateway))
         end = time.monotonic() + 10
         while not self.listens():
             assert self.process.poll() is None and time.monotonic() < end, self.log.read_text()
@@ -235,6 +240,12 @@ def configuration_of(folder: pathlib.Path, slot: str, port: int, gateway: dict[s
     }
     for service in row["config"]["published"]:
         service["addresses"], service["port"] = published_at, free_port()
+    seconds = row["config"]["gateway"]["stream_timeout_seconds"]
+    return rendered(folder, row, seconds)
+
+
+def rendered(folder: pathlib.Path, row: dict[str, Any], seconds: int = 610) -> str:
+    """The configuration of a row as the role renders it, with the paths of a host in a folder."""
     active = folder / "active-slot"
     active.write_text("active blue\n")
     shutil.copytree(ROLE / "files", folder / "files", dirs_exist_ok=True)
@@ -250,10 +261,10 @@ def configuration_of(folder: pathlib.Path, slot: str, port: int, gateway: dict[s
         edge_serving={},
         service_admin_socket=folder / "admin.sock",
         __edge_active_slot=active,
-        __edge_stream_seconds=row["config"]["gateway"]["stream_timeout_seconds"],
+        __edge_stream_seconds=seconds,
         **{name: value for name, value in names.items() if "{{" not in str(value) and name != "__edge_active_slot"},
     )
-    text = text.replace("/run/ai-backend-edge/tls.pem", str(folder / "tls.pem"))
+    text = text.replace("/run/ai-backend-edge/", f"{folder}/")
     text = text.replace(f"wait-for-body time {BODY_SECONDS}s", f"wait-for-body time {BODY_SECONDS_HERE}s")
     text = re.sub(rf"(filter lua.body \d+) {BODY_SECONDS}$", rf"\1 {BODY_SECONDS_HERE}", text, flags=re.M)
     return text.replace("@RELEASE@", str(folder))

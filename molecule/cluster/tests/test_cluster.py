@@ -1,16 +1,37 @@
 """The gateway here, the engine there."""
 
+import base64
 import copy
 import json
+import os
+import subprocess
 
 import pytest
 from fleet import play, registry, wait
+
+# What gateway1's own edge offers of gpu1, and what gpu1's edge offers to other hosts.
+RELAY, DOOR = "http://127.103.114.98:8080", ("198.18.41.12", 4443)
+# Prints what crosses the network interface of a host within some seconds, as Base64.
+SNIFF = """
+import base64, socket, sys, time
+seen, end = b"", time.monotonic() + float(sys.argv[1])
+wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.ntohs(3))
+wire.settimeout(0.2)
+print("ready", flush=True)
+while time.monotonic() < end:
+    try:
+        packet, (interface, *_) = wire.recvfrom(65535)
+    except TimeoutError:
+        continue
+    seen += packet if interface != "lo" else b""
+print(base64.b64encode(seen).decode())
+"""
 
 
 def test_the_gateway_answers_with_the_engine_of_the_other_host(client):
     answer = client.ask(text="from afar")
     assert answer.status_code == 200, answer.text
-    assert answer.headers["x-litellm-model-api-base"] == "http://198.18.41.12:8080/v1"
+    assert answer.headers["x-litellm-model-api-base"] == f"{RELAY}/v1"
 
 
 def test_the_engine_listens_on_loopback_and_its_edge_on_the_address_of_the_plan(machines):
@@ -21,9 +42,26 @@ def test_the_engine_listens_on_loopback_and_its_edge_on_the_address_of_the_plan(
     assert found == [
         ("127.0.0.1:6379", False),
         ("127.0.0.1:8080", False),
-        ("198.18.41.12:6379", True),
-        ("198.18.41.12:8080", True),
+        ("127.0.0.2:6379", True),
+        ("127.0.0.2:8080", True),
+        ("198.18.41.12:4443", True),
     ]
+
+
+def test_who_reads_the_network_between_the_hosts_reads_neither_prompts_nor_keys(client, machines):
+    sniffer = subprocess.Popen(
+        ["docker", "exec", machines["gpu1"].container, "python3", "-c", SNIFF, "6"], stdout=subprocess.PIPE, text=True
+    )
+    assert sniffer.stdout.readline() == "ready\n"
+    marker = f"marker-{os.urandom(8).hex()}"
+    assert client.ask(text=marker).status_code == 200
+    client.cached(machines["gpu1"])
+    seen = base64.b64decode(sniffer.communicate(timeout=30)[0])
+    engine, cache = (("llama-cpp.env", "LLAMA_API_KEY"), ("redis.conf", "requirepass"))
+    keys = [machines["gpu1"].secret(*place) for place in (engine, cache)]
+    assert len(seen) > 5000, "nothing crossed the network, so nothing is shown"
+    for secret in (marker, *keys):
+        assert secret and secret.encode() not in seen, f"{secret[:6]}… crossed the network as it is"
 
 
 def test_the_cache_of_the_other_host_answers_repeats(client, machines):
@@ -33,11 +71,28 @@ def test_the_cache_of_the_other_host_answers_repeats(client, machines):
 
 def test_a_host_that_is_no_member_is_refused_with_the_right_key_too(machines):
     key = machines["gpu1"].secret("llama-cpp.env", "LLAMA_API_KEY")
-    url = "http://198.18.41.12:8080/v1/models"
-    assert "lab-tiny" in machines["gateway1"].fetch(url, key).stdout
-    refused = machines["outsider"].fetch(url, key)
-    assert refused.rc != 0
-    assert "reset" in refused.stderr.lower() or "closed" in refused.stderr.lower()
+    assert "lab-tiny" in machines["gateway1"].fetch(f"{RELAY}/v1/models", key).stdout
+    for url in ("https://198.18.41.12:4443/v1/models", "http://198.18.41.12:4443/v1/models"):
+        refused = machines["outsider"].fetch(url, key)
+        assert refused.rc != 0
+        assert any(word in refused.stderr.lower() for word in ("reset", "closed", "eof")), refused.stderr
+
+
+def test_a_process_on_a_member_is_refused_without_the_identity_of_the_fleet(machines):
+    """Its address is right, and so is its key: who may log in to a gateway is not yet the gateway."""
+    key = machines["gpu1"].secret("llama-cpp.env", "LLAMA_API_KEY")
+    script = (
+        "import socket, ssl, sys; c = ssl.create_default_context(); c.check_hostname = False; c.verify_mode = 0; "
+        "s = c.wrap_socket(socket.create_connection((sys.argv[1], int(sys.argv[2])), 5), "
+        "server_hostname='llama_cpp_native.fleet.internal'); "
+        "s.sendall(('GET /v1/models HTTP/1.0\\r\\nAuthorization: Bearer %s\\r\\n\\r\\n' % sys.argv[3]).encode()); "
+        "print(s.recv(4096))"
+    )
+    asked = machines["gateway1"].host.run("setpriv --reuid nobody python3 -c %s %s %s %s", script, *map(str, DOOR), key)
+    assert asked.rc != 0
+    assert "certificate required" in asked.stderr.lower(), asked.stderr
+    shown = machines["gateway1"].host.run("setpriv --reuid nobody --clear-groups cat /run/ai-backend-edge/fleet.pem")
+    assert (shown.rc, "Permission denied" in shown.stderr) == (1, True)
 
 
 def test_a_host_that_runs_nothing_of_ours_is_left_alone(machines):
@@ -68,8 +123,11 @@ def test_the_live_checks_find_nothing_and_ask_the_other_host_as_the_gateway_does
         machines["gpu1"].run("systemctl start ai-backend-edge.service")
     assert run.code != 0
     words = " ".join(run.output.split())
-    assert "gateway1: ai_backend_providers.llama_cpp_native: 'llama_cpp_native' at http://198.18.41.12:8080" in words
-    assert "gateway1: ai_backend_cache: the cache on gpu1: redis on port 6379: [Errno 111] Connection refused" in words
+    assert (
+        f"gateway1: ai_backend_providers.llama_cpp_native: 'llama_cpp_native' on gpu1 at {RELAY}/health answers 503"
+        in words
+    )
+    assert "gateway1: ai_backend_cache: the cache on gpu1: redis on port 6379: " in words
     for service in ("llama_cpp_native", "redis"):
         assert f"gpu1: ai_backend_ports.services.{service}: nobody listens on port" in words
     wait(lambda: machines["gpu1"].settled(), 30)
@@ -80,6 +138,8 @@ def test_the_table_shows_what_the_edge_publishes_beside_its_service():
     assert run.code == 0, run.output
     shown = [line.split()[1:6] for line in run.output.splitlines() if line.split()[2:3] == ["8080"]]
     assert sorted((verdict, unit) for verdict, _port, _service, unit, _pid in shown) == [
+        ("managed", "ai-backend-edge"),
+        # The gateway's own edge, for the engine there.
         ("managed", "ai-backend-edge"),
         ("managed", "ai-backend-llama-cpp@llama_cpp_native"),
     ]

@@ -10,13 +10,13 @@ import re
 import secrets
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .layout import CLIENT_KEYS
 
 # What the deployment makes itself when nobody gives it.
-GENERATED = ("AI_BACKEND_ENGINE_KEY", "LITELLM_MASTER_KEY", "REDIS_PASSWORD")
+GENERATED = ("AI_BACKEND_ENGINE_KEY", "AI_BACKEND_FLEET_IDENTITY", "LITELLM_MASTER_KEY", "REDIS_PASSWORD")
 # What hosts get of the key of a client, which is made too.
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 # The value that a rotation has made and the hosts do not all have yet.
@@ -83,12 +83,12 @@ def keep(folder: str, name: str, value: str) -> str:
     return read_kept(folder, name)
 
 
-def generate(folder: str, name: str) -> str:
+def generate(folder: str, name: str, make: Callable[[], str] = lambda: secrets.token_urlsafe(32)) -> str:
     """Make and keep a value for a name, or for its successor (`NAME.next`)."""
     plain = name[: -len(NEXT)] if name.endswith(NEXT) else name
     # LiteLLM expects its key to begin like this, and scanners for secrets know keys by it.
     prefix = "sk-" if plain == "LITELLM_MASTER_KEY" or is_client(plain) else ""
-    value = keep(folder, name, prefix + secrets.token_urlsafe(32))
+    value = keep(folder, name, prefix + make())
     if plain != name:
         # One that a run left which died is as good as new: its age tells it from the values of before.
         os.utime(path_of(folder, name))

@@ -18,6 +18,8 @@ from .layout import Layout
 MANAGED_UNIT = re.compile(r"ai-backend-[\w@.\\-]+\.service")
 CONTAINER = re.compile(r"(?:docker|libpod|cri-containerd|crio)(?:-payload)?[-/]([0-9a-f]{12})")
 LISTENING = "0A"
+# Connections on which an answer may still be sent: established, and closed by the other end alone.
+ANSWERABLE = ("01", "08")
 # Of /proc/net/unix: a socket that accepts connections.
 ACCEPTS = 1 << 16
 # Of linux/sock_diag.h and linux/unix_diag.h.
@@ -62,6 +64,16 @@ def listening(layout: Layout) -> dict[int, dict[str, str]]:
             address, _colon, port = fields[1].rpartition(":")
             found.setdefault(int(port, 16), {})[fields[9]] = address_of(address)
     return found
+
+
+def connected(layout: Layout, port: int) -> set[int]:
+    """The processes that have a connection which was made to `port` of this host."""
+    inodes = {
+        fields[9]
+        for fields in processes.tcp_sockets(layout, "tcp", "tcp6")
+        if fields[3] in ANSWERABLE and int(fields[1].rpartition(":")[2], 16) == port
+    }
+    return {pid for pids in processes.holders(layout, inodes).values() for pid in pids}
 
 
 def peer(layout: Layout, port: int, own: int) -> int:

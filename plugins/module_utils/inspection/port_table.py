@@ -34,7 +34,8 @@ class Expected(TypedDict):
     """Who should listen on a port: `instances` are the managed ones, {unit: instance}.
 
     `provider` is the active provider that runs on this port of this host and is not managed, or empty; `needed` whether
-    the plan of this host needs the port; `path` its place in the registry.
+    the plan of this host needs the port; `path` its place in the registry. `only_at`: the addresses at which the edge
+    alone listens there, empty if all count.
     """
 
     port: int
@@ -44,6 +45,7 @@ class Expected(TypedDict):
     instances: dict[str, str]
     provider: str
     needed: bool
+    only_at: list[str]
 
 
 class Shown(TypedDict):
@@ -115,6 +117,7 @@ def expectations(plan: Mapping[str, Any]) -> list[Expected]:
             "reserved": row["reserved"],
         }
     instances = {port: {unit_of(name): name} for name, port in plan["instances"].items()}
+    relays = relayed(plan, set(instances))
     for service in plan["published"]:
         instances.setdefault(service["port"], {})[EDGE_UNIT] = EDGE
     providers = {row["local_port"]: row["provider"] for row in plan["upstreams"] if row["local_port"]}
@@ -133,9 +136,29 @@ def expectations(plan: Mapping[str, Any]) -> list[Expected]:
             "instances": instances.get(port, {}),
             "provider": "" if port in instances else providers.get(port, ""),
             "needed": port in instances or port in providers,
+            "only_at": relays.get(port, []),
         }
         for port, entry in sorted(entries.items())
     ]
+
+
+def relayed(plan: Mapping[str, Any], own: set[int]) -> dict[int, list[str]]:
+    """{port: addresses} where the edge alone listens, for services of other hosts.
+
+    Another process may have the port at other addresses. `own` are ports of this host's instances.
+    """
+    found: dict[int, list[str]] = {}
+    for section in plan["published"]:
+        if section["kind"] == "relay" and section["port"] not in own:
+            found.setdefault(section["port"], []).extend(section["addresses"])
+    return found
+
+
+def concerns(entry: Expected, owner: Owner) -> bool:
+    """Whether a listener is at an address that the plan uses, or is managed."""
+    everywhere = {"0.0.0.0", "::"}  # noqa: S104 - nothing is bound here
+    at = {*entry["only_at"], *everywhere}
+    return not entry["only_at"] or bool(MANAGED_UNIT.fullmatch(owner["unit"])) or not at.isdisjoint(owner["addresses"])
 
 
 def bears_name(service: str, owner: Owner) -> bool:
@@ -190,7 +213,7 @@ def compare(layout: Layout, systemd: Systemd, plan: Mapping[str, Any]) -> list[R
     listening = listeners(layout)
     rows = []
     for entry in expectations(plan):
-        owners = listening.get(entry["port"], [])
+        owners = [owner for owner in listening.get(entry["port"], []) if concerns(entry, owner)]
         wanted = sorted(entry["instances"])
         for owner in owners:
             verdict = judge(entry, owner)
@@ -220,6 +243,7 @@ def socket_row(layout: Layout, systemd: Systemd, instance: str, path: str) -> Ro
         "instances": {unit: instance},
         "provider": "",
         "needed": True,
+        "only_at": [],
     }
     verdict = judge(entry, owner) if owner else absence(layout, systemd, instance)
     return row_of(entry, verdict, unit, owner or NOBODY)

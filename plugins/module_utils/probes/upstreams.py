@@ -18,6 +18,7 @@ import urllib.request
 from collections.abc import Collection, Mapping, Sequence
 from typing import TypedDict
 
+from ..host.edge import EDGE_UNIT
 from ..host.findings import Finding, critical, suggest, warning
 from ..host.layout import Layout
 from ..host.secret_files import SecretError, secret
@@ -131,7 +132,10 @@ class Engine:
         self.upstream = upstream
         self.timeout = timeout
         self.path = f"ai_backend_providers.{upstream['provider']}"
-        self.name = f"'{upstream['provider']}' at {upstream['health']}"
+        # A managed one on another host is asked through the edge of this host, whose address names no host.
+        where = f"on {upstream['host']} at" if upstream["unit"] else "at"
+        self.provider = f"'{upstream['provider']}' {where}"
+        self.name = f"{self.provider} {upstream['health']}"
 
     def look(self) -> list[Finding]:
         """Findings."""
@@ -156,7 +160,7 @@ class Engine:
         hint = "start it there, or write `status: inactive`"
         unit, host = self.upstream["unit"], self.upstream["host"]
         if unit:
-            hint = f"look at `journalctl -u {unit} -n 50` on {host}, then deploy"
+            hint = f"look at `journalctl -u {unit} -u {EDGE_UNIT} -n 50` on {host}, then deploy"
         return critical("references", self.path, f"{self.name} {problem}", hint)
 
     def unwell(self, status: int) -> Finding | None:
@@ -174,7 +178,7 @@ class Engine:
 
     def models(self, status: int, text: str, headers: Mapping[str, str]) -> list[Finding]:
         """Findings of the models that the registry names and the engine lacks."""
-        where = f"'{self.upstream['provider']}' at {self.upstream['models_url']}"
+        where = f"{self.provider} {self.upstream['models_url']}"
         unlisted = self.unwell(status) if status in (401, 403) else None
         if unlisted:
             return [unlisted]

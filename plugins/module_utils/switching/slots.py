@@ -11,16 +11,14 @@ from ..host.edge import EDGE, EDGE_UNIT, asked_at
 from ..host.haproxy import AdminError
 from ..host.host import Host
 from ..host.layout import linked_release, slot_instance, unit_of, write_atomic
-from ..host.processes import family
+from ..host.processes import family, started
+from ..host.sockets import connected
 from ..host.systemd import Systemd
 from ..host.waiting import wait_until
 from ..releases.generations import UNRECORDED, Change, Note, active_slot, check_room, record
 from ..releases.releases import at_edge, manifest_of
 from . import candidate
 from .soak import ratio, watch
-
-# Processes of an edge that is not reloading.
-MASTER_AND_WORKER = 2
 
 
 class SlotError(Exception):
@@ -76,8 +74,15 @@ def commit(host: Host, service: str, slot: str, patience: float = 30) -> None:
 
 
 def reloading(host: Host) -> bool:
-    """Whether the edge still has a worker of before its last reload: it ends its requests by the map it began with."""
-    return len(family(host.layout, host.systemd.unit(EDGE_UNIT).pid)) > MASTER_AND_WORKER
+    """Whether a worker of the edge of before its last reload still has clients: it asks by the map it began with.
+
+    It may last for hours after them, because it does not end connections of the gateway to Redis.
+    """
+    layout, master = host.layout, host.systemd.unit(EDGE_UNIT).pid
+    workers = sorted(set(family(layout, master)) - {master}, key=lambda pid: started(layout, pid))
+    manifest = manifest_of(layout, EDGE)
+    port = manifest["ports"].get(EDGE, 0) if manifest else 0
+    return not connected(layout, port).isdisjoint(workers[:-1])
 
 
 def drain(host: Host, service: str, slot: str, patience: float) -> int:

@@ -17,7 +17,7 @@ from ..engines.site import Site
 from ..findings.findings import Finding
 from ..findings.paths import join
 from ..registry.registry import Registry
-from ..schema.ports import GATEWAY, PRIVILEGED
+from ..schema.ports import FLEET, FLEET_PORT, GATEWAY, PRIVILEGED
 from .placement import Placement, place
 from .reach import Need, Reach, check_addresses, reach_of
 
@@ -43,11 +43,31 @@ class Fleet:
         """The registry of the fleet."""
         return self.place.registry
 
+    @property
+    def port(self) -> int:
+        """Where an edge takes connections of other hosts."""
+        return self.registry.port_of(FLEET) or FLEET_PORT
+
+    @cached_property
+    def services(self) -> Mapping[str, list[Row]]:
+        """Host -> its services without the edge, which offers them."""
+        found = {host: _services(self, host) for host in self.place.hosts}
+        return {host: rows for host, rows in found.items() if rows}
+
     @cached_property
     def rows(self) -> Mapping[str, list[Row]]:
         """Host -> its services, in the order in which they are applied. Hosts that run nothing are omitted."""
-        found = {host: _rows(self, host) for host in self.place.hosts}
-        return {host: rows for host, rows in found.items() if rows}
+        return {host: _with_edge(self, host, rows) for host, rows in self.services.items()}
+
+    @cached_property
+    def abroad(self) -> Mapping[str, list[Row]]:
+        """Host -> its services that gateways on other hosts use."""
+        used = {
+            host: [row for row in rows if row["publish"] is not None and row["publish"]["abroad"]]
+            for host, rows in self.services.items()
+            if self.place.gateways_beside(host)
+        }
+        return {host: rows for host, rows in used.items() if rows}
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -59,16 +79,14 @@ class Fleet:
 
     def _published(self) -> Iterator[Need]:
         """The addresses that edges need to publish services to gateways on other hosts."""
-        for host, rows in self.rows.items():
-            for row in rows:
-                others = self.place.gateways_beside(host)
-                if row["publish"] is not None and row["publish"]["abroad"] and others:
-                    yield host, f"it publishes '{row['publish']['name']}' to other hosts"
-                    yield from ((other, f"'{host}' accepts only known gateways") for other in others)
+        for host, rows in self.abroad.items():
+            for publish in (row["publish"] for row in rows if row["publish"] is not None):
+                yield host, f"it publishes '{publish['name']}' to other hosts"
+            yield from ((other, f"'{host}' accepts only known gateways") for other in self.place.gateways_beside(host))
 
     def _clashes(self, host: str, rows: list[Row]) -> Iterator[Finding]:
         """All ports of a host are different, and one file of an engine has one source."""
-        used: dict[int, str] = {}
+        used: dict[int, str] = {self.port: FLEET} if host in self.abroad else {}
         for row in sorted(rows, key=lambda row: row["provider"]):
             for instance, port in row["ports"].items():
                 name = self._port_name(row, instance)
@@ -117,15 +135,22 @@ def companions(fleet: Fleet, engine: str) -> tuple[bool, list[str]]:
     return shared, sorted(name for name, providers in own.items() if providers == {engine})
 
 
-def _rows(fleet: Fleet, host: str) -> list[Row]:
-    """The rows of a host; the row of the edge is created last, because it contains what the other services publish."""
+def _services(fleet: Fleet, host: str) -> list[Row]:
     rows = [_engine(fleet, name, host) for name in fleet.place.engines_on(host)]
-    services = modules_in(SERVICES)
-    for stage in (*STAGES[1:], STAGES[0]):
-        for service in services:
-            if stage == service.STAGE:
-                rows += service.rows(fleet, host, rows)
-    return sorted(rows, key=lambda row: STAGES.index(row["stage"]))
+    for stage in STAGES[1:]:
+        rows += _of_stage(fleet, host, stage, rows)
+    return rows
+
+
+def _with_edge(fleet: Fleet, host: str, rows: list[Row]) -> list[Row]:
+    """The row of the edge is created last, because it contains what the services of all hosts publish."""
+    found = [*rows, *_of_stage(fleet, host, STAGES[0], rows)]
+    return sorted(found, key=lambda row: STAGES.index(row["stage"]))
+
+
+def _of_stage(fleet: Fleet, host: str, stage: str, there: list[Row]) -> list[Row]:
+    services = [service for service in modules_in(SERVICES) if stage == service.STAGE]
+    return [row for service in services for row in service.rows(fleet, host, there)]
 
 
 def _engine(fleet: Fleet, name: str, host: str) -> Row:

@@ -15,6 +15,7 @@ from ..findings.paths import join
 from ..litellm import config as litellm_config
 from ..registry.registry import Registry
 from ..schema.cache import USER
+from ..schema.ports import FLEET, FLEET_PORT
 from ..schema.secrets import missing
 from .fleet import Fleet
 from .gpu_memory import gpu_needs
@@ -51,7 +52,7 @@ def plan_of(fleet: Fleet) -> dict[str, Any]:
         "tags": sorted({row["role"].rpartition(".")[2] for rows in fleet.rows.values() for row in rows}),
         "members": sorted(fleet.rows),
         "providers": [_provider_row(fleet, name, provider) for name, provider in registry.providers.items()],
-        "ports": _port_rows(registry),
+        "ports": _port_rows(registry, bool(fleet.abroad)),
         "hosts": {host: _host(fleet, host) for host in sorted(fleet.rows)},
     }
 
@@ -139,11 +140,11 @@ def _provider_row(fleet: Fleet, name: str, provider: Provider) -> dict[str, Any]
     }
 
 
-def _port_rows(registry: Registry) -> list[dict[str, Any]]:
-    """Every port of the registry, reserved ones included, sorted by port."""
+def _port_rows(registry: Registry, several: bool) -> list[dict[str, Any]]:
+    """Every port of the registry, reserved ones included, sorted by port. several: whether hosts ask each other."""
     ports = registry.ports
     rows: list[dict[str, Any]] = []
-    for name, port in registry.all_ports.items():
+    for name, port in {**({FLEET: FLEET_PORT} if several else {}), **registry.all_ports}.items():
         entry = ports.services.get(name)
         rows.append(
             {

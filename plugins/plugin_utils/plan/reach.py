@@ -1,11 +1,16 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The addresses of each provider and of the cache for each gateway, and which hosts need an address for it."""
+"""The addresses of each provider and of the cache for each gateway, and which hosts need an address for it.
+
+What is managed on another host is asked through the gateway's own edge, which reaches the edge there.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
@@ -19,6 +24,8 @@ LOOPBACK = "127.0.0.1"
 # The address of a gateway's own edge for the engines of its host: their ports, on a separate loopback address. So all
 # traffic to an engine goes through an edge, which can take it out of rotation.
 EDGE_LOOPBACK = "127.0.0.2"
+# Its addresses for the engines of other hosts, one for each host: engines of several hosts may have the same port.
+RELAYS = IPv4Network("127.64.0.0/10")
 # A host, and why other hosts need its address.
 Need: TypeAlias = "tuple[str, str]"
 
@@ -27,23 +34,47 @@ Need: TypeAlias = "tuple[str, str]"
 class Reach:
     """endpoints: {gateway: {provider: [(host, url)]}}. cache: {gateway: (address, port)}; empty without a cache.
 
-    needs: the hosts whose addresses are needed, and why.
+    needs: the hosts whose addresses are needed, and why. relays: {host: the address for what is managed
+    there, at the edges of other hosts}.
     """
 
     endpoints: Mapping[str, Endpoints]
     cache: Mapping[str, tuple[str, int]]
     needs: frozenset[Need]
+    relays: Mapping[str, str]
 
 
 def reach_of(place: Placement) -> Reach:
     """Compute all addresses once."""
+    relays = relay_addresses(place.hosts)
     endpoints = {
-        gateway: {name: list(_endpoints(place, name, gateway)) for name in place.registry.providers}
+        gateway: {name: list(_endpoints(place, name, gateway, relays)) for name in place.registry.providers}
         for gateway in place.gateways
     }
     port = place.registry.port_of(place.registry.cache.GROUP) or 0
-    cache = {gateway: (_cache_address(place, gateway), port) for gateway in place.gateways if place.cache is not None}
-    return Reach(endpoints, cache, frozenset(_needs(place)))
+    cache = {
+        gateway: (LOOPBACK if gateway == place.cache else relays[place.cache], port)
+        for gateway in place.gateways
+        if place.cache is not None
+    }
+    return Reach(endpoints, cache, frozenset(_needs(place)), relays)
+
+
+def relay_addresses(hosts: Iterable[str]) -> dict[str, str]:
+    """Host -> the loopback address at which the edge of a gateway offers what runs there.
+
+    It follows from the host's name alone, so that a further host changes no other one's address; only of two names with
+    the same number, the second one gets the next.
+    """
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for host in sorted(hosts):
+        number = int.from_bytes(hashlib.sha256(host.encode()).digest()[:4], "big")
+        while (address := str(RELAYS[number % RELAYS.num_addresses])) in taken:
+            number += 1
+        taken.add(address)
+        found[host] = address
+    return found
 
 
 def check_addresses(place: Placement, needs: Iterable[Need]) -> Iterator[Finding]:
@@ -61,7 +92,7 @@ def check_addresses(place: Placement, needs: Iterable[Need]) -> Iterator[Finding
             yield Finding(f"inventory.{host}", f"{problem}, but {why}", remedy, check="references")
 
 
-def _endpoints(place: Placement, name: str, gateway: str) -> Iterator[tuple[str, str]]:
+def _endpoints(place: Placement, name: str, gateway: str, relays: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """(host, base URL) of a provider for a gateway, one for each host, sorted."""
     provider = place.registry.providers[name]
     if gateway in place.engines.get(name, ()) and provider.base_url is not None:
@@ -70,14 +101,11 @@ def _endpoints(place: Placement, name: str, gateway: str) -> Iterator[tuple[str,
         there = urlsplit(provider.base_url).hostname or ""
         yield gateway if is_loopback(there) else there, provider.base_url
     else:
-        own = EDGE_LOOPBACK if name in place.engines else LOOPBACK
         for host in place.groups.get(provider.hosts or "", []):
-            near = own if host == gateway else place.address(host)
-            yield host, f"http://{host_port(near, place.port(name))}"
-
-
-def _cache_address(place: Placement, gateway: str) -> str:
-    return LOOPBACK if place.cache in (gateway, None) else place.address(str(place.cache))
+            near, far = LOOPBACK, place.address(host)
+            if name in place.engines:
+                near, far = EDGE_LOOPBACK, relays[host]
+            yield host, f"http://{host_port(near if host == gateway else far, place.port(name))}"
 
 
 def _needs(place: Placement) -> Iterator[Need]:

@@ -262,9 +262,7 @@ def as_lines(told: Plain) -> list[str]:
         for row in level["deployments"]:
             weighted = f", {row['share']:.0%}" if level["strategy"] == "simple-shuffle" else ""
             limits = f"{row['timeout_seconds']} s, stream gap {row['stream_gap_seconds']} s"
-            lines.append(
-                f"    {row['provider']} ({row['engine']}) {row['model']} at {row['api_base']}{weighted}, {limits}"
-            )
+            lines.append(f"    {row['provider']} ({row['engine']}) {row['model']} {_place(row)}{weighted}, {limits}")
     if told["chain"]:
         lines.append(f"  then the groups {', '.join(told['chain'])}")
     if told["down"]:
@@ -276,6 +274,12 @@ def as_lines(told: Plain) -> list[str]:
     seconds = breaker["cooldown_seconds"]
     lines.append(f"  breaker: cooldown after {breaker['failures']} failures, for {seconds} s{alone}")
     return lines
+
+
+def _place(row: Plain) -> str:
+    """Where a deployment is. The address of a gateway's own edge names no host."""
+    host, base = row["host"], row["api_base"]
+    return f"at {base}" if host in base else f"on {host} at {base}"
 
 
 def _outage(row: Plain) -> str:

@@ -20,6 +20,9 @@ ROOT = "ai_backend_ports"
 # The endpoint's port where clients expect one: HTTP and HTTPS. They are in no range, and need not be.
 GATEWAY = "litellm_gateway"
 WELL_KNOWN = (80, 443)
+# Where the edge of a host takes connections from other hosts of the fleet, if it offers them anything.
+FLEET = "fleet"
+FLEET_PORT = 4443
 # Below it a process needs a right, which the edge gets for the endpoint, and nobody else.
 PRIVILEGED = 1024
 _NAME = re.compile(r"[a-z][a-z0-9_]*")

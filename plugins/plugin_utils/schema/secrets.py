@@ -15,8 +15,10 @@ from .base import SECRET_NAME
 
 # The key of the managed engines, that of the gateway and that of the cache.
 ENGINE_KEY, MASTER_KEY, CACHE_KEY = "AI_BACKEND_ENGINE_KEY", "LITELLM_MASTER_KEY", "REDIS_PASSWORD"
+# The certificate and its key by which the edges of a fleet know each other (plan/fleet_identity.py).
+FLEET_IDENTITY = "AI_BACKEND_FLEET_IDENTITY"
 # Made once on the controller by the deployment when the user gives none.
-GENERATED = (ENGINE_KEY, MASTER_KEY, CACHE_KEY)
+GENERATED = (ENGINE_KEY, FLEET_IDENTITY, MASTER_KEY, CACHE_KEY)
 # Hosts have only the SHA-256 of a client's key, which protects no key that can be guessed.
 _SHORTEST_CLIENT_KEY = 20
 REDACTED = "(redacted)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import pathlib
@@ -143,3 +144,14 @@ def test_a_successor_that_a_dead_run_left_counts_as_new(tmp_path: pathlib.Path) 
     secret_folder.generate(str(tmp_path), name)
     assert (tmp_path / name).stat().st_mtime > 1000
     assert lookup([name], folder=str(tmp_path)) == left
+
+
+def test_the_identity_of_a_fleet_is_a_certificate_also_where_it_is_rotated(tmp_path: pathlib.Path) -> None:
+    name = "AI_BACKEND_FLEET_IDENTITY"
+    first = lookup([name], folder=str(tmp_path))[name]
+    assert lookup([name], folder=str(tmp_path))[name] == first
+    after = lookup([f"{name}.next"], folder=str(tmp_path), generate=[f"{name}.next"])[f"{name}.next"]
+    assert first != after
+    for made in (first, after):
+        assert b"BEGIN PRIVATE KEY" in base64.b64decode(made)
+        assert b"BEGIN CERTIFICATE" in base64.b64decode(made)

@@ -206,8 +206,8 @@ def test_nobody_there_is_critical_and_says_where_to_look(layout: Layout) -> None
     ours = upstream(base, unit="ai-backend-llama-cpp@fast.service", provider="fast")
     check, severity, path, message, hint = one(layout, ours)
     assert (check, severity, path) == ("references", "critical", "ai_backend_providers.fast")
-    assert message == f"'fast' at {base}/health does not answer: Connection refused"
-    assert "journalctl -u ai-backend-llama-cpp@fast.service -n 50` on gpu1" in hint
+    assert message == f"'fast' on gpu1 at {base}/health does not answer: Connection refused"
+    assert "journalctl -u ai-backend-llama-cpp@fast.service -u ai-backend-edge.service -n 50` on gpu1" in hint
     assert "`status: inactive`" in one(layout, upstream(base))[4]
 
 

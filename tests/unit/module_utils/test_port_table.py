@@ -160,7 +160,7 @@ def test_what_the_edge_publishes_it_has_to_listen_for_too(layout: Layout, system
     deployed(layout, "edge", "redis")
     proc.process(7, "redis-server", REDIS)
     proc.listen(6379, 7)
-    given = plan(published=[{"name": "redis", "port": 6379}])
+    given = plan(published=[{"kind": "service", "name": "redis", "port": 6379}])
     rows = port_table.compare(layout, systemd, given)
     assert [(row["verdict"], row["expected"]) for row in rows[:2]] == [
         ("managed", "ai-backend-redis.service"),
@@ -169,6 +169,23 @@ def test_what_the_edge_publishes_it_has_to_listen_for_too(layout: Layout, system
     proc.process(8, "haproxy", "/system.slice/ai-backend-edge.service")
     proc.listen(6379, 8, address="10.0.0.3")
     assert [row["verdict"] for row in port_table.compare(layout, systemd, given)[:2]] == ["managed", "managed"]
+
+
+def test_a_relay_to_another_host_has_its_port_at_its_own_address_alone(
+    layout: Layout, systemd: Systemd, proc: Proc
+) -> None:
+    """The same port on this host's own addresses is nobody's business."""
+    deployed(layout, "edge")
+    relay = {"kind": "relay", "name": "gpu1:vllm", "port": 8001, "addresses": ["127.64.0.9"]}
+    given = plan(instances={}, published=[relay])
+    proc.process(8, "haproxy", "/system.slice/ai-backend-edge.service")
+    proc.listen(8001, 8, address="127.64.0.9")
+    proc.process(9, "python", "/user.slice")
+    proc.listen(8001, 9, address="127.0.0.1")
+    assert (8001, "managed", "haproxy") in verdicts(layout, systemd, given)
+    assert (8001, "foreign", "python") not in verdicts(layout, systemd, given)
+    proc.listen(8001, 9, address="0.0.0.0")  # noqa: S104
+    assert (8001, "foreign", "python") in verdicts(layout, systemd, given)
 
 
 def test_a_port_that_stands_in_a_base_url_alone_has_a_row(layout: Layout, systemd: Systemd, proc: Proc) -> None:

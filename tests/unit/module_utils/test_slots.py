@@ -185,13 +185,32 @@ def test_a_promotion_waits_for_open_answers_of_the_other_slot_then_stops_it(
     assert haproxy.sessions["blue"] == [0]
 
 
-def test_a_slot_is_not_stopped_while_an_old_worker_of_the_edge_may_still_send_it_requests(
-    host: Host, systemctl: FakeSystemctl, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def reloaded(host: Host, layout: Layout, systemctl: FakeSystemctl, tmp_path: pathlib.Path) -> Proc:
+    """An edge for clients at port 4000: master 50, its worker of before a reload 51, and 52."""
+    point(layout, "edge", made(layout, manifest("edge", ports={"edge": 4000})))
     proc = Proc(tmp_path)
     systemctl.active["ai-backend-edge.service"] = 50
     for pid, parent in ((50, 1), (51, 50), (52, 50)):
         proc.process(pid, "haproxy", parent=parent)
+    return proc
+
+
+def test_an_old_worker_of_the_edge_counts_as_long_as_it_has_clients(host: Host, reloaded: Proc) -> None:
+    """Its connections of the gateway to Redis stay open for as long as both ends like."""
+    reloaded.listen(4000, 50, 51, 52)
+    reloaded.listen(6379, 51, state="01")
+    reloaded.listen(4000, 52, state="01")
+    assert not slots.reloading(host)
+    reloaded.listen(4000, 51, state="01")
+    assert slots.reloading(host)
+
+
+def test_a_slot_is_not_stopped_while_an_old_worker_of_the_edge_may_still_send_it_requests(
+    host: Host, systemctl: FakeSystemctl, reloaded: Proc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proc = reloaded
+    proc.listen(4000, 51, state="01")
     for slot in SLOTS:
         systemctl.active[f"ai-backend-litellm@{slot}.service"] = 1
     slots.commit(host, "litellm", "blue")

@@ -66,7 +66,7 @@ def test_memory_and_addresses_reach_their_checks(lab: Callable[..., Raw]) -> Non
     lacking = entries.validate(raw, GROUPS, {"one": "10.0.0.1"}, None, None, origin_of)["report"]["findings"]
     assert {row["path"] for row in lacking} == {"inventory.two"}
     config = entries.litellm_config(raw, GROUPS, ADDRESSES, "one")
-    assert "http://10.0.0.2:8080/v1" in config
+    assert "http://127.68.204.254:8080/v1" in config
 
 
 def test_memory_that_was_found_is_held_against_the_models_as_declared_memory_is(lab: Callable[..., Raw]) -> None:

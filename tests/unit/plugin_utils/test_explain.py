@@ -120,7 +120,7 @@ def test_each_host_is_a_deployment(routed: Routed) -> None:
     (level,) = result["levels"]
     assert [(row["host"], row["api_base"], row["share"]) for row in level["deployments"]] == [
         ("one", "http://127.0.0.2:8080/v1", 0.5),
-        ("two", "http://10.0.0.2:8080/v1", 0.5),
+        ("two", "http://127.68.204.254:8080/v1", 0.5),
     ]
 
 

@@ -111,7 +111,7 @@ def test_weights_are_whole_numbers_shared_by_the_hosts(lab: Callable[..., Raw], 
     config = litellm(lab(routing=routing(pool)), TWO, ADDRESSES)
     assert [(row["api_base"], row["weight"]) for row in rows(config, "p")] == [
         ("http://127.0.0.2:8080/v1", 7),
-        ("http://10.0.0.2:8080/v1", 7),
+        ("http://127.68.204.254:8080/v1", 7),
         ("http://127.0.0.1:8000/v1", 6),
     ]
     assert "weight" not in rows(config, "lab-tiny")[0]

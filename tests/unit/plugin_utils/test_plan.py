@@ -49,6 +49,7 @@ def test_one_host_runs_all_and_publishes_nothing_off_loopback(lab: Callable[...,
         # Nobody else answers for it, so a restart is waited for.
         "published": [
             {
+                "kind": "service",
                 "name": "native",
                 "mode": "http",
                 "addresses": ["127.0.0.2"],
@@ -182,49 +183,77 @@ def test_an_engine_beside_the_gateway_has_its_port_in_base_url(lab: Callable[...
     raw["providers"]["native"] |= {"hosts": None, "base_url": "http://127.0.0.1:8080"}
     plan = planned(raw, APART, ADDRESSES)
     assert [rows(plan, host, "llama-cpp")[0]["ports"] for host in ("gw1", "gw2")] == 2 * [{"llama-cpp@native": 8080}]
-    assert [row["addresses"] for row in plan["hosts"]["gw1"]["published"]] == [["127.0.0.2"]]
+    (own,) = [row for row in plan["hosts"]["gw1"]["published"] if row["kind"] == "service"]
+    assert own["addresses"] == ["127.0.0.2"]
 
 
-def test_hosts_apart_are_let_in_by_address(lab: Callable[..., Raw], planned: Plan) -> None:
+IDENTITY = {"fleet.identity": {"AI_BACKEND_FLEET_IDENTITY": "AI_BACKEND_FLEET_IDENTITY"}}
+
+
+def section(**keys: Any) -> Raw:
+    """What an edge offers on the host itself, unless the keys say otherwise."""
+    usual = {"kind": "service", "addresses": ["127.0.0.2"], "allow": ["127.0.0.0/8"], "retries": 0}
+    return {**usual, **keys}
+
+
+def test_what_other_hosts_use_is_offered_at_one_port_to_gateways_alone(lab: Callable[..., Raw], planned: Plan) -> None:
     plan = planned(lab(), APART, ADDRESSES)
     hosts = plan["hosts"]
     assert plan["members"] == ["cache", "gpu", "gw1", "gw2"]
-    assert hosts["cache"]["published"] == [
-        {
-            "name": "redis",
-            "mode": "tcp",
-            "addresses": ["10.0.0.3"],
-            "port": 6379,
-            "allow": ["10.0.0.1", "10.0.0.2"],
-            "retries": 0,
-        }
-    ]
+    engine = section(name="native", mode="http", port=8080)
+    door = {"kind": "fleet", "name": "fleet", "mode": "tcp", "port": 4443}
+    served = [{"server_name": "native.fleet.internal", "address": "127.0.0.2", "port": 8080}]
     assert hosts["gpu"]["published"] == [
-        {
-            "name": "native",
-            "mode": "http",
-            "addresses": ["10.0.0.4"],
-            "port": 8080,
-            "allow": ["10.0.0.1", "10.0.0.2"],
-            "retries": 0,
-        }
+        engine,
+        section(**door, addresses=["10.0.0.4"], allow=["10.0.0.1", "10.0.0.2"], services=served),
     ]
-    assert hosts["gw2"]["published"] == [
-        {
-            "name": "native",
-            "mode": "http",
-            "addresses": ["127.0.0.2", "10.0.0.2"],
-            "port": 8080,
-            "allow": ["10.0.0.1", "127.0.0.0/8"],
-            "retries": 0,
-        }
+    # Another gateway asks its engine too.
+    assert hosts["gw2"]["published"][:2] == [
+        engine,
+        section(**door, addresses=["10.0.0.2"], allow=["10.0.0.1"], services=served),
     ]
-    assert hosts["gw1"]["published"] == []
+    served = [{"server_name": "redis.fleet.internal", "address": "127.0.0.2", "port": 6379}]
+    assert hosts["cache"]["published"] == [
+        section(name="redis", mode="tcp", port=6379),
+        section(**door, addresses=["10.0.0.3"], allow=["10.0.0.1", "10.0.0.2"], services=served),
+    ]
     assert hosts["cache"]["instances"] == ["edge", "redis"]
     assert config_of(plan, "cache", "edge")["gateway"] is None
-    assert hosts["gpu"]["secrets"] == {"llama-cpp.env": {"LLAMA_API_KEY": "AI_BACKEND_ENGINE_KEY"}}
-    assert 'host: "10.0.0.3"' in config_of(plan, "gw1", "litellm")["config"]
+    assert hosts["gpu"]["secrets"] == {"llama-cpp.env": {"LLAMA_API_KEY": "AI_BACKEND_ENGINE_KEY"}, **IDENTITY}
+    assert [row["port"] for row in plan["ports"] if row["name"] == "fleet"] == [4443]
+
+
+def test_a_gateway_asks_the_services_of_other_hosts_through_its_own_edge(
+    lab: Callable[..., Raw], planned: Plan
+) -> None:
+    plan = planned(lab(), APART, ADDRESSES)
+    relays = {row["name"]: row for row in plan["hosts"]["gw1"]["published"]}
+    assert sorted(relays) == ["cache:redis", "gpu:native", "gw2:native"]
+    assert relays["gpu:native"] == section(
+        kind="relay",
+        name="gpu:native",
+        mode="http",
+        addresses=["127.69.186.81"],
+        port=8080,
+        host="gpu",
+        to="10.0.0.4:4443",
+        server_name="native.fleet.internal",
+    )
+    assert len({row["addresses"][0] for row in relays.values()}) == 3, "one address for each host"
+    config = config_of(plan, "gw1", "litellm")["config"]
+    assert 'api_base: "http://127.69.186.81:8080/v1"' in config
+    assert f'host: "{relays["cache:redis"]["addresses"][0]}"' in config
     assert 'api_base: "http://127.0.0.2:8080/v1"' in config_of(plan, "gw2", "litellm")["config"]
+    assert plan["hosts"]["gw1"]["secrets"] | IDENTITY == plan["hosts"]["gw1"]["secrets"]
+
+
+def test_the_port_between_hosts_belongs_to_no_engine(
+    lab: Callable[..., Raw], wrong: Callable[..., str], planned: Plan
+) -> None:
+    raw = lab(ports={"services": {"native": 4443}})
+    assert "port 4443 is also 'fleet' on host 'gpu'" in wrong(raw, APART, ADDRESSES)
+    plan = planned(lab(ports={"services": {"native": 4443, "fleet": 4444}}), APART, ADDRESSES)
+    assert {row["to"] for row in plan["hosts"]["gw1"]["published"]} == {f"10.0.0.{n}:4444" for n in (2, 3, 4)}
 
 
 def test_an_engine_knows_whether_others_answer_while_it_restarts(lab: Callable[..., Raw], planned: Plan) -> None:
@@ -245,8 +274,9 @@ def test_chains_that_go_in_a_circle_are_refused_and_not_followed(lab: Callable[.
 
 def test_ipv6_addresses_get_their_brackets(lab: Callable[..., Raw], planned: Plan) -> None:
     plan = planned(lab(), APART, {**ADDRESSES, "gpu": "FD00::4"})
-    assert 'api_base: "http://[fd00::4]:8080/v1"' in config_of(plan, "gw1", "litellm")["config"]
-    assert plan["hosts"]["gpu"]["published"][0]["addresses"] == ["fd00::4"]
+    sections = {row["name"]: row for host in ("gpu", "gw1") for row in plan["hosts"][host]["published"]}
+    assert sections["fleet"]["addresses"] == ["fd00::4"]
+    assert sections["gpu:native"]["to"] == "[fd00::4]:4443"
 
 
 def test_without_a_cache_there_is_no_redis(lab: Callable[..., Raw], planned: Plan) -> None:

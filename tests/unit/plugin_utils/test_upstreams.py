@@ -92,16 +92,16 @@ def test_ports_of_this_machine_that_others_listen_on_are_known(lab: Callable[...
 def test_an_engine_on_two_hosts_is_asked_on_both(lab: Callable[..., Raw], planned: Plan) -> None:
     plan = planned(lab(), APART, ADDRESSES)
     found = [(row["host"], row["health"]) for row in plan["hosts"]["gw"]["upstreams"] if row["provider"] == "native"]
-    assert found == [("gpu", "http://10.0.0.4:8080/health"), ("gw", "http://127.0.0.2:8080/health")]
+    assert found == [("gpu", "http://127.69.186.81:8080/health"), ("gw", "http://127.0.0.2:8080/health")]
     assert plan["hosts"]["gpu"]["upstreams"] == []
 
 
 def test_a_gateway_knows_where_its_cache_is_and_no_other_host_does(lab: Callable[..., Raw], planned: Plan) -> None:
-    plan = planned(lab(), APART, {**ADDRESSES, "cache": "fd00::3"})
+    plan = planned(lab(), APART, ADDRESSES)
     assert plan["hosts"]["gw"]["cache"] == {
         "host": "cache",
         "unit": "ai-backend-redis.service",
-        "address": "fd00::3",
+        "address": "127.94.206.224",
         "port": 6379,
         "user": "gateway",
     }

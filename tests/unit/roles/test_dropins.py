@@ -25,7 +25,9 @@ def engine(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def edge(port: int) -> list[str]:
-    return dropin("edge", ai_backend_service={"config": {"gateway": {"port": port, "tls_certificate": ""}}})
+    return dropin(
+        "edge", ai_backend_service={"secrets": {}, "config": {"gateway": {"port": port, "tls_certificate": ""}}}
+    )
 
 
 @pytest.mark.parametrize("port", [80, 443, 1023])
@@ -38,7 +40,7 @@ def test_the_edge_may_listen_below_1024_where_it_has_to(port: int) -> None:
 
 @pytest.mark.parametrize("plan", [{"port": 4000, "tls_certificate": ""}, {"port": 1024, "tls_certificate": ""}, None])
 def test_nobody_gets_that_right_without_need(plan: dict[str, Any] | None) -> None:
-    lines = dropin("edge", ai_backend_service={"config": {"gateway": plan}})
+    lines = dropin("edge", ai_backend_service={"secrets": {}, "config": {"gateway": plan}})
     assert [line for line in lines if "Capabilit" in line or "PrivateUsers" in line] == []
 
 

@@ -5,19 +5,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ....module_utils.host.layout import slot_instance
-from ...data.row import Row
+from ...data.row import Publish, Row
+from ...schema.base import host_port
 from ...schema.gateway import Gateway
-from ...schema.ports import GATEWAY
+from ...schema.ports import FLEET, GATEWAY
+from ...schema.secrets import FLEET_IDENTITY
+from ..fleet_identity import server_name
 from ..reach import EDGE_LOOPBACK
 
 if TYPE_CHECKING:
     from ..fleet import Fleet
 
+# {kind, name, mode, addresses, port, allow, retries}; a `relay` has {host, to, server_name} besides, the `fleet` its
+# services.
+Section: TypeAlias = "dict[str, Any]"
+
 STAGE = "edge"
 NAME = "edge"
+LOOPBACKS = "127.0.0.0/8"
+# Read again at each reload, as systemd does it with an environment file.
+IDENTITY_FILE = "fleet.identity"
 # What clients of other machines reach of LiteLLM, with and without /v1; a slash at the end stands for all below it. The
 # rest of it is for operators, among it `/health`, which asks every deployment.
 OFFERED = (
@@ -56,11 +66,11 @@ def rows(fleet: Fleet, host: str, there: Sequence[Row]) -> list[Row]:
             "stage": STAGE,
             "ports": {NAME: port} if slotted else {},
             "slots": [],
-            "secrets": {},
+            "secrets": _secrets(fleet, host),
             "publish": None,
             "config": {
                 "gateway": _gateway(fleet, slotted[0], port) if slotted else None,
-                "published": list(_published(fleet, host, there)),
+                "published": [*_near(fleet, host, there), *_fleet(fleet, host), *_relays(fleet, host)],
             },
         }
     ]
@@ -106,19 +116,74 @@ def _paths(gateway: Gateway) -> dict[str, list[str]]:
     }
 
 
-def _published(fleet: Fleet, host: str, rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
-    """A section for each service that gateways use: {name, mode, addresses, port, allow, retries}, sorted by name."""
+def _secrets(fleet: Fleet, host: str) -> dict[str, dict[str, str]]:
+    """The identity of the fleet, where the edge speaks with others."""
+    needed = host in fleet.abroad or any(True for _ in _used(fleet, host))
+    return {IDENTITY_FILE: {FLEET_IDENTITY: FLEET_IDENTITY}} if needed else {}
+
+
+def _near(fleet: Fleet, host: str, rows: Sequence[Row]) -> Iterator[Section]:
+    """A section for each service of this host that gateways use, sorted by name."""
+    abroad = fleet.abroad.get(host, [])
+    for publish, port in _offers([row for row in rows if row in abroad or (row["publish"] and row["publish"]["here"])]):
+        yield _section("service", publish["name"], publish, [EDGE_LOOPBACK], port)
+
+
+def _fleet(fleet: Fleet, host: str) -> Iterator[Section]:
+    """The one section that gateways of other hosts reach, over TLS: their edges name the service that they want."""
+    rows = fleet.abroad.get(host, [])
+    if rows:
+        others = [fleet.place.address(other) for other in fleet.place.gateways_beside(host)]
+        yield {
+            "kind": "fleet",
+            "name": FLEET,
+            "mode": "tcp",
+            "addresses": [fleet.place.address(host)],
+            "port": fleet.port,
+            "allow": sorted(others),
+            "retries": 0,
+            "services": [
+                {"server_name": server_name(publish["name"]), "address": EDGE_LOOPBACK, "port": port}
+                for publish, port in _offers(rows)
+            ],
+        }
+
+
+def _relays(fleet: Fleet, host: str) -> Iterator[Section]:
+    """A section for each service of another host that the gateway of this one uses, sorted by host and name."""
+    for other, publish, port in _used(fleet, host):
+        name, there = f"{other}:{publish['name']}", [fleet.reach.relays[other]]
+        yield {
+            **_section("relay", name, publish, there, port),
+            "host": other,
+            "to": host_port(fleet.place.address(other), fleet.port),
+            "server_name": server_name(publish["name"]),
+        }
+
+
+def _used(fleet: Fleet, host: str) -> Iterator[tuple[str, Publish, int]]:
+    """(other host, what it publishes, port) of all that the gateway of this host uses elsewhere."""
+    if host in fleet.place.gateways:
+        for other, rows in sorted(fleet.abroad.items()):
+            if other != host:
+                for publish, port in _offers(rows):
+                    yield other, publish, port
+
+
+def _offers(rows: Sequence[Row]) -> list[tuple[Publish, int]]:
+    """(what is published, port) of services, sorted by name."""
     found = [(row["publish"], port) for row in rows if row["publish"] is not None for port in row["ports"].values()]
-    for publish, port in sorted(found, key=lambda pair: pair[0]["name"]):
-        others = fleet.place.gateways_beside(host) if publish["abroad"] else []
-        addresses = [EDGE_LOOPBACK] if publish["here"] else []
-        addresses += [fleet.place.address(host)] if others else []
-        if addresses:
-            yield {
-                "name": publish["name"],
-                "mode": publish["mode"],
-                "addresses": addresses,
-                "port": port,
-                "allow": [*sorted(map(fleet.place.address, others)), *(["127.0.0.0/8"] if publish["here"] else [])],
-                "retries": publish["retries"],
-            }
+    return sorted(found, key=lambda pair: pair[0]["name"])
+
+
+def _section(kind: str, name: str, publish: Publish, addresses: list[str], port: int) -> Section:
+    """kind: `service` of this host, `relay` to one of another host, or `fleet`. allow: who may ask."""
+    return {
+        "kind": kind,
+        "name": name,
+        "mode": publish["mode"],
+        "addresses": addresses,
+        "port": port,
+        "allow": [LOOPBACKS],
+        "retries": publish["retries"],
+    }

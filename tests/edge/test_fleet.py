@@ -1,0 +1,150 @@
+"""Two hosts: the edge of a gateway asks the edge of an engine's host, which believes nobody else."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import pathlib
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.fleet_identity import create, server_name
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import load
+from plans import config_of, make_plan
+from stand_in import Answer, Slot, free_port, own_address, rendered, started
+
+REGISTRY = {
+    "providers": {"fast": {"type": "llama_cpp", "hosts": "llama_cpp", "models": [{"name": "m", "source": "tiny"}]}},
+    "routing": {"exact_matches": {"n": {"provider": "fast", "backend_model": "m", "fallback": "other"}}},
+}
+OTHER = {"type": "openai_compatible", "base_url": "http://10.9.9.9:1", "models": ["o"]}
+GROUPS = {"gateway": ["here"], "redis": ["here"], "llama_cpp": ["there"]}
+
+
+class Fleet:
+    """Both edges, as two HAProxy processes of this machine. Both have the same address, so ports differ."""
+
+    def __init__(self, folder: pathlib.Path, engine: Slot) -> None:
+        self.folder, self.engine, self.address, self.door = folder, engine, own_address(), free_port()
+        providers = {**REGISTRY["providers"], "other": OTHER}
+        ports = {"services": {"fast": engine.server_port, "fleet": self.door}}
+        addresses = {"here": self.address, "there": self.address}
+        registry = load({**REGISTRY, "providers": providers, "ports": ports})
+        self.plan = make_plan(registry, GROUPS, addresses)
+        self.identity = create()
+        self.running: list[subprocess.Popen[bytes]] = []
+
+    def start(self, host: str, identity: str | None = None) -> pathlib.Path:
+        """The edge of a host; returns its folder."""
+        folder = self.folder / host
+        folder.mkdir()
+        (folder / "fleet.pem").write_bytes(base64.b64decode(identity or self.identity))
+        row = {"config": {**config_of(self.plan, host, "edge"), "gateway": None}}
+        self.running.append(started(folder, rendered(folder, row)))
+        (port,) = [(row["addresses"][0], row["port"]) for row in row["config"]["published"] if row["kind"] != "service"]
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError), socket.create_connection(port):
+                return folder
+            time.sleep(0.02)
+        raise AssertionError((folder / "log").read_text())
+
+    def stop(self) -> None:
+        for process in self.running:
+            process.terminate()
+            process.wait()
+
+    def ask(self) -> Answer:
+        """What LiteLLM on the gateway's host gets of the engine."""
+        (relay,) = config_of(self.plan, "here", "edge")["published"]
+        with contextlib.closing(http.client.HTTPConnection(relay["addresses"][0], relay["port"], timeout=10)) as asked:
+            asked.request("GET", "/health")
+            return Answer(asked.getresponse())
+
+    def stranger(self, identity: str | None, name: str = "fast") -> bytes:
+        """What one gets who knows the port of the engine's host and has a certificate, or none."""
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        if identity:
+            pem = self.folder / "stranger.pem"
+            pem.write_bytes(base64.b64decode(identity))
+            context.load_cert_chain(pem)
+        with (
+            socket.create_connection((self.address, self.door), timeout=10) as plain,
+            context.wrap_socket(plain, server_hostname=server_name(name)) as connection,
+        ):
+            connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            return b"".join(iter(lambda: connection.recv(4096), b""))
+
+
+@pytest.fixture
+def fleet(tmp_path: pathlib.Path, slot: Slot) -> Iterator[Fleet]:
+    """Both edges, not started; an engine's stand-in behind the one there."""
+    found = Fleet(tmp_path, slot)
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def both(fleet: Fleet) -> Fleet:
+    """Both edges run."""
+    fleet.start("there")
+    fleet.start("here")
+    return fleet
+
+
+def test_a_gateway_reaches_the_engine_of_another_host(both: Fleet, slot: Slot) -> None:
+    assert both.ask().status == 200
+    assert [seen["path"] for seen in slot.seen if seen["method"] == "GET"] == ["/health"]
+
+
+def test_who_reads_the_network_reads_no_request(both: Fleet) -> None:
+    """Plain HTTP to the port between hosts gets nothing: there is only TLS."""
+    with socket.create_connection((both.address, both.door), timeout=10) as connection:
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"HTTP/1.1 200" not in connection.recv(4096)
+
+
+@pytest.mark.parametrize("identity", [None, create], ids=["no certificate", "another fleet's"])
+def test_who_is_no_member_is_answered_nothing(both: Fleet, slot: Slot, identity: Callable[[], str] | None) -> None:
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        both.stranger(identity and identity())
+    assert slot.seen == []
+
+
+def test_a_member_gets_only_what_the_host_offers(both: Fleet, slot: Slot) -> None:
+    assert b"200 OK" in both.stranger(both.identity)
+    seen = len(slot.seen)
+    with contextlib.suppress(ssl.SSLError, ConnectionError):
+        assert both.stranger(both.identity, name="redis") == b""
+    assert len(slot.seen) == seen
+
+
+def test_an_engine_is_asked_only_at_a_host_with_the_identity(fleet: Fleet, slot: Slot) -> None:
+    """One that took the address of a member gets neither the key nor a prompt."""
+    fleet.start("there", identity=create())
+    fleet.start("here")
+    answer = fleet.ask()
+    assert answer.status == 503
+    assert slot.seen == []
+
+
+def test_a_host_that_is_gone_is_named(fleet: Fleet) -> None:
+    fleet.start("here")
+    answer = fleet.ask()
+    assert (answer.status, answer.problem()["message"]) == (503, "there can not be reached")
+
+
+def test_only_the_newest_tls_is_spoken(both: Fleet) -> None:
+    context: Any = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with socket.create_connection((both.address, both.door), timeout=10) as plain, pytest.raises(ssl.SSLError):
+        context.wrap_socket(plain, server_hostname=server_name("fast"))
