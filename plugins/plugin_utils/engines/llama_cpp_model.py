@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -18,11 +19,25 @@ from .model import ModelEntry, by_name
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FILE_URL = re.compile(r"https?://\S+")
+# The page of a file at Hugging Face, in place of the file.
+_PAGE = re.compile(r"(https://huggingface\.co/.+)/blob/(.+)")
+_PART = re.compile(r"-\d{5}-of-\d{5}\.gguf$")
 
 
 def _digest(value: str) -> str:
     if not _SHA256.fullmatch(value):
         raise ValueError("is not 64 lowercase hex digits → write the file's sha256sum")
+    return value
+
+
+def _file_url(value: str) -> str:
+    if not _FILE_URL.fullmatch(value):
+        raise ValueError("is not a URL → write https://…/model.gguf")
+    if page := _PAGE.fullmatch(value):
+        raise ValueError(f"is the page of the file → write {page[1]}/resolve/{page[2]}")
+    if _PART.search(urlsplit(value).path):
+        remedy = "join the parts with `llama-gguf-split --merge` and write `path`, or write the url of one whole file"
+        raise ValueError(f"is one part of a model in several files → {remedy}")
     return value
 
 
@@ -55,7 +70,7 @@ class LlamaCppModel(ModelEntry):
 
     path: str | None = None
     """A GGUF file that is already on the host."""
-    url: str | None = None
+    url: Annotated[str, AfterValidator(_file_url)] | None = None
     """Address of the GGUF file."""
     wheel: Wheel | None = None
     """The package that contains the GGUF file."""
@@ -79,8 +94,6 @@ class LlamaCppModel(ModelEntry):
             raise ValueError("url and sha256 go together → write both")
         if self.sha256 is not None and not _SHA256.fullmatch(self.sha256):
             raise ValueError("sha256 is not 64 lowercase hex digits → write the file's sha256sum")
-        if self.url is not None and not _FILE_URL.fullmatch(self.url):
-            raise ValueError("url is not a URL → write https://…/model.gguf")
         if self.path is not None and (not self.path.startswith("/") or ".." in self.path.split("/")):
             raise ValueError("path is not absolute → start it with '/'")
         lengths = {n for n in (self.context_length, self.options.context_length) if n is not None}

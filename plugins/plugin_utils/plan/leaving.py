@@ -37,4 +37,4 @@ def leaving(published: Sequence[Section], planned: Sequence[Section]) -> list[di
 
 def _is_service(section: Section) -> bool:
     """Whether it leads to a service of its own host, which listens on the same port; the others lead elsewhere."""
-    return section.get("kind", "service") == "service"
+    return bool(section.get("kind", "service") == "service")

