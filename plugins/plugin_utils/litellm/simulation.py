@@ -3,7 +3,7 @@
 """Which deployments LiteLLM asks, in which order, if some of them fail: read from its own config.
 
 This file contains no rule of the registry, only how LiteLLM uses a config (from litellm/router.py and
-litellm/router_utils/fallback_event_handlers.py of 1.106.2; `make contract` compares it with the real LiteLLM).
+litellm/router_utils/fallback_event_handlers.py of 1.108.6; `make contract` compares it with the real LiteLLM).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Globs as LiteLLM's gateway reads them.
 
-Seen in litellm/router_utils/pattern_match_deployments.py (1.106.2): a `*` becomes `(.*)`, the rest is escaped,
+Seen in litellm/router_utils/pattern_match_deployments.py (1.108.6): a `*` becomes `(.*)`, the rest is escaped,
 `re.match` anchors the start and nothing anchors the end, and the pattern with the longest escaped regex wins,
 then the one with more special characters, then the first one.
 """

@@ -87,6 +87,8 @@ def install() -> None:
             raise e
         return await go_on(self, e, *rest, **more)
 
+    # LiteLLM never takes out a deployment without an alternative. Here it gets a short pause, which status shows.
+    cooldown_handlers._has_fallback_group = lambda *_given: True
     cooldown_handlers._is_cooldown_required = is_required
     cooldown_handlers._should_cooldown_deployment = should_cool
     CooldownCache.add_deployment_to_cooldown = record
