@@ -127,7 +127,7 @@ def test_the_live_checks_find_nothing_and_ask_the_other_host_as_the_gateway_does
         f"gateway1: ai_backend_providers.llama_cpp_native: 'llama_cpp_native' on gpu1 at {RELAY}/health answers 503"
         in words
     )
-    assert "gateway1: ai_backend_cache: the cache on gpu1: redis on port 6379: " in words
+    assert "gateway1: ai_backend_cache: the cache on gpu1: redis on port 6379 ends the connection" in words
     for service in ("llama_cpp_native", "redis"):
         assert f"gpu1: ai_backend_ports.services.{service}: nobody listens on port" in words
     wait(lambda: machines["gpu1"].settled(), 30)
