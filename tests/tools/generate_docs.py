@@ -32,6 +32,7 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines import (  #
     ollama_model,
     provider,
 )
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines.cloud import Cloud  # noqa: E402
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema import (  # noqa: E402
     cache,
     clients,
@@ -157,9 +158,21 @@ def first_line(shape: type[BaseModel]) -> str:
 
 def types_table() -> str:
     rows = ["| `type` | Server | Models it answers with |", "| --- | --- | --- |"]
-    for name, kind_of in catalog.provider_types().items():
+    found = catalog.provider_types()
+    for kind_of in dict.fromkeys(found.values()):
+        names = ", ".join(f"`{name}`" for name, other in found.items() if other is kind_of)
         many = "every model that it has, by name" if kind_of.MANY_MODELS else "the model that it was started with"
-        rows.append(f"| `{name}` | {first_line(kind_of)} | {many} |")
+        rows.append(f"| {names} | {first_line(kind_of)} | {many} |")
+    return "\n".join(rows) + "\n\n" + clouds_table()
+
+
+def clouds_table() -> str:
+    """The defaults of clouds."""
+    rows = ["| cloud | default of `base_url` | default of `env_var` |", "| --- | --- | --- |"]
+    for name, kind_of in catalog.provider_types().items():
+        if issubclass(kind_of, Cloud):
+            base_url, env_var = kind_of.usual(name)
+            rows.append(f"| `{name}` | `{base_url}` | `{env_var}` |")
     return "\n".join(rows) + "\n"
 
 

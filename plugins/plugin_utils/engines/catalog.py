@@ -30,4 +30,4 @@ def _found(folders: tuple[Path, ...]) -> dict[str, type[Provider]]:
 def _classes(module: ModuleType) -> Iterator[tuple[str, type[Provider]]]:
     for found in vars(module).values():
         if isinstance(found, type) and issubclass(found, Provider) and found.__module__ == module.__name__:
-            yield get_args(found.model_fields["type"].annotation)[0], found
+            yield from ((kind, found) for kind in get_args(found.model_fields["type"].annotation))

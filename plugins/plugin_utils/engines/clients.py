@@ -13,6 +13,8 @@ OLLAMA_EMBEDDING = "ollama"
 OPENAI = "openai"
 # Uses OpenAI's API too, and lists no models of its own.
 VLLM = "hosted_vllm"
+# Its API begins at the root of its address, where others have /v1.
+PERPLEXITY = "perplexity"
 # What the usual client of an engine can't do, and another one can: {(usual client, ability): client}.
 _BESIDES = {(OLLAMA, "embedding"): OLLAMA_EMBEDDING, (OPENAI, "rerank"): VLLM}
 
@@ -29,4 +31,6 @@ def api_base(prefix: str, base: str) -> str:
         return base.removesuffix("/v1").removesuffix("/api")
     if prefix == ANTHROPIC:
         return base.removesuffix("/messages").removesuffix("/v1")
+    if prefix == PERPLEXITY:
+        return base
     return f"{base.removesuffix('/api')}/v1" if urlsplit(base).path in ("", "/api") else base

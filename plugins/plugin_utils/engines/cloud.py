@@ -24,7 +24,13 @@ class Cloud(Provider):
     def _defaults(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
-        return {"base_url": cls.BASE_URL, "requires_api_key": True, "env_var": cls.ENV_VAR, **data}
+        base_url, env_var = cls.usual(str(data.get("type")))
+        return {"base_url": base_url, "requires_api_key": True, "env_var": env_var, **data}
+
+    @classmethod
+    def usual(cls, kind: str) -> tuple[str, str]:
+        """The address and the name of the key of a type."""
+        return cls.BASE_URL, cls.ENV_VAR
 
     @model_validator(mode="after")
     def _needs_a_key(self) -> Cloud:

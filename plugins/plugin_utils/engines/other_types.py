@@ -7,26 +7,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-# Servers that answer OpenAI's API, and their addresses.
+from .remote.well_known import CLOUDS
+
+# Others that answer OpenAI's API, and their addresses.
 _COMPATIBLE: Mapping[str, str] = {
     "azure": "https://RESOURCE.openai.azure.com/openai/v1",
     "bedrock": "https://bedrock-runtime.REGION.amazonaws.com/openai/v1",
-    "cohere": "https://api.cohere.ai/compatibility/v1",
-    "deepseek": "https://api.deepseek.com/v1",
-    "fireworks": "https://api.fireworks.ai/inference/v1",
-    "gemini": "https://generativelanguage.googleapis.com/v1beta/openai",
-    "groq": "https://api.groq.com/openai/v1",
-    "huggingface": "https://router.huggingface.co/v1",
     "litellm": "http://HOST:4000/v1",
     "lmstudio": "http://HOST:1234/v1",
     "localai": "http://HOST:8080/v1",
-    "mistral": "https://api.mistral.ai/v1",
-    "openrouter": "https://openrouter.ai/api/v1",
-    "perplexity": "https://api.perplexity.ai",
     "sglang": "http://HOST:30000/v1",
     "tgi": "http://HOST:8080/v1",
-    "together": "https://api.together.xyz/v1",
-    "xai": "https://api.x.ai/v1",
 }
 # Other words for types that exist.
 _SAME: Mapping[str, str] = {
@@ -50,7 +41,11 @@ def how_to_write(kind: str) -> str:
     word = re.sub(r"[^a-z]", "", kind.lower())
     if word in _SAME:
         return f"write {_SAME[word]}"
-    name = next((known for known in (_ALSO.get(word), word, _ENDINGS.sub("", word)) if known in _COMPATIBLE), None)
+    words = [name for name in (_ALSO.get(word), word, _ENDINGS.sub("", word)) if name is not None]
+    cloud = next((name for name in words if name in CLOUDS), None)
+    if cloud is not None:
+        return f"write {cloud}"
+    name = next((name for name in words if name in _COMPATIBLE), None)
     if name is None:
         return ""
     address = _COMPATIBLE[name]

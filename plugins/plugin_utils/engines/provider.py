@@ -167,9 +167,14 @@ class Provider(Described):
         usual = self.DEFAULT_ABILITIES or self.ABILITIES
         return None if usual is None else sorted(usual)
 
+    @property
+    def prefix(self) -> str:
+        """The prefix that chooses LiteLLM's usual client for it."""
+        return self.CLIENT
+
     def client(self, entry: ModelEntry | None) -> str:
         """LiteLLM's client for a model."""
-        return client_for(self.CLIENT, self.abilities(entry))
+        return client_for(self.prefix, self.abilities(entry))
 
     def for_managed_only(self, entry: ModelEntry) -> Sequence[str]:
         """Keys of a model that are given, but used only if this collection runs the engine."""

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from ..engines.model import RequestOptions
 from ..engines.ollama_model import OllamaOptions
+from ..engines.remote.well_known import CLOUDS
 from ..findings.paths import join
 from .result import Imported, Raw, name_of
 
@@ -27,7 +28,12 @@ _TYPES = {
     "llamafile": ("openai_compatible", ""),
     "lm_studio": ("openai_compatible", ""),
 }
-_KEYS = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
+_TYPES |= {known.prefix: (kind, kind) for kind, known in CLOUDS.items() if known.prefix not in _TYPES}
+_KEYS = {
+    "openai": "OPENAI_API_KEY",
+    "anthropic": "ANTHROPIC_API_KEY",
+    **{kind: known.env_var for kind, known in CLOUDS.items()},
+}
 _PARAMETERS = {"model", "api_base", "base_url", "api_key", "weight", "order", "timeout", "stream_timeout", "rpm", "tpm"}
 _COSTS = ("input_cost_per_token", "output_cost_per_token")
 

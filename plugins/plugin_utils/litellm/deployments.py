@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, TypeAlias
 
-from ..engines.clients import OLLAMA, OPENAI, VLLM, api_base
+from ..engines.clients import ANTHROPIC, OLLAMA, OPENAI, VLLM, api_base
 from ..engines.model import ModelEntry
 from ..engines.provider import Provider
 from ..registry.registry import Registry
@@ -92,11 +92,12 @@ def _prefix(provider: Provider, target: Target, group: Group) -> str:
     """The prefix that chooses LiteLLM's client for an engine."""
     if target.model is not None:
         return provider.client(provider.entry(target.model))
-    prefix = provider.CLIENT
+    prefix = provider.prefix
     # For a wildcard, LiteLLM lists its known models of the prefix in /v1/models: about 170 for OpenAI, one for Ollama.
-    # This prefix has none, and uses the OpenAI API that both have.
-    listed = prefix == OPENAI or (prefix == OLLAMA and (group.kind == "default" or "/" in group.name))
-    return VLLM if listed else prefix
+    # This prefix has none, and uses the OpenAI API that all of them have but Anthropic's.
+    if prefix == OLLAMA:
+        return VLLM if group.kind == "default" or "/" in group.name else prefix
+    return prefix if prefix == ANTHROPIC else VLLM
 
 
 def _api_key(provider: Provider) -> str:

@@ -91,7 +91,7 @@ def test_each_mistake_says_where_what_and_what_to_write(
     ("name", "entry", "line"),
     [
         ("Bad-Name", {"type": "vllm"}, "is not a provider name"),
-        ("x", None, "ai_backend_providers.x.type: is missing → write one of anthropic, llama_cpp"),
+        ("x", None, "ai_backend_providers.x.type: is missing → write one of anthropic, cerebras"),
         ("x", {"type": "olama"}, "ai_backend_providers.x.type: is not a known type → did you mean 'ollama'?"),
     ],
 )

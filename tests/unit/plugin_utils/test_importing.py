@@ -385,3 +385,21 @@ def test_an_alias_of_a_group_leads_where_the_group_does() -> None:
     made = litellm(router_settings={"model_group_alias": {"fast": "m", "lost": "nobody"}})
     assert registry_of(made).routing.exact_matches["fast"].backend_model == "m"
     assert "router_settings.model_group_alias.lost: has no target" in fates(made, "refused")
+
+
+def test_clouds_with_a_prefix_of_their_own_keep_it() -> None:
+    rows = [
+        {"model_name": "fast", "litellm_params": {"model": "groq/llama-3.1-8b-instant"}},
+        {"model_name": "big", "litellm_params": {"model": "mistral/large", "api_key": "os.environ/TEAM"}},
+        {"model_name": "far", "litellm_params": {"model": "xai/grok", "api_base": "https://proxy.example/v1"}},
+    ]
+    registry = registry_of(import_texts({"config.yaml": yaml.safe_dump({"model_list": rows})}))
+    reach = fleet_of(registry, GROUPS, None).reach
+    built = litellm_config.build(registry, reach.endpoints["one"], reach.cache.get("one"))
+    params = {row["model_name"]: row["litellm_params"] for row in built["model_list"]}
+    assert (params["fast"]["model"], params["fast"]["api_key"]) == (
+        "groq/llama-3.1-8b-instant",
+        "os.environ/GROQ_API_KEY",
+    )
+    assert (params["big"]["model"], params["big"]["api_key"]) == ("mistral/large", "os.environ/TEAM")
+    assert (params["far"]["model"], params["far"]["api_base"]) == ("xai/grok", "https://proxy.example/v1")
