@@ -7,10 +7,10 @@ import os
 import subprocess
 
 import pytest
-from fleet import play, registry, wait
+from fleet import Client, play, registry, wait
 
 # What gateway1's own edge offers of gpu1, and what gpu1's edge offers to other hosts.
-RELAY, DOOR = "http://127.103.114.98:8080", ("198.18.41.12", 4443)
+RELAY, DOOR = "http://127.103.114.98:8080", ("fd00:41::12", 4443)
 # Prints what crosses the network interface of a host within some seconds, as Base64.
 SNIFF = """
 import base64, socket, sys, time
@@ -44,7 +44,7 @@ def test_the_engine_listens_on_loopback_and_its_edge_on_the_address_of_the_plan(
         ("127.0.0.1:8080", False),
         ("127.0.0.2:6379", True),
         ("127.0.0.2:8080", True),
-        ("198.18.41.12:4443", True),
+        ("[fd00:41::12]:4443", True),
     ]
 
 
@@ -72,7 +72,7 @@ def test_the_cache_of_the_other_host_answers_repeats(client, machines):
 def test_a_host_that_is_no_member_is_refused_with_the_right_key_too(machines):
     key = machines["gpu1"].secret("llama-cpp.env", "LLAMA_API_KEY")
     assert "lab-tiny" in machines["gateway1"].fetch(f"{RELAY}/v1/models", key).stdout
-    for url in ("https://198.18.41.12:4443/v1/models", "http://198.18.41.12:4443/v1/models"):
+    for url in ("https://[fd00:41::12]:4443/v1/models", "http://[fd00:41::12]:4443/v1/models"):
         refused = machines["outsider"].fetch(url, key)
         assert refused.rc != 0
         assert any(word in refused.stderr.lower() for word in ("reset", "closed", "eof")), refused.stderr
@@ -93,6 +93,18 @@ def test_a_process_on_a_member_is_refused_without_the_identity_of_the_fleet(mach
     assert "certificate required" in asked.stderr.lower(), asked.stderr
     shown = machines["gateway1"].host.run("setpriv --reuid nobody --clear-groups cat /run/ai-backend-edge/fleet.pem")
     assert (shown.rc, "Permission denied" in shown.stderr) == (1, True)
+
+
+def test_clients_of_both_families_are_answered(client):
+    """`bind: "::"` is all of IPv6 and IPv4."""
+    both = {"ai_backend_gateway": {**registry("gateway"), "bind": "::"}}
+    assert play("deploy", extra=both).code == 0
+    wait(client.answers, 10)
+    six = Client("[fd00:41::11]")
+    wait(six.answers, 10)
+    assert six.models() == client.models()
+    assert play("deploy").code == 0
+    wait(client.answers, 10)
 
 
 def test_a_host_that_runs_nothing_of_ours_is_left_alone(machines):
