@@ -9,6 +9,7 @@ A probe is a dict of a release's manifest:
   {kind: workers, path, models, workers, times, key}  so many answers, and a stream, from so many processes
   {kind: answer, path, models, key}          an answer to a request for each model, from any engine
   {kind: embedding | rerank, path, models, key}  the same from models that do nothing else
+  {kind: context, path, tokens, key}         GET /props of llama-server: a request has as many tokens of context
   {kind: upstream, upstream}                 a provider is there, takes its key and has its models; costs nothing
   {kind: redis, key, address}                PING, authenticated; on loopback unless an address is given
   {kind: haproxy, socket, release}           the running worker answers on its admin socket
@@ -125,6 +126,14 @@ def check_list(probe: Probe, status: int, text: str) -> None:
     foreign = [name for name in listed if name not in wanted]
     expect(not lacking, f"GET {probe['path']} does not list {', '.join(lacking)}")
     expect(not foreign, f"GET {probe['path']} lists {', '.join(foreign)}, which the plan does not name")
+
+
+def check_context(layout: Layout, probe: Probe, address: Address) -> None:
+    """llama-server cuts a context that is longer than the one of the model, and says so only in its log."""
+    status, text = request(layout, probe, address)
+    expect(status == 200, f"GET {probe['path']} answered {status}: {shorten(text)}")
+    has, wanted = json.loads(text)["default_generation_settings"]["n_ctx"], int(probe["tokens"])
+    expect(has >= wanted, f"a request has {has} tokens of context, and the registry states {wanted}")
 
 
 def question() -> str:
@@ -249,6 +258,7 @@ def check_haproxy(_layout: Layout, probe: Probe, _address: Address) -> None:
 CHECKS: dict[str, Check] = {
     "http": check_http,
     "models": check_models,
+    "context": check_context,
     "chat": check_each(chat),
     "answer": check_each(answer),
     "embedding": check_each(embedding),

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ...module_utils.host.layout import Layout
 from ..schema.base import AlsoSpelled, Strict
-from .llama_cpp_options import ARGUMENTS, Environment, LlamaCppOptions
+from .llama_cpp_options import ARGUMENTS, NO, Environment, LlamaCppOptions
 from .memory import GGUF_BITS, cache_share
 from .model import ModelEntry, by_name
 
@@ -105,6 +105,12 @@ class LlamaCppModel(ModelEntry):
     def context(self) -> int:
         """Tokens of context that the engine reserves memory for; its slots share them."""
         return self.options.context_length or self.context_length or 0
+
+    @property
+    def request_context(self) -> int:
+        """Tokens of context of one request: the slots share the context, unless the cache is unified."""
+        unified = self.environment.get("LLAMA_ARG_KV_UNIFIED", "false") not in NO
+        return self.context if unified else self.context // (self.options.parallel or 1)
 
     @property
     def cache_share(self) -> float:

@@ -77,6 +77,8 @@ _COMMANDS = {
     f"LLAMA_ARG_{word}"
     for word in ("AGENT", "MCP_SERVERS_CONFIG", "MCP_SERVERS_JSON", "TOOLS", "TOOLS_RUNTIME", "UI_MCP_PROXY")
 }
+# Values of a variable that turn an option off.
+NO = ("false", "0", "off", "")
 # Words for a command line, which a user cannot set.
 ARGUMENTS = dict.fromkeys(
     ("args", "arguments", "command", "extra_args", "flags", "llama_args", "server_args"),

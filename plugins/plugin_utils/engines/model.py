@@ -79,7 +79,7 @@ class ModelEntry(Described):
     specialty: Text | None = None
     """What it is good at; for people and GET /model/info."""
     context_length: Annotated[int, Field(ge=1)] | None = None
-    """Tokens of context; a managed llama.cpp is started with it."""
+    """Tokens of context; a managed llama.cpp is started with it, and its `parallel` requests share it."""
     abilities: Annotated[tuple[Ability, ...], BeforeValidator(text_list)] | None = None
     """What it can do, e.g. `[chat, vision, tools]`; requests for anything else are refused. Default: by engine."""
     tags: Words = ()
@@ -99,6 +99,11 @@ class ModelEntry(Described):
     def context(self) -> int:
         """Tokens of context that the engine reserves memory for; 0 if this is not known."""
         return self.context_length or 0
+
+    @property
+    def request_context(self) -> int:
+        """Tokens of context of one request; 0 if this is not known."""
+        return self.context
 
     @property
     def cache_share(self) -> float:

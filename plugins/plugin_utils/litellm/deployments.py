@@ -138,7 +138,7 @@ def _info(provider: Provider, target: Target) -> dict[str, Any]:
         info["abilities"] = list(abilities)
     if entry is not None:
         if entry.context_length is not None:
-            info["max_input_tokens"] = entry.context_length
+            info["max_input_tokens"] = entry.request_context
             if provider.CLIENT == OLLAMA:
                 # Seen: LiteLLM looks for such a model by its client, does not find it, and omits the limit.
                 info["litellm_provider"] = OLLAMA

@@ -126,6 +126,16 @@ def test_a_provider_that_is_paid_for_is_looked_at_and_not_asked(layout: Layout, 
         checks.run_once(layout, {"kind": "upstream", "upstream": cloud}, 0)
 
 
+def test_an_engine_must_have_the_context_that_the_registry_states(layout: Layout, port: int) -> None:
+    """llama-server cuts a context that is longer than the one its model was trained with."""
+    probe = {"kind": "context", "path": "/props", "tokens": 8192, "key": KEY}
+    Engine.answers["/props"] = (200, json.dumps({"default_generation_settings": {"n_ctx": 8192}}))
+    checks.run_once(layout, probe, port)
+    Engine.answers["/props"] = (200, json.dumps({"default_generation_settings": {"n_ctx": 4096}}))
+    with pytest.raises(checks.ProbeError, match="has 4096 tokens of context, and the registry states 8192"):
+        checks.run_once(layout, probe, port)
+
+
 def test_a_list_of_exactly_the_planned_models_passes_with_the_key(layout: Layout, port: int) -> None:
     Engine.answers["/v1/models"] = models("b", "a")
     checks.run_once(layout, LIST, port)

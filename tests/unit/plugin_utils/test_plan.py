@@ -178,6 +178,27 @@ def test_the_plan_shows_the_threads_of_an_engine(
     assert engine["config"]["threads"] == threads
 
 
+@pytest.mark.parametrize(
+    ("options", "environment", "tokens"),
+    [
+        ({}, {}, 8192),
+        ({"parallel": 4}, {}, 2048),
+        ({"parallel": 4}, {"LLAMA_ARG_KV_UNIFIED": True}, 8192),
+    ],
+)
+def test_the_slots_of_an_engine_share_its_context(
+    lab: Callable[..., Raw], planned: Plan, litellm: Callable[..., Raw], options: Raw, environment: Raw, tokens: int
+) -> None:
+    """The gateway and the probe count what one request gets."""
+    raw = lab()
+    model = {"name": "m", "context_length": 8192, "options": options, "environment": environment}
+    raw["providers"]["native"]["models"] = [model]
+    (engine,) = rows(planned(raw), "one", "llama-cpp")
+    assert engine["config"]["context"] == tokens
+    (row,) = [row for row in litellm(raw)["model_list"] if row["model_name"] == "m"]
+    assert row["model_info"]["max_input_tokens"] == tokens
+
+
 def test_an_engine_beside_the_gateway_has_its_port_in_base_url(lab: Callable[..., Raw], planned: Plan) -> None:
     raw = lab()
     raw["providers"]["native"] |= {"hosts": None, "base_url": "http://127.0.0.1:8080"}

@@ -17,7 +17,7 @@ from ...findings.paths import Place
 from ...schema.secrets import ENGINE_KEY
 from ..abilities import PROOFS, TEXT, Ability, proof_of
 from ..llama_cpp_model import LlamaCppModel, OneLlamaCpp
-from ..llama_cpp_options import ARGUMENTS, CPU_THREADS, Environment, LlamaCppOptions, environment_of
+from ..llama_cpp_options import ARGUMENTS, CPU_THREADS, NO, Environment, LlamaCppOptions, environment_of
 from ..model import ModelEntry
 from ..provider import Provider
 from ..site import Site
@@ -25,7 +25,6 @@ from ..site import Site
 SERVICE = "llama-cpp"
 # The role's variable that contains what its engines are built for.
 GPU_VARIABLE = "llama_cpp_gpu"
-_NO = ("false", "0", "off", "")
 
 
 class LlamaCpp(Provider):
@@ -118,6 +117,7 @@ class LlamaCpp(Provider):
                 "model": model.file,
                 "threads": str(model.options.threads or CPU_THREADS),
                 "environment": environment,
+                "context": model.request_context,
                 "proof": {"kind": proof, "path": PROOFS[proof]},
                 "gpu_layers": _layers_asked(environment),
                 "gpu_variable": GPU_VARIABLE,
@@ -170,9 +170,9 @@ class LlamaCpp(Provider):
 
 def started_for(environment: Mapping[str, str]) -> Sequence[Ability]:
     """What a llama-server can do that was started with these variables: it refuses everything else with 500 or 501."""
-    if environment.get("LLAMA_ARG_RERANKING", "false") not in _NO:
+    if environment.get("LLAMA_ARG_RERANKING", "false") not in NO:
         return ["rerank"]
-    if environment.get("LLAMA_ARG_EMBEDDINGS", "false") not in _NO:
+    if environment.get("LLAMA_ARG_EMBEDDINGS", "false") not in NO:
         return ["embedding"]
     # A projector is what reads pictures and sound; which of both depends on the file.
     projector = any(environment.get(f"LLAMA_ARG_MMPROJ{form}") for form in ("", "_URL"))
