@@ -109,6 +109,17 @@ class Machine:
         finally:
             self.run(f"umount {folder}")
 
+    @contextlib.contextmanager
+    def without_network(self) -> Iterator[None]:
+        """The host has its loopback and nothing else; the playbook reaches it through docker exec."""
+        network = HOSTS["vars"]["container_network"]
+        subprocess.run(["docker", "network", "disconnect", network, self.container], check=True)
+        try:
+            yield
+        finally:
+            connect = ["docker", "network", "connect", "--ip", self.address, network, self.container]
+            subprocess.run(connect, check=True)
+
     def pids(self) -> dict[str, str]:
         """Main process of every running unit of ours."""
         units = self.run(

@@ -84,6 +84,7 @@ def test_playbooks_validate_first(file: pathlib.Path) -> None:
         "import.yml",
         "init.yml",
         "managed_hosts.yml",
+        "prepare.yml",
         "remove.yml",
         "rollback.yml",
         "sbom.yml",

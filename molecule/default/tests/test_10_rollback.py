@@ -7,10 +7,9 @@ import copy
 import json
 import os
 import subprocess
-from contextlib import contextmanager
 
 import pytest
-from fleet import HOSTS, INVENTORY, play, registry, wait
+from fleet import INVENTORY, play, registry, wait
 
 GENERATIONS = "/var/lib/ai-backend/generations"
 KEPT = "/var/lib/ai-backend/models /etc/ai-backend/secrets"
@@ -51,18 +50,6 @@ def newest(machine):
 def numbered(machine, number):
     """The content of a generation."""
     return json.loads(machine.run(f"cat {GENERATIONS}/{number}.json"))
-
-
-@contextmanager
-def without_network(machine):
-    """The host has its loopback and nothing else; the playbook reaches it through docker exec."""
-    network = HOSTS["vars"]["container_network"]
-    subprocess.run(["docker", "network", "disconnect", network, machine.container], check=True)
-    try:
-        yield
-    finally:
-        connect = ["docker", "network", "connect", "--ip", machine.address, network, machine.container]
-        subprocess.run(connect, check=True)
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +99,7 @@ def test_steps_3_and_4_clients_are_hurt_and_the_list_says_by_what(bad, gateway, 
 
 
 def test_step_5_all_services_are_restored_with_the_network_off(bad, good, gateway):
-    with without_network(gateway):
+    with gateway.without_network():
         run = play("rollback")
     assert run.code == 0, run.output
     assert f"gpu1 runs what it ran at generation {good['number']} (now generation {bad + 1})." in run.output
@@ -211,7 +198,7 @@ def test_a_release_that_is_damaged_or_gone_is_refused_before_anything_moves(bad,
 
 def test_the_last_ten_generations_can_be_restored_also_with_the_newest_lost(gateway):
     number = newest(gateway)["number"]
-    with without_network(gateway):
+    with gateway.without_network():
         for lost in (False, True):
             if lost:
                 gateway.run(f"mv {GENERATIONS}/{number}.json /root/")
