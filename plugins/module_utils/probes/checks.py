@@ -129,7 +129,7 @@ def check_list(probe: Probe, status: int, text: str) -> None:
 
 
 def check_context(layout: Layout, probe: Probe, address: Address) -> None:
-    """llama-server cuts a context that is longer than the one of the model, and says so only in its log."""
+    """llama-server cuts a context that is longer than the one of its model, and reports it only in its log."""
     status, text = request(layout, probe, address)
     expect(status == 200, f"GET {probe['path']} answered {status}: {shorten(text)}")
     has, wanted = json.loads(text)["default_generation_settings"]["n_ctx"], int(probe["tokens"])

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ...module_utils.host.layout import Layout
 from ..schema.base import AlsoSpelled, Strict
-from .llama_cpp_options import ARGUMENTS, NO, Environment, LlamaCppOptions
+from .llama_cpp_options import ARGUMENTS, LOOKED_FOR, NO, Environment, LlamaCppOptions
 from .memory import GGUF_BITS, cache_share
 from .model import ModelEntry, by_name
 
@@ -65,7 +65,7 @@ class LlamaCppModel(ModelEntry):
     host, for tests). Without any of them it is expected in the models directory under its name.
     """
 
-    REFUSED: ClassVar[Mapping[str, str]] = {**ModelEntry.REFUSED, **ARGUMENTS}
+    REFUSED: ClassVar[Mapping[str, str]] = {**ModelEntry.REFUSED, **ARGUMENTS, **LOOKED_FOR}
     USUAL_BITS: ClassVar[float] = GGUF_BITS
 
     path: str | None = None

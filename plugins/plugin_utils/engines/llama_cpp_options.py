@@ -84,6 +84,19 @@ ARGUMENTS = dict.fromkeys(
     ("args", "arguments", "command", "extra_args", "flags", "llama_args", "server_args"),
     "write `environment: {LLAMA_ARG_…: value}`; `llama-server --help` names the variable of each option",
 )
+_HUB = "write `url: https://huggingface.co/REPOSITORY/resolve/main/FILE` and its `sha256`"
+# Words that people look for, at a model or among its options.
+LOOKED_FOR = {
+    "chat_template": "write `environment: {LLAMA_ARG_CHAT_TEMPLATE: NAME}`, or its _FILE form with a path",
+    "device": "write `environment: {LLAMA_ARG_DEVICE: CUDA0}`; `llama-server --list-devices` lists the names",
+    "draft_model": "put the file on the host, and write `environment: {LLAMA_ARG_SPEC_DRAFT_MODEL: /path/draft.gguf}`",
+    "hf_file": _HUB,
+    "hf_repo": _HUB,
+    "mmproj": "put the file on the host, and write `environment: {LLAMA_ARG_MMPROJ: /path/mmproj.gguf}`",
+    "reasoning": "write `environment: {LLAMA_ARG_REASONING: off}`",
+    "system_prompt": "llama-server has none; clients send it as the first message",
+    "think": "write `environment: {LLAMA_ARG_REASONING: off}`",
+}
 _VARIABLE = re.compile(r"LLAMA_ARG_[A-Z0-9_]+")
 
 
@@ -92,6 +105,7 @@ class LlamaCppOptions(Strict):
 
     REFUSED: ClassVar[Mapping[str, str]] = {
         **ARGUMENTS,
+        **LOOKED_FOR,
         "seed": "llama-server has no variable for it; send `seed` with the request",
         "lora": "llama-server has no variable for it; merge the adapter into the GGUF file",
         "grammar": "llama-server has no variable for it; send `grammar` with the request",

@@ -57,6 +57,11 @@ def test_a_wrong_value_is_told_with_one_that_would_do(lab: Callable[..., Raw], p
         ({"models": [{"name": "a", "cost_per_1k_tokens": "cheap"}]}, "is not a number → write one, such as 0.002"),
         ({"models": "a"}, "models: is not a list → write one `- item` line each below it"),
         ({"args": "--jinja"}, "args: is not supported → write `environment: {LLAMA_ARG_…: value}`"),
+        (
+            {"models": [{"name": "a", "hf_repo": "x/y"}]},
+            "write `url: https://huggingface.co/REPOSITORY/resolve/main/FILE`",
+        ),
+        ({"models": [{"name": "a", "options": {"mmproj": "/p"}}]}, "{LLAMA_ARG_MMPROJ: /path/mmproj.gguf}"),
         ({"models": [{"name": "a", "extra_args": []}]}, "extra_args: is not supported → write `environment: {LLAMA_"),
     ],
 )
