@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,8 +35,15 @@ _KEYS = {
     "anthropic": "ANTHROPIC_API_KEY",
     **{kind: known.env_var for kind, known in CLOUDS.items()},
 }
-_PARAMETERS = {"model", "api_base", "base_url", "api_key", "weight", "order", "timeout", "stream_timeout", "rpm", "tpm"}
+# What of a deployment is not a setting of its model.
+_WAY = {"model", "api_base", "base_url", "api_key", "custom_llm_provider", "weight", "order"}
+_PARAMETERS = _WAY | {"timeout", "stream_timeout", "rpm", "tpm"}
 _COSTS = ("input_cost_per_token", "output_cost_per_token")
+# Names without a prefix that LiteLLM gives to a vendor (its lists of models).
+_BARE = {
+    "anthropic": re.compile(r"claude"),
+    "openai": re.compile(r"gpt-|chatgpt-|o\d|text-embedding-|text-davinci|davinci|babbage|dall-e|tts-|whisper|omni-"),
+}
 
 
 @dataclass(frozen=True)
@@ -80,14 +88,10 @@ def rows_of(made: Imported, entries: object) -> list[Row]:
 
 
 def _row(made: Imported, where: str, name: str, params: Raw, known: dict[tuple[str, str, str], str]) -> Row | None:
-    prefix, slash, model = params["model"].partition("/")
-    if not slash or prefix not in _TYPES:
-        guess = "anthropic" if params["model"].startswith("claude") else "openai"
-        if slash and params.get("custom_llm_provider") not in _TYPES and not params.get("api_base"):
-            problem = f"'{prefix}' is not a provider of this version; an OpenAI-compatible address is possible"
-            made.note("refused", f"{where}.litellm_params.model", problem)
-            return None
-        prefix, model = params.get("custom_llm_provider") or guess, params["model"]
+    prefix, model = client_of(params)
+    if prefix not in _TYPES:
+        made.note("refused", f"{where}.litellm_params.model", f"'{name}' is not imported: {_why_not(prefix, params)}")
+        return None
     base = str(params.get("api_base") or params.get("base_url") or "")
     far, near = _TYPES[prefix]
     kind = far if base else near
@@ -106,6 +110,27 @@ def _row(made: Imported, where: str, name: str, params: Raw, known: dict[tuple[s
         _model(made, where, provider, model, params)
     order, weight = params.get("order"), params.get("weight")
     return Row(name, provider, model, weight, order)
+
+
+def client_of(params: Raw) -> tuple[str, str]:
+    """(LiteLLM's client, model) of a deployment, as LiteLLM chooses it; the client is empty where that is not known.
+
+    The prefix decides, then `custom_llm_provider`. Of a name without both, LiteLLM knows those of two vendors.
+    """
+    text = str(params["model"])
+    prefix, slash, model = text.partition("/")
+    given = params.get("custom_llm_provider")
+    if slash and (prefix in _TYPES or not given):
+        return prefix, model
+    if given:
+        return str(given), text
+    return next((client for client, names in _BARE.items() if names.match(text)), ""), text
+
+
+def _why_not(prefix: str, params: Raw) -> str:
+    if not prefix:
+        return f"no provider can be told from '{params['model']}'; write it with the prefix of its provider"
+    return f"'{prefix}' is not a provider of this version; an OpenAI-compatible address is possible"
 
 
 def _provider(made: Imported, kind: str, base: str, secret: str | None) -> str:
@@ -133,6 +158,9 @@ def _model(made: Imported, where: str, provider: str, model: str, params: Raw) -
     """Declare the model once; the settings of its first deployment are used for all."""
     entries = made.part("providers")[provider]["models"]
     if any(entry["name"] == model for entry in entries):
+        if set(params) - _WAY:
+            problem = f"the settings of an earlier deployment of '{model}' at '{provider}' are used for this one too"
+            made.note("changed", f"{where}.litellm_params", problem)
         return
     entry: Raw = {"name": model}
     limits = {"requests_per_minute": params.get("rpm"), "tokens_per_minute": params.get("tpm")}

@@ -351,6 +351,18 @@ def test_the_master_key_is_the_deployments_secret() -> None:
     ("row", "message"),
     [
         ({"model_name": "a", "litellm_params": {"model": "azure/gpt"}}, "'azure' is not a provider of this version"),
+        (
+            {"model_name": "a", "litellm_params": {"model": "azure/gpt", "api_base": "https://x.openai.azure.com"}},
+            "'a' is not imported: 'azure' is not a provider of this version",
+        ),
+        (
+            {"model_name": "a", "litellm_params": {"model": "gemini-1.5-pro"}},
+            "no provider can be told from 'gemini-1.5-pro'",
+        ),
+        (
+            {"model_name": "a", "litellm_params": {"model": "mine", "api_base": "http://10.0.0.1/v1"}},
+            "no provider can be told from 'mine'; write it with the prefix",
+        ),
         ({"model_name": "a", "litellm_params": {"model": "ollama/x"}}, "'ollama/' has no address without api_base"),
         ({"model_name": "a"}, "has no model_name or no litellm_params.model"),
         (
@@ -403,3 +415,15 @@ def test_clouds_with_a_prefix_of_their_own_keep_it() -> None:
     )
     assert (params["big"]["model"], params["big"]["api_key"]) == ("mistral/large", "os.environ/TEAM")
     assert (params["far"]["model"], params["far"]["api_base"]) == ("xai/grok", "https://proxy.example/v1")
+
+
+def test_the_settings_of_a_second_deployment_of_a_model_are_not_lost_in_silence() -> None:
+    place = {"model": "openai/m", "api_base": "http://10.0.0.1/v1"}
+    rows = [
+        {"model_name": "m", "litellm_params": {**place, "rpm": 1}},
+        {"model_name": "n", "litellm_params": {**place, "rpm": 1000}},
+        {"model_name": "o", "litellm_params": place},
+    ]
+    made = import_texts({"config.yaml": yaml.safe_dump({"model_list": rows})})
+    assert "model_list[1].litellm_params: the settings of an earlier deployment of 'm'" in fates(made, "changed")
+    assert "model_list[2]" not in fates(made, "changed")
