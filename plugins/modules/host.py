@@ -37,6 +37,15 @@ options:
     description: Port of each instance.
     type: dict
     default: {}
+  replaces:
+    description: Units that the plan's services replace, if they run or start at boot.
+    type: list
+    elements: str
+    default: []
+  adopt:
+    description: Whether they may be stopped.
+    type: bool
+    default: false
   library:
     description: The collection's code for the host, path to text.
     type: dict
@@ -96,6 +105,11 @@ tampered:
   type: list
   elements: dict
   returned: always
+kept:
+  description: Units of O(replaces) that run or start at boot, and may not be stopped.
+  type: list
+  elements: str
+  returned: always
 foreign:
   description: Listeners on managed ports that are not managed; port, instance, pid, command, unit.
   type: list
@@ -130,12 +144,15 @@ from ..module_utils.host.state import (
 from ..module_utils.inspection.tampering import changed_since, unlisted
 from ..module_utils.releases.file_list import note
 from ..module_utils.releases.generations import newest, serving_gateway
+from ..module_utils.switching.replaced import in_use
 from ..module_utils.switching.settled import standing
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "host": {"type": "str", "default": ""},
     "instances": {"type": "list", "elements": "str", "required": True},
     "ports": {"type": "dict", "default": {}},
+    "replaces": {"type": "list", "elements": "str", "default": []},
+    "adopt": {"type": "bool", "default": False},
     "python": {"type": "str", "default": "/usr/bin/python3"},
     "run": {"type": "dict", "default": {}},
     "instead_of": {"type": "str", "default": ""},
@@ -214,7 +231,9 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     host, params = this_host(module.params["admin_socket"]), module.params
     layout, holder = host.layout, None
-    foreign = foreign_listeners(layout, {name: int(port) for name, port in params["ports"].items()})
+    found = foreign_listeners(layout, {name: int(port) for name, port in params["ports"].items()})
+    foreign = [row for row in found if row["unit"] not in params["replaces"]]
+    kept = in_use(host, params["replaces"]) if not params["adopt"] else []
     cards: list[Finding] = card_findings(layout, params["host"], params["engines"], params["gpu"])
     tampered = changed_since(layout, params["host"], params["sums"])
     unfit = any(finding["severity"] == "critical" for finding in cards + tampered)
@@ -225,13 +244,14 @@ def main() -> None:
             module.fail_json(msg=str(error))
     facts, lack = facts_of(host, params["python"]), lacking(layout, params)
     # A host that fails the preflight stays as it is, and so does one that another run has.
-    usable = facts["systemd"] and facts["apt"] and not foreign and not holder and not unfit
+    usable = facts["systemd"] and facts["apt"] and not (foreign or kept or holder or unfit)
     if usable and not module.check_mode:
         make(module, layout, lack)
     module.exit_json(
         changed=usable and any(lack.values()),
         facts=facts,
         foreign=foreign,
+        kept=kept,
         cards=cards,
         tampered=tampered,
         holder=holder,

@@ -79,6 +79,11 @@ options:
     type: list
     elements: str
     default: []
+  replaces:
+    description: Units of others that the instance replaces; they are stopped for it, and run again after it.
+    type: list
+    elements: str
+    default: []
   secrets:
     description: Names of the secret files that the service reads.
     type: list

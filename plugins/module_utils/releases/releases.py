@@ -43,6 +43,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "artifact": {"type": "str", "default": ""},
     "package": {"type": "str", "default": ""},
     "requires": {"type": "list", "elements": "str", "default": []},
+    "replaces": {"type": "list", "elements": "str", "default": []},
     "secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "ports": {"type": "dict", "default": {}},
     "sockets": {"type": "dict", "default": {}},
@@ -68,6 +69,7 @@ class Service(TypedDict):
     artifact: str
     package: str
     requires: list[str]
+    replaces: NotRequired[list[str]]
     secrets: list[str]
     ports: dict[str, int]
     sockets: NotRequired[dict[str, str]]
@@ -94,9 +96,10 @@ def content_from(params: Mapping[str, Any]) -> Content:
     """What the module's checked arguments make a release from."""
     content = {key: value for key, value in params.items() if key not in NOT_OF_THE_RELEASE}
     content["ports"] = {name: int(port) for name, port in content["ports"].items()}
-    if not content["sockets"]:
-        # So a release without one has the id that it had when releases knew none.
-        del content["sockets"]
+    for later in ("sockets", "replaces"):
+        if not content[later]:
+            # So a release without one has the id that it had when releases knew none.
+            del content[later]
     return cast(Content, content)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..host.host import Host
-from ..host.layout import Layout, linked_release, read_text, service_of, unit_of
+from ..host.layout import ARTIFACT_MARKER, Layout, linked_release, read_text, service_of, unit_of
 from ..host.processes import environment
 from ..host.secret_files import started_with
 from ..host.systemd import Unit
@@ -81,9 +81,10 @@ def of_the_files(layout: Layout, instance: str, files: ReleaseFiles) -> Iterator
 def installed_since(layout: Layout, manifest: Manifest, release_id: str, unit: Unit) -> Iterator[str]:
     """What was written again after the process read it: a changed release, artifact or model was put right."""
     release = os.path.join(layout.release(manifest["service"], release_id), "manifest.json")
-    parts = [(release, "its release"), *((list_of(path), path) for path in installed(layout, [manifest]))]
+    parts = {path: os.path.dirname(path) for path in manifest["requires"] if path.endswith(f"/{ARTIFACT_MARKER}")}
+    parts |= {release: "its release", **{list_of(path): path for path in installed(layout, [manifest])}}
     read = unit.state_changed if manifest["reload"] else unit.started
-    for path, name in parts:
+    for path, name in parts.items():
         if os.path.exists(path) and os.stat(path).st_mtime > read:
             yield f"{name} is newer than the process"
 

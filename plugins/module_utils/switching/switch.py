@@ -25,6 +25,7 @@ from ..releases.generations import UNRECORDED, Change, Note, check_room, record
 from ..releases.releases import Manifest
 from . import candidate
 from .differences import differences, may_reload_secret, release_files, secrets_newer
+from .replaced import give_back, set_aside
 from .rotation import Rotation
 
 OUT_OF_ROTATION = "it is out of rotation"
@@ -63,6 +64,7 @@ def install(host: Host, instance: str, release_id: str) -> Manifest:
     lacking = [path for path in files.manifest["requires"] if not os.path.exists(path)]
     if lacking:
         raise SwitchError(f"release {release_id} of {service_of(instance)} needs {lacking[0]}, which isn't there")
+    set_aside(host, files.manifest.get("replaces", ()))
     for name, text in files.units.items():
         if read_text(layout.unit(name)) != text:
             write_atomic(layout.unit(name), text)
@@ -224,6 +226,8 @@ def withdraw(host: Host, instance: str) -> None:
         os.unlink(layout.instance(instance))
     systemd.call("daemon-reload")
     systemd.run(["systemctl", "reset-failed", unit])
+    if last and files:
+        give_back(host, files.manifest.get("replaces", ()))
 
 
 def retire(host: Host, expected: Collection[str], change: Change = UNRECORDED, check: bool = False) -> list[str]:

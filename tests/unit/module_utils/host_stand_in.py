@@ -39,14 +39,14 @@ class FakeSystemctl:
                 return 1, "failed"
             self.next_pid += 1
             self.active[unit] = self.next_pid
-        elif verb == "stop":
+        elif verb == "stop" or "--now" in argv:
             self.active.pop(unit, None)
             self.failed |= {unit} & self.stuck
         elif verb == "reset-failed":
             self.failed.discard(unit)
         elif verb == "enable":
             self.enabled.add(unit)
-        elif verb == "disable":
+        if verb == "disable":
             self.enabled.discard(unit)
         return 0, ""
 

@@ -52,7 +52,7 @@ def test_all_that_the_roles_take_is_known() -> None:
     for path in sorted(ROOT.glob("roles/*/meta/argument_specs.yml")):
         for spec in yaml.safe_load(path.read_text())["argument_specs"].values():
             assert list(check_variables(spec.get("options") or {})) == []
-    assert {"serial", "fleet", "address", "gpu_memory", "confirm", "take_over"} <= known().given
+    assert {"serial", "fleet", "address", "gpu_memory", "confirm", "adopt", "take_over"} <= known().given
     assert not {"slice", "plan", "report", "members"} & known().given
 
 
