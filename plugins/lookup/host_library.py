@@ -11,6 +11,7 @@ version_added: 0.1.0
 short_description: The collection's code for hosts, as files to install on a host
 description:
   - Returns what C(ai-backend-rollback) imports, so that it works on a host without Ansible and without a network.
+  - Also what a unit on a host runs that downloads models while Ansible only looks.
 options:
   _terms:
     description: None are needed.
@@ -42,6 +43,8 @@ PACKAGE = "ansible_collections.lab.ai_backend.plugins.module_utils"
 # From the folder of the imported code, so that both have the same version.
 LIBRARY = Path(layout.__file__).parents[1]
 COMMAND = LIBRARY.parents[1] / "roles/host/files/ai-backend-rollback"
+# What units on a host run.
+STARTED_THERE = ("ollama/fetch",)
 
 
 def imported(text, package):
@@ -57,8 +60,8 @@ def imported(text, package):
 
 
 def needed():
-    """{path: text} of what the command imports, and of what that imports in turn."""
-    found, waiting = {}, set(imported(COMMAND.read_text(), []))
+    """{path: text} of what the command imports and units run, and of what that imports in turn."""
+    found, waiting = {}, {*imported(COMMAND.read_text(), []), *STARTED_THERE}
     while waiting:
         path = waiting.pop()
         found[path + ".py"] = (LIBRARY / (path + ".py")).read_text()

@@ -16,7 +16,12 @@ LINES_OF_A_FUNCTION, LINES_OF_A_FILE = 45, 300
 # A module's documentation stands in its file.
 DOCUMENTED = "plugins/modules/"
 ENGINE = re.compile(r"(^|[^o])llama[-_]?cpp|LlamaCpp|LLAMA_")
-KNOW_ENGINES = ("plugins/plugin_utils/engines/", "plugins/plugin_utils/importing/", "plugins/modules/tiny_model.py")
+KNOW_ENGINES = (
+    "plugins/module_utils/ollama/",
+    "plugins/modules/tiny_model.py",
+    "plugins/plugin_utils/engines/",
+    "plugins/plugin_utils/importing/",
+)
 INSTANCE = re.compile(r"""["'](redis|litellm|litellm@\w*)["']""")
 KNOW_SERVICES = ("plugins/plugin_utils/plan/services/", "plugins/plugin_utils/importing/")
 # The same word for another thing.

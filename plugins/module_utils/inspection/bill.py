@@ -16,7 +16,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from ..host.layout import Layout, folders_in, linked_release, list_instances, read_text
+from ..host.layout import (
+    ARTIFACT_MARKER,
+    Layout,
+    folders_in,
+    linked_release,
+    list_instances,
+    read_json,
+    read_text,
+)
 from ..host.state import read_os_release
 from ..host.systemd import Run, run_command
 from ..releases import file_list
@@ -89,6 +97,14 @@ def of_model(path: str) -> Component:
     return {"type": "machine-learning-model", "bom-ref": f"model:{name}", "name": name, **sum_of(digest)}
 
 
+def of_store(marker: str) -> Iterator[Component]:
+    """The models that an engine keeps in a folder of its own, as the folder's marker lists them."""
+    content = read_json(marker)
+    models = content.get("models", {}) if isinstance(content, dict) else {}
+    for name, digest in sorted(models.items()):
+        yield {"type": "machine-learning-model", "bom-ref": f"model:{name}", "name": name, **sum_of(digest)}
+
+
 def of_instance(
     layout: Layout, manifest: Mapping[str, Any], os_release: Mapping[str, str], run: Run
 ) -> Iterator[Component]:
@@ -101,6 +117,9 @@ def of_instance(
             yield from of_artifact(path)
         else:
             yield of_model(path)
+    for path in manifest["requires"]:
+        if path.startswith(f"{layout.models}/") and os.path.basename(path) == ARTIFACT_MARKER:
+            yield from of_store(path)
 
 
 def system_of(os_release: Mapping[str, str]) -> Component:

@@ -4,7 +4,7 @@
 
 A probe is a dict of a release's manifest:
   {kind: http, path, status}                 a GET answers with this status
-  {kind: models, path, models, key}          GET /v1/models lists exactly these names
+  {kind: models, path, models, key, others}  a list of models has exactly these names, with `others` at least these
   {kind: chat | stream, path, models, times, key}  so many real answers from each model, never from a cache
   {kind: workers, path, models, workers, times, key}  so many answers, and a stream, from so many processes
   {kind: answer, path, models, key}          an answer to a request for each model, from any engine
@@ -32,6 +32,7 @@ from ..host.layout import Layout
 from ..host.secret_files import SecretError, accepted, secret
 from ..host.sockets import peer, unix_peer
 from .upstreams import Engine
+from .upstreams import listed as names_in
 
 # The kernel chooses who takes a connection; with so many for each worker, one that is not met is not up yet.
 CONNECTIONS = 8
@@ -120,10 +121,10 @@ def check_models(layout: Layout, probe: Probe, address: Address) -> None:
 
 def check_list(probe: Probe, status: int, text: str) -> None:
     expect(status == 200, f"GET {probe['path']} answered {status}: {shorten(text)}")
-    listed = sorted({entry["id"] for entry in json.loads(text)["data"]})
+    listed = sorted(set(names_in(text)))
     wanted = sorted(set(probe["models"]))
     lacking = [name for name in wanted if name not in listed]
-    foreign = [name for name in listed if name not in wanted]
+    foreign = [name for name in listed if name not in wanted and not probe.get("others")]
     expect(not lacking, f"GET {probe['path']} does not list {', '.join(lacking)}")
     expect(not foreign, f"GET {probe['path']} lists {', '.join(foreign)}, which the plan does not name")
 

@@ -1,4 +1,4 @@
-"""A host keeps the code that `ai-backend-rollback` imports, all of it and nothing else."""
+"""A host keeps the code that `ai-backend-rollback` imports and units run, all of it and nothing else."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pathlib
 import subprocess
 import sys
 
-from ansible_collections.lab.ai_backend.plugins.lookup.host_library import COMMAND, LookupModule
+from ansible_collections.lab.ai_backend.plugins.lookup.host_library import COMMAND, PACKAGE, STARTED_THERE, LookupModule
 
 # Prints every file of the library that the command has loaded.
 LOADED = """
@@ -23,6 +23,7 @@ def test_the_command_loads_what_is_shipped_and_all_of_that(tmp_path: pathlib.Pat
     imports, _main, _rest = (
         COMMAND.read_text().replace("/opt/ai-backend/lib", str(tmp_path)).partition("\nADMIN_SOCKET")
     )
+    imports += "".join(f"\nimport {PACKAGE}.{path.replace('/', '.')}" for path in STARTED_THERE)
     done = subprocess.run([sys.executable, "-I", "-c", imports + LOADED], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert set(done.stdout.split()) == {str(tmp_path / name) for name in library}

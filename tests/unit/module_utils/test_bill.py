@@ -79,6 +79,19 @@ def test_programs_and_models_have_the_sums_of_their_files(
         assert part["hashes"] == [{"alg": "SHA-256", "content": hashlib.sha256(text.encode()).hexdigest()}]
 
 
+def test_models_that_an_engine_keeps_in_a_folder_are_named_by_its_marker(
+    host: Host, layout: Layout, there: None, systemctl: FakeSystemctl
+) -> None:
+    marker = pathlib.Path(layout.models, "many/0/.complete")
+    marker.parent.mkdir(parents=True)
+    marker.write_text(json.dumps({"models": {"b:1": "b" * 64, "a:1": "a" * 64}}))
+    release_id = made(layout, manifest("many", slotted=True, requires=[str(marker)]))
+    switching.switch(host, "many@one", release_id, change=Change(2))
+    content = bill(layout, "gpu1", systemctl)
+    assert needs(content, "instance:many@one") == ["model:a:1", "model:b:1"]
+    assert parts(content)["model:a:1"]["hashes"] == [{"alg": "SHA-256", "content": "a" * 64}]
+
+
 def test_the_same_host_has_the_same_bill(layout: Layout, there: None, systemctl: FakeSystemctl) -> None:
     first = bill(layout, "gpu1", systemctl)
     assert json.dumps(bill(layout, "gpu1", systemctl)) == json.dumps(first)
