@@ -114,6 +114,7 @@ class FilterModule:
             "managed_groups": managed_groups,
             "managed_hosts": managed_hosts,
             "missing_secrets": missing_secrets,
+            "ollama_sums_url": partial(entry, "ollama_sums_url"),
             "plan": plan,
             "previous_generation": previous_generation,
             "registry": partial(entry, "registry"),

@@ -8,6 +8,7 @@ from typing import Any
 
 from .data.plain import to_plain
 from .data.table import table
+from .engines.ollama_archives import ollama_advice, sums_url
 from .engines.upstream_archives import engine_advice as _engine_advice
 from .findings.findings import Finding, RegistryError
 from .findings.host_findings import live_report as with_report
@@ -186,6 +187,13 @@ def status_table(rows: object, columns: object) -> str:
     return table(to_plain(rows), to_plain(columns))
 
 
-def engine_advice(release: object, architecture: object, cards: object) -> list[str]:
-    """What to write into the inventory for a host, as lines of text; see llama_cpp_archives.py."""
-    return _engine_advice(release, str(architecture), cards)
+def engine_advice(release: object, architecture: object, cards: object, sums: object = None) -> list[str]:
+    """What to write into the inventory for a host, as lines of text; with `sums` for Ollama, else for llama.cpp."""
+    if sums is None:
+        return _engine_advice(release, str(architecture), cards)
+    return ollama_advice(release, str(architecture), cards, str(sums))
+
+
+def ollama_sums_url(release: object) -> str:
+    """Where a release of Ollama has its checksums; see ollama_archives.py."""
+    return sums_url(release)

@@ -196,5 +196,5 @@ def test_the_changelog_names_every_released_plugin(kind: str) -> None:
     # All filters are in one file, and their documentation in a file each.
     files = (ROOT / "plugins" / kind).glob("*.yml" if kind == "filter" else "*.py")
     # The next release adds what it brings by itself.
-    added = {path.stem: re.search(r"^version_added: *(\S+)", path.read_text(), re.M) for path in files}
+    added = {path.stem: re.search(r"^ *version_added: *(\S+)", path.read_text(), re.M) for path in files}
     assert sorted(named) == sorted(name for name, version in added.items() if not version or version[1] in releases)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines.ollama_archives import ollama_advice, sums_url
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines.upstream_archives import (
     engine_advice,
     engine_assets,
@@ -86,3 +87,56 @@ def test_vulkan_is_named_as_the_way_without_cuda() -> None:
 def test_what_does_not_lead_to_an_engine_says_so(raw: dict[str, Any], architecture: str, words: str) -> None:
     with pytest.raises(RegistryError, match=words):
         engine_advice(raw, architecture, [])
+
+
+OLLAMA = (
+    "ollama-linux-amd64.tar.zst",
+    "ollama-linux-amd64-rocm.tar.zst",
+    "ollama-linux-arm64.tar.zst",
+    "sha256sum.txt",
+)
+SUMS = "".join(f"{number:064x}  ./{name}\n" for number, name in enumerate(OLLAMA[:3]))
+
+
+def of_ollama(*names: str) -> dict[str, Any]:
+    return {"assets": [{"name": name, "browser_download_url": f"https://example.com/{name}"} for name in names]}
+
+
+@pytest.mark.parametrize(
+    ("architecture", "cards", "name", "number", "gpu"),
+    [
+        ("x86_64", [], OLLAMA[0], 0, "none"),
+        ("x86_64", ["NVIDIA"], OLLAMA[0], 0, "cuda"),
+        ("aarch64", ["AMD"], OLLAMA[2], 2, "vulkan"),
+    ],
+)
+def test_ollama_has_one_archive_for_all_cards(
+    architecture: str, cards: list[str], name: str, number: int, gpu: str
+) -> None:
+    assert ollama_advice(of_ollama(*OLLAMA), architecture, cards, SUMS)[1:] == [
+        f"ollama_archive_url: https://example.com/{name}",
+        f"ollama_archive_sha256: {number:064x}",
+        f"ollama_gpu: {gpu}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "architecture", "sums", "words"),
+    [
+        (OLLAMA, "riscv64", SUMS, "upstream publishes nothing for riscv64"),
+        (OLLAMA[1:], "x86_64", SUMS, "the release has no ollama-linux-amd64.tar.zst"),
+        (OLLAMA, "x86_64", SUMS.splitlines()[1], "compute it from a download that you trust"),
+    ],
+)
+def test_what_ollama_does_not_publish_is_not_invented(
+    names: tuple[str, ...], architecture: str, sums: str, words: str
+) -> None:
+    with pytest.raises(RegistryError) as caught:
+        ollama_advice(of_ollama(*names), architecture, [], sums)
+    assert words in caught.value.text()
+
+
+def test_another_release_than_one_of_ollama_has_no_list() -> None:
+    assert sums_url(of_ollama(*OLLAMA)) == "https://example.com/sha256sum.txt"
+    with pytest.raises(RegistryError):
+        sums_url(of_ollama("llama-b1-bin-ubuntu-x64.tar.gz"))
