@@ -26,10 +26,13 @@ from pydantic_core import PydanticUndefined  # noqa: E402
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines import (  # noqa: E402
     catalog,
+    gguf_model,
     llama_cpp_model,
     llama_cpp_options,
     model,
+    ollama_local_model,
     ollama_model,
+    ollama_options,
     provider,
 )
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines.cloud import Cloud  # noqa: E402
@@ -59,8 +62,11 @@ SECTIONS: list[tuple[str, type[BaseModel], str]] = [
     ("models", model.ModelEntry, "An entry of `models:` is a name or a mapping with these keys."),
     ("models of llama_cpp", llama_cpp_model.LlamaCppModel, ""),
     ("options of llama_cpp", llama_cpp_options.LlamaCppOptions, ""),
+    ("models of ollama", ollama_local_model.LocalOllamaModel, ""),
+    ("parameters of a model of ollama", ollama_local_model.ModelfileParameters, ""),
+    ("options of an ollama provider", ollama_options.OllamaServerOptions, ""),
     (
-        "options of ollama and ollama_cloud",
+        "options of models of ollama and ollama_cloud",
         ollama_model.OllamaOptions,
         "Sent with each request that does not set them.",
     ),
@@ -138,10 +144,12 @@ def tables() -> str:
         described = above or first_line(shape)
         if shape is LLAMA_CPP:
             parts.append(f"{level} {title}\n\n{types_table()}")
-            described = "In addition to the keys of every provider, `llama_cpp` has:"
-            parts.append(f"{described}\n\n{table(shape, skip=set(provider.Provider.model_fields))}")
+            for name in ("llama_cpp", "ollama"):
+                described = f"In addition to the keys of every provider, `{name}` has:"
+                keys = table(catalog.provider_types()[name], skip=set(provider.Provider.model_fields))
+                parts.append(f"{described}\n\n{keys}")
             continue
-        skip = set(model.ModelEntry.model_fields) if shape is llama_cpp_model.LlamaCppModel else set()
+        skip = set(model.ModelEntry.model_fields) if issubclass(shape, gguf_model.GgufModel) else set()
         parts.append("\n".join(filter(None, [f"{level} {title}\n\n{described}\n", table(shape, skip), refused(shape)])))
     names = ", ".join(f"`{name}`" for name in GENERATED)
     parts.append(
@@ -270,7 +278,8 @@ def schema() -> str:
 
 _ROUTING: tuple[type[Strict], ...] = (routing.Routing, rules.Exact, rules.Pattern, rules.Chain)
 _POOLS: tuple[type[Strict], ...] = (pools.Pool, pools.PoolTarget, pools.Capability)
-SPELLED = {shape.__name__: shape for shape in (*_ROUTING, *_POOLS)}
+_OPTIONS: tuple[type[Strict], ...] = (ollama_options.OllamaServerOptions,)
+SPELLED = {shape.__name__: shape for shape in (*_ROUTING, *_POOLS, *_OPTIONS)}
 
 
 def spelled(value: Any) -> Any:

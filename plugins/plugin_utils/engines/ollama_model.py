@@ -12,6 +12,7 @@ from ..schema.base import AlsoSpelled
 from .abilities import Ability
 from .memory import GGUF_BITS
 from .model import ModelEntry, RequestOptions, by_name
+from .ollama_options import duration
 
 # Ollama's own default; other engines use the whole context of the model, which is not known here.
 _CONTEXT = 4096
@@ -38,10 +39,7 @@ class OllamaOptions(RequestOptions):
     @field_validator("keep_alive", mode="before")
     @classmethod
     def _duration(cls, value: object) -> object:
-        """One message instead of one for each form."""
-        if value is not None and (isinstance(value, bool) or not isinstance(value, str | int)):
-            raise ValueError("is not a duration → write one such as 5m, or -1 for ever")
-        return value
+        return duration(value)
 
 
 class OllamaModel(ModelEntry):

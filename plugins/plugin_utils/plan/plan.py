@@ -33,6 +33,7 @@ def plan_of(fleet: Fleet) -> dict[str, Any]:
      ports: {instance: port}, sockets: {instance: path}, secrets: {file: {key: secret name}},
      published: [section of its edge], upstreams: [upstreams.py], cache: {host, unit, address, port, user} or None,
      gateway: bool, tls_certificate: path or "", unencrypted: address that other hosts reach without TLS, or "",
+     replaces: [unit of an engine that was installed in another way],
      gpu_needs: [gpu_memory.py], gpu_engines: [{provider, gpu_layers, gpu_variable}]}}}
 
     `instances`, `ports`, `sockets`, `secrets` and `published` are those of all services together. All lists but
@@ -87,6 +88,7 @@ def _host(fleet: Fleet, host: str) -> dict[str, Any]:
         "tls_certificate": fleet.registry.gateway.tls_certificate if gateway else "",
         "unencrypted": fleet.registry.gateway.unencrypted if gateway else "",
         "gpu_needs": gpu_needs(fleet, host),
+        "replaces": sorted({unit for row in rows for unit in row["config"].get("replaces", ())}),
         "gpu_engines": [_gpu_engine(row) for row in rows if "gpu_variable" in row["config"]],
     }
 

@@ -340,7 +340,7 @@ def test_the_inventory_must_carry_the_registry(
     ("name", "keys", "line"),
     [
         ("python", {"managed": True}, "this version does not install llama_cpp with `server: python` yet"),
-        ("ollama", {"managed": True}, "this version does not install ollama yet → write `managed: false`"),
+        ("vllm", {"managed": True, "base_url": "http://127.0.0.1:8001"}, "this version does not install vllm yet"),
     ],
 )
 def test_engines_this_version_cannot_install_are_named(

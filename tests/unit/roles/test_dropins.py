@@ -24,6 +24,12 @@ def engine(config: dict[str, Any]) -> dict[str, Any]:
     return {"ai_backend_service": row, "__llama_cpp_model": {"path": "/x", "name": "x"}}
 
 
+def ollama(config: dict[str, Any]) -> dict[str, Any]:
+    row = {"instance": "ollama@x", "ports": {"ollama@x": 1}, "config": {"store": "/models/ollama/x/0", **config}}
+    paths = {"__ollama_program": "/opt/x/bin/ollama", "__ollama_stores": "/models/ollama/x"}
+    return {"ai_backend_service": row, "ai_backend_host": {"cores": 8}, **paths}
+
+
 def edge(port: int) -> list[str]:
     return dropin(
         "edge", ai_backend_service={"secrets": {}, "config": {"gateway": {"port": port, "tls_certificate": ""}}}
@@ -92,3 +98,21 @@ def test_an_engine_without_a_card_leaves_a_core(gpu: str, cores: int, threads: l
     host = {"cores": cores}
     lines = dropin("llama_cpp", "llama-server.env.j2", **engine(config), llama_cpp_gpu=gpu, ai_backend_host=host)
     assert [line.partition("=")[2] for line in lines if line.startswith("LLAMA_ARG_THREADS=")] == threads
+
+
+@pytest.mark.parametrize(
+    ("gpu", "given", "threads"),
+    [("none", {}, ["7"]), ("none", {"LLAMA_ARG_THREADS": "3"}, ["3"]), ("cuda", {}, [])],
+)
+def test_an_ollama_without_a_card_leaves_a_core_too(gpu: str, given: dict[str, str], threads: list[str]) -> None:
+    lines = dropin("ollama", "ollama.env.j2", **ollama({"environment": given}), ollama_gpu=gpu)
+    assert [line.partition("=")[2] for line in lines if line.startswith("LLAMA_ARG_THREADS=")] == threads
+    assert {"OLLAMA_HOST=127.0.0.1:1", "OLLAMA_MODELS=/models/ollama/x/0", "OLLAMA_NOPRUNE=1"} <= set(lines)
+
+
+@pytest.mark.parametrize("gpu", ["none", "cuda", "vulkan"])
+def test_only_an_ollama_with_a_card_gets_the_devices(gpu: str) -> None:
+    lines = dropin("ollama", **ollama({}), ollama_gpu=gpu)
+    assert ("SupplementaryGroups=render video" in lines) == ("PrivateDevices=no" in lines) == (gpu != "none")
+    # Its releases share a folder, and it writes nowhere else.
+    assert [line for line in lines if line.startswith("ReadWritePaths=")] == ["ReadWritePaths=/models/ollama/x"]

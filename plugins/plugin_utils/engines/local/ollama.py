@@ -4,12 +4,33 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
-from ..abilities import CHAT, Ability
+from pydantic import model_validator
+
+from ....module_utils.host.layout import ARTIFACT_MARKER, Layout
+from ...data.plain import Plain
+from ...data.row import Row
+from ...findings.findings import Finding
+from ...findings.paths import Place
+from ..abilities import CHAT, PROOFS, Ability, proof_of
+from ..archive import check_archive
 from ..clients import OLLAMA, api_base
-from ..ollama_model import TAG, OneOllama
+from ..model import ModelEntry
+from ..ollama_local_model import LocalOllamaModel, OneLocalOllama, full_name, manifest_of
+from ..ollama_model import TAG
+from ..ollama_options import OllamaEnvironment, OllamaServerOptions, environment_of
 from ..provider import Provider
+from ..site import Site
+
+SERVICE = "ollama"
+# Units of an Ollama that was installed in another way; with consent the managed unit replaces them.
+REPLACES = ("ollama.service",)
+# What is used only if this collection runs the server.
+_MANAGED_WORDS = ("aliases", "base", "digest", "path", "source", "system", "template", "url", "wheel")
 
 
 class Ollama(Provider):
@@ -24,11 +45,114 @@ class Ollama(Provider):
     HEALTH: ClassVar[str] = "/api/version"
     TAG: ClassVar[str] = TAG
     REMEDY: ClassVar[str] = "run `ollama pull {model}` there"
+    ROLE_VARIABLES: ClassVar[Mapping[str, Plain]] = {"ollama_archive_url": "", "ollama_archive_sha256": ""}
+    MEANT: ClassVar[Mapping[str, Mapping[str, str]]] = {
+        "ollama_gpu": {
+            **dict.fromkeys(("gpu", "nvidia"), "cuda"),
+            **dict.fromkeys(("amd", "intel", "rocm"), "vulkan"),
+            "cpu": "none",
+        }
+    }
     type: Literal["ollama"]
     """The kind of provider."""
-    models: tuple[OneOllama, ...] = ()
+    models: tuple[OneLocalOllama, ...] = ()
     """Models, each a name or a mapping."""
+    options: OllamaServerOptions = OllamaServerOptions()
+    """Options of a managed server."""
+    environment: OllamaEnvironment = {}
+    """Further OLLAMA_* variables of a managed server."""
+    prune: bool = False
+    """Remove other models from a managed server, and their files. Default: they stay."""
+
+    @model_validator(mode="after")
+    def _check_models(self) -> Ollama:
+        if not self.is_managed or not self.active:
+            return self
+        for model in self.models:
+            if model.in_cloud:
+                remedy = "move it to a provider with `type: ollama_cloud`"
+                raise ValueError(f"'{model.name}' is a model of Ollama's cloud → {remedy}")
+        names = [full_name(name) for model in self.models for name in model.names]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"models and aliases have '{name}' twice → keep one of them")
+        return self
+
+    @property
+    def installable(self) -> bool:
+        """Whether this version can install it on a host."""
+        return True
 
     def models_url(self, base: str) -> str:
         """The URL of its list of models."""
         return f"{api_base(OLLAMA, base)}/api/tags"
+
+    def service(self, site: Site) -> Row:
+        """The row of an Ollama server on a host."""
+        instance, store = self.instance(site.provider), self._store(site.provider)
+        return {
+            "service": SERVICE,
+            "instance": instance,
+            "provider": site.provider,
+            "role": "lab.ai_backend.ollama",
+            "stage": "backend",
+            "ports": {instance: site.port},
+            "slots": [],
+            "secrets": {},
+            "publish": site.publish,
+            "config": {
+                "models": [model.spec for model in self.models],
+                "files": [model.file for model in self.models if model.file_words],
+                "store": store,
+                "needs": [f"{store}/{path}" for path in (ARTIFACT_MARKER, *self._manifests())],
+                "prune": self.prune,
+                "environment": environment_of(self.options, self.environment),
+                "probes": self._probes(),
+                "replaces": list(REPLACES),
+                "shared": site.shared,
+                "pauses": list(site.pauses),
+            },
+        }
+
+    def _manifests(self) -> list[str]:
+        """Of each model that is asked for: one that was removed on the host is fetched again."""
+        return sorted(manifest_of(name) for model in self.models for name in model.names)
+
+    def _store(self, provider: str) -> str:
+        """The folder with the manifests of exactly these models: others, or another recipe, have another folder."""
+        text = json.dumps([[model.spec for model in self.models], self.prune], sort_keys=True, separators=(",", ":"))
+        return f"{Layout().models}/{SERVICE}/{provider}/{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+    def _probes(self) -> list[dict[str, Any]]:
+        """Health, the models, and one question for each kind: each model that is asked is loaded."""
+        names = [full_name(name) for model in self.models for name in model.names]
+        questions: dict[str, dict[str, Any]] = {}
+        for model in self.models:
+            kind = proof_of([self.abilities(model)])
+            if kind:
+                question = {"kind": kind, "path": PROOFS[kind], "models": [full_name(model.name)]}
+                questions.setdefault(kind, question)
+        health = {"kind": "http", "path": self.HEALTH, "status": 200}
+        listed = {"kind": "models", "path": "/api/tags", "models": sorted(names), "others": True}
+        return [health, listed, *questions.values()]
+
+    @property
+    def files(self) -> Mapping[str, Plain]:
+        """{path on the host: source} of the GGUF files that models are made from."""
+        return {model.file["path"]: model.file["source"] for model in self.models if model.file_words}
+
+    @property
+    def opened(self) -> Mapping[Place, str]:
+        """{place in the registry below the provider: path on the host} of the files that its unit must open."""
+        return {("models", index, "path"): model.path or "" for index, model in enumerate(self.models)}
+
+    def for_managed_only(self, entry: ModelEntry) -> Sequence[str]:
+        """Keys of a model that are given, but used only if this collection runs the engine."""
+        words = [word for word in _MANAGED_WORDS if getattr(entry, word)]
+        return words + (["parameters"] if isinstance(entry, LocalOllamaModel) and "parameters" in entry.recipe else [])
+
+    @classmethod
+    def check_host(cls, host: str, values: Mapping[str, Plain]) -> Iterator[Finding]:
+        """A warning if Ollama could not be installed; a host that already has it does not need this."""
+        url, digest = (str(values.get(name) or default) for name, default in cls.ROLE_VARIABLES.items())
+        yield from check_archive("ollama", "Ollama", host, (url, digest), " -e engine_source_engine=ollama")
