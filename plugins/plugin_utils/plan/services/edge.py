@@ -118,7 +118,7 @@ def _paths(gateway: Gateway) -> dict[str, list[str]]:
 
 def _secrets(fleet: Fleet, host: str) -> dict[str, dict[str, str]]:
     """The identity of the fleet, where the edge speaks with others."""
-    needed = host in fleet.abroad or any(True for _ in _used(fleet, host))
+    needed = host in fleet.abroad or bool(list(_used(fleet, host)))
     return {IDENTITY_FILE: {FLEET_IDENTITY: FLEET_IDENTITY}} if needed else {}
 
 
