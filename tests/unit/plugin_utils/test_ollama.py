@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines.ollama_local_model import full_name, manifest_of
 
 Raw = dict[str, Any]
-DIGEST = "46e0c10c039e019119339687c3c1757cc81b9da49709a3b3924863ba87ca666e"
+DIGEST = "46e0c10c039e019119339687c3c1757cc81b9da49709a3b3924863ba87ca666e"  # pragma: allowlist secret
 MARKER = "/.complete"
 
 
