@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, model_validator
 
 from ..schema.base import AlsoSpelled
 from .gguf_model import GgufModel
-from .llama_cpp_options import ARGUMENTS, LOOKED_FOR, NO, Environment, LlamaCppOptions
+from .llama_cpp_options import ARGUMENTS, LOOKED_FOR, NO, OPTIONS, Environment, LlamaCppOptions
 from .memory import cache_share
 from .model import ModelEntry, by_name
 
@@ -24,7 +24,7 @@ class LlamaCppModel(GgufModel):
     host, for tests). Without any of them it is expected in the models directory under its name.
     """
 
-    REFUSED: ClassVar[Mapping[str, str]] = {**ModelEntry.REFUSED, **ARGUMENTS, **LOOKED_FOR}
+    REFUSED: ClassVar[Mapping[str, str]] = {**ModelEntry.REFUSED, **ARGUMENTS, **LOOKED_FOR, **OPTIONS}
 
     options: LlamaCppOptions = LlamaCppOptions()
     """Options of llama-server."""

@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from ..schema.base import AlsoSpelled, Strict
+from ..schema.base import AlsoSpelled, Context, Strict
 from .environment import text_of, texts
 
 Count = Annotated[int, Field(ge=1)]
@@ -117,7 +117,7 @@ class LlamaCppOptions(Strict):
         "mlock": "write `load_mode: mlock`",
         "mmap": "write `load_mode: mmap`",
     }
-    context_length: Count | None = None
+    context_length: Context | None = None
     """Tokens of context (also `ctx_size`, `n_ctx`)."""
     gpu_layers: Annotated[int, Field(ge=-1)] | Literal["auto", "all"] | None = None
     """Layers on the GPU: a number, `auto` or `all` (also `n_gpu_layers`)."""
@@ -163,6 +163,12 @@ class LlamaCppOptions(Strict):
     @classmethod
     def _one_form(cls, data: Any) -> Any:
         return one_form(data)
+
+
+# At a model itself, the word for an option.
+OPTIONS = dict.fromkeys(
+    sorted({*LlamaCppOptions.model_fields, *SYNONYMS} - {"context_length"}), "write it below `options:`"
+)
 
 
 def one_form(data: Any) -> Any:

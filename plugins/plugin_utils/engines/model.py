@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field
 
-from ..schema.base import AlsoSpelled, Described, ModelName, Strict, Text, Words, text_list
+from ..schema.base import AlsoSpelled, Context, Described, ModelName, Strict, Text, Words, text_list
 from ..schema.sizes import declared_size, named_size
 from .abilities import Ability
 from .memory import SIXTEEN_BITS, Need, need
@@ -40,6 +40,19 @@ class RateLimits(Strict):
 class RequestOptions(Strict):
     """Defaults that the gateway adds to a request that does not set them."""
 
+    REFUSED: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(
+            ("stop", "frequency_penalty", "presence_penalty", "response_format", "tools", "tool_choice"),
+            "clients send it with their requests; the gateway adds none",
+        ),
+        **dict.fromkeys(
+            ("thinking", "think", "reasoning_effort", "extra_body", "chat_template_kwargs"),
+            "clients send it with their requests, or set it at the engine; the gateway adds none",
+        ),
+        "system_prompt": "clients send it as the first message; the gateway changes no messages",
+        "top_k": "not every engine has it; clients send it with their requests",
+        "num_predict": "write `max_tokens`",
+    }
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     """Sampling temperature."""
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
@@ -78,7 +91,7 @@ class ModelEntry(Described):
     """For example Q4_K_M; for people and GET /model/info."""
     specialty: Text | None = None
     """What it is good at; for people and GET /model/info."""
-    context_length: Annotated[int, Field(ge=1)] | None = None
+    context_length: Context | None = None
     """Tokens of context; a managed llama.cpp is started with it, and its `parallel` requests share it."""
     abilities: Annotated[tuple[Ability, ...], BeforeValidator(text_list)] | None = None
     """What it can do, e.g. `[chat, vision, tools]`; requests for anything else are refused. Default: by engine."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from ..schema.base import AlsoSpelled
+from ..schema.base import AlsoSpelled, Context
 from .abilities import Ability
 from .memory import GGUF_BITS
 from .model import ModelEntry, RequestOptions, by_name
@@ -23,7 +23,7 @@ TAG = "latest"
 class OllamaOptions(RequestOptions):
     """Ollama's own request options (https://docs.ollama.com/modelfile), sent with each request."""
 
-    num_ctx: Annotated[int, Field(ge=1)] | None = None
+    num_ctx: Context | None = None
     """Context, in tokens."""
     num_gpu: Annotated[int, Field(ge=0)] | None = None
     """Layers on the GPU."""
@@ -65,8 +65,9 @@ class OllamaModel(ModelEntry):
 
     @property
     def request_parameters(self) -> dict[str, Any]:
-        """What the gateway adds to each request."""
-        return self.options.model_dump(exclude_none=True)
+        """What the gateway adds to each request. Without a length Ollama cuts a prompt at its own default."""
+        length = {} if self.context_length is None else {"num_ctx": self.context_length}
+        return {**length, **self.options.model_dump(exclude_none=True)}
 
 
 OneOllama = Annotated[OllamaModel, BeforeValidator(by_name), AlsoSpelled({"type": "string"})]

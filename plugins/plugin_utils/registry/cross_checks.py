@@ -67,6 +67,16 @@ def check_provider_ports(
     return findings
 
 
+def check_timeouts(entries: Mapping[str, Entry], edge_seconds: int) -> Iterator[Finding]:
+    """No engine may take longer than the edge waits: a client would get 504 before the chain goes on."""
+    for name, entry in entries.items():
+        provider = entry.known("timeout_seconds")
+        if provider is not None and (provider.timeout_seconds or 0) > edge_seconds:
+            path = join("ai_backend_providers", name, "timeout_seconds")
+            remedy = f"write {edge_seconds} or less, or raise ai_backend_gateway.stream_timeout_seconds"
+            yield Finding(path, f"is longer than the edge waits ({edge_seconds} s)", remedy)
+
+
 def check_secrets(entries: Mapping[str, Entry], present: Mapping[str, bool]) -> list[Finding]:
     """With an active provider without its key, every call would go to its fallback, without a message."""
     findings = []

@@ -25,7 +25,7 @@ from ..schema.ports import Ports, check_ports
 from ..schema.routing import Routing, unwrap
 from ..schema.secrets import redact, take_secrets
 from .clients import Clients, read_clients, unanswered, uncounted, unused_keys
-from .cross_checks import check_provider_ports, check_secrets, unused
+from .cross_checks import check_provider_ports, check_secrets, check_timeouts, unused
 from .lenient import Reading, read
 from .providers import Entry, read_providers
 from .source_paths import as_written
@@ -128,6 +128,8 @@ def examine(raw: object) -> Examined:
     bad_secrets = {finding.path for finding in of_secrets}
     if "ai_backend_secrets" not in bad_secrets or isinstance(plain.get("secrets"), dict):
         findings += (f for f in check_secrets(parts.entries or {}, present) if f.path not in bad_secrets)
+    if parts.gateway.value is not None and parts.gateway.sure:
+        findings += check_timeouts(parts.entries or {}, parts.gateway.value.stream_timeout_seconds)
     routes, of_routes = _routes(parts)
     findings += of_routes
     # An error of a redacted value is not a second problem.

@@ -121,6 +121,12 @@ def _address(value: str) -> str:
     return str(address)
 
 
+# What clients add to an address themselves.
+_ASKED = re.compile(
+    r"/(api/(generate|chat|tags|show|embed|embeddings)|chat/completions|completions|embeddings|models|responses)/?$"
+)
+
+
 def _url(value: str) -> str:
     try:
         parts = urlsplit(value)
@@ -133,6 +139,11 @@ def _url(value: str) -> str:
         raise refused("secrets", "holds a user or password → give secrets by name: `env_var:` and ai_backend_secrets")
     if parts.query or parts.fragment:
         raise ValueError("has a query or fragment → write only scheme, host, port and path")
+    address = parse_address(parts.hostname)
+    if address is not None and not int(address):
+        raise ValueError("is an address to listen on, and nobody answers there → write the server's own, or 127.0.0.1")
+    if asked := _ASKED.search(value):
+        raise ValueError(f"is where one kind of request goes → write {value[: asked.start()]}")
     return value.rstrip("/")
 
 
@@ -178,6 +189,8 @@ def _path(value: str) -> str:
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[int, Field(ge=1, le=86400)]
+# Tokens of context. No model has more than a tenth of it, so more is a typing error.
+Context = Annotated[int, Field(ge=1, le=100_000_000)]
 Address = Annotated[str, AfterValidator(_address)]
 Url = Annotated[str, AfterValidator(_url)]
 UrlPath = Annotated[str, AfterValidator(_path)]

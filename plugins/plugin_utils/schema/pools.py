@@ -60,6 +60,10 @@ def _pool_members(value: object) -> object:
     return value
 
 
+# From here on a weight next to one below 1 is a percentage.
+_PERCENT = 10
+
+
 class Pool(Rule):
     """Several deployments behind one name. Without weights the strategy is an even shuffle."""
 
@@ -138,5 +142,7 @@ def _check_weights(members: tuple[PoolTarget, ...], strategy: str) -> None:
     weights = [member.weight for member in members if member.weight is not None]
     if weights and len(weights) != len(members):
         raise refused("routes", "some members have a weight and some have none → give each a weight, or none")
+    if weights and min(weights) < 1 and max(weights) >= _PERCENT:
+        raise refused("routes", "weights mix shares and percentages → write all like 0.7 and 0.3, or like 70 and 30")
     if weights and strategy != "simple-shuffle":
         raise refused("routes", "weights count only with `strategy: weighted` → write that, or remove the weights")

@@ -36,6 +36,19 @@ _BOUNDS = {
     "less_than_equal": ("is too large", "{le} or less", "le"),
     "less_than": ("is too large", "less than {lt}", "lt"),
 }
+# Units that people write, and what one of them is in the unit of the field.
+_SECONDS = {
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1),
+    **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), 60),
+    **dict.fromkeys(("h", "hour", "hours"), 3600),
+    **dict.fromkeys(("d", "day", "days"), 86400),
+}
+_BYTES = {
+    **dict.fromkeys(("b", "byte", "bytes"), 1),
+    **dict.fromkeys(("k", "kb", "kib"), 1024),
+    **dict.fromkeys(("m", "mb", "mib"), 1024**2),
+    **dict.fromkeys(("g", "gb", "gib"), 1024**3),
+}
 _MAPPING = ("is not a mapping", "write `key: value` lines below it")
 _LIST = ("is not a list", "write one `- item` line each below it")
 _EMPTY = ("is empty", "give it at least one item, or remove it")
@@ -54,15 +67,17 @@ def worded(kind: str, context: Mapping[str, Any], given: object, name: str, fiel
         problem, bound, key = _BOUNDS[kind]
         return problem, f"write {bound.format(**{key: _number(context[key])})}"
     if kind in _FIXED:
-        return _FIXED[kind]
+        # YAML reads the words yes, no, on and off as these.
+        return ("is true or false", "put the name in quotes") if isinstance(given, bool) else _FIXED[kind]
     if kind == "string_type":
-        return _no_text(given)
+        return _no_text(given, example)
     if kind == "literal_error":
         return "is none of the words there are", _one_of(re.findall(r"'([^']*)'", context["expected"]), given)
     if kind.startswith("bool"):
         return "is neither true nor false", "write true or false"
     if kind.startswith("int"):
-        return "is not a whole number", f"write one, such as {example or 8}"
+        number = _without_unit(given, name)
+        return "is not a whole number", f"write {number}" if number else f"write one, such as {example or 8}"
     if kind.startswith(("float", "finite")):
         return "is not a number", f"write one, such as {example or 0.5}"
     if kind == "string_pattern_mismatch":
@@ -70,13 +85,24 @@ def worded(kind: str, context: Mapping[str, Any], given: object, name: str, fiel
     return "is not accepted", f"write one such as {example}" if example else "see docs/registry.md for what it takes"
 
 
-def _no_text(given: object) -> tuple[str, str]:
+def _without_unit(given: object, name: str) -> int | None:
+    """The number of a value with a unit, such as `5m`, in the unit of the field; None for anything else."""
+    units = _BYTES if name.endswith("bytes") else _SECONDS if name == "ttl" or name.endswith("seconds") else {}
+    found = re.fullmatch(r"\s*(\d+)\s*([A-Za-z]+)\s*", given) if isinstance(given, str) else None
+    factor = units.get(found[2].lower()) if found else None
+    return int(found[1]) * factor if found and factor else None
+
+
+def _no_text(given: object, example: str) -> tuple[str, str]:
     if isinstance(given, list):
         return "is a list where one text is wanted", "write one value, without brackets and without `- ` in front"
     if isinstance(given, dict):
         return "is a mapping where one text is wanted", "write one value on the same line"
     if given is None:
         return "is empty", "write a text, or remove the line"
+    # A number lacks its unit.
+    if example[:1].isdigit() and not isinstance(given, bool):
+        return "is not a text", f"write it like {example}"
     return "is not a text", 'put it in quotes ("…")'
 
 

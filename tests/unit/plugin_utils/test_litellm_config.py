@@ -238,3 +238,15 @@ def test_what_is_written_is_what_yaml_reads(data: object) -> None:
 
 def test_numbers_yaml_writes_its_own_way_survive() -> None:
     assert to_yaml([float("inf"), float("-inf"), float("nan"), 1e-7]) == "- .inf\n- -.inf\n- .nan\n- 0.0000001\n"
+
+
+def test_ollama_gets_the_context_that_the_registry_states(lab: Callable[..., Raw], litellm: Config) -> None:
+    """It cuts a prompt at a default of its own, without a word."""
+    raw = lab()
+    raw["providers"]["ollama"]["models"] = [
+        {"name": "stated", "context_length": 16384},
+        {"name": "asked", "context_length": 16384, "options": {"num_ctx": 8192}},
+        {"name": "neither"},
+    ]
+    found = {name: rows(litellm(raw), name)[0].get("num_ctx") for name in ("stated", "asked", "neither")}
+    assert found == {"stated": 16384, "asked": 8192, "neither": None}

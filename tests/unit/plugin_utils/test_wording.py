@@ -101,3 +101,48 @@ def test_a_value_of_two_forms_has_one_line(lab: Callable[..., Raw]) -> None:
 
 def test_of_an_unknown_kind_nothing_is_claimed() -> None:
     assert how_to_write("olama") == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("ollama.base_url", "http://h:11434/api/generate", "is where one kind of request goes → write http://h:11434"),
+        ("ollama.base_url", "http://h:1/v1/chat/completions", "→ write http://h:1/v1"),
+        ("ollama.base_url", "http://0.0.0.0:11434", "is an address to listen on, and nobody answers there"),
+        ("ollama.base_url", "http://[::]:11434", "is an address to listen on, and nobody answers there"),
+        ("ollama.timeout_seconds", "5s", "is not a whole number → write 5"),
+        ("ollama.timeout_seconds", "2 min", "is not a whole number → write 120"),
+        ("ollama.timeout_seconds", "soon", "is not a whole number → write one, such as 600"),
+        ("ollama.timeout_seconds", 5000, "is longer than the edge waits (610 s) → write 610 or less"),
+        ("ollama.models", [True], "is true or false → put the name in quotes"),
+        ("native.models", [{"name": "m", "context_length": 10**12}], "is too large → write 100000000 or less"),
+        ("native.models", [{"name": "m", "gpu_layers": 99}], "is not supported → write it below `options:`"),
+        ("ollama.models", [{"name": "m", "options": {"stop": "x"}}], "clients send it with their requests"),
+        ("ollama.models", [{"name": "m", "options": {"num_predict": 5}}], "write `max_tokens`"),
+    ],
+)
+def test_a_common_mistake_has_the_line_that_mends_it(
+    lab: Callable[..., Raw], path: str, value: object, words: str
+) -> None:
+    raw = lab()
+    provider, key = path.split(".")
+    raw["providers"][provider][key] = value
+    assert words in said(raw)
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ({"gateway": {"max_body_bytes": "10MB"}}, "is not a whole number → write 10485760"),
+        ({"gateway": {"stream_timeout_seconds": "1h"}}, "is not a whole number → write 3600"),
+        ({"cache": {"maxmemory": 256}}, "is not a text → write it like 256mb"),
+    ],
+)
+def test_a_number_and_its_unit(lab: Callable[..., Raw], part: Raw, words: str) -> None:
+    assert words in said(lab(**part))
+
+
+def test_weights_are_shares_or_percentages(lab: Callable[..., Raw]) -> None:
+    pool = {"strategy": "weighted", "providers": {"native": 70, "python": 0.3}}
+    raw = lab(routing={"load_balancing": {"p": pool}})
+    assert "weights mix shares and percentages → write all like 0.7 and 0.3" in said(raw)
