@@ -13,7 +13,7 @@ from .engines.upstream_archives import engine_advice as _engine_advice
 from .findings.findings import Finding, RegistryError
 from .findings.host_findings import live_report as with_report
 from .findings.origins import OriginOf, at_places, files_of, located, places_of, values_of
-from .findings.report import as_lines, document, scoped, wanted_of
+from .findings.report import as_lines, document, scoped, sound_line, wanted_of
 from .importing import importing
 from .plan.plan import litellm_text
 from .preview import changes
@@ -54,7 +54,10 @@ def validate(
     origin_of: OriginOf,
     variables: object = None,
 ) -> dict[str, Any]:
-    """All findings of a registry, as {report, lines, plan}; `plan` is None if one of them is critical."""
+    """All findings of a registry, as {report, lines, plan}; `plan` is None if one of them is critical.
+
+    Without a finding, `lines` has one about what was looked at.
+    """
     try:
         wanted = wanted_of(to_plain(only))
     except RegistryError as error:
@@ -78,7 +81,8 @@ def validate(
         outcome = validated(plain, inventory, [*found, *doubles, *broken], defined.keys() - own, unknown)
     archives = at_places(check_engines(values, outcome.plan), defined)
     findings = scoped([*located(outcome.findings, raw, origin_of), *archives], wanted)
-    return {"report": document(findings), "lines": as_lines(findings), "plan": outcome.plan}
+    lines = [sound_line(wanted, outcome.plan)] if outcome.plan and not findings else as_lines(findings)
+    return {"report": document(findings), "lines": lines, "plan": outcome.plan}
 
 
 def live_report(found: object, report: object, only: object) -> dict[str, Any]:

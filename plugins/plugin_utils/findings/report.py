@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, get_args
 
 from .checks import CHECKS, Severity, anchor
@@ -77,6 +77,13 @@ def _row(finding: Finding) -> dict[str, Any]:
         "hint": finding.remedy,
         "docs": anchor(finding.check),
     }
+
+
+def sound_line(wanted: Collection[str], plan: Mapping[str, Any]) -> str:
+    """What was looked at where nothing was found: `12 checks, 23 models, 4 providers: sound`."""
+    checks = set(wanted) & set(CHECKS) or set(CHECKS)
+    counted = [(len(checks), "check"), (len(plan["models"]), "model"), (len(plan["providers"]), "provider")]
+    return f"{', '.join(f'{number} {word}' + 's' * (number != 1) for number, word in counted)}: sound"
 
 
 def as_lines(findings: Iterable[Finding]) -> list[str]:

@@ -160,3 +160,12 @@ def test_hosts_are_placed_and_the_plan_is_made_once_a_call(
     monkeypatch.setattr(validation, "plan_of", counted("planned", validation.plan_of))
     ask(lab())
     assert sorted(made) == ["placed", "planned", "reached"]
+
+
+def test_a_sound_registry_is_one_line(lab: Callable[..., Raw]) -> None:
+    outcome = entries.validate(lab(), GROUPS, ADDRESSES, None, None, origin_of)
+    models, providers = (len(outcome["plan"][name]) for name in ("models", "providers"))
+    assert outcome["lines"] == [f"12 checks, {models} models, {providers} providers: sound"]
+    (line,) = entries.validate(lab(), GROUPS, ADDRESSES, None, "routes", origin_of)["lines"]
+    assert line.startswith("1 check, ")
+    assert "sound" not in str(entries.validate(lab(), GROUPS, {}, None, None, origin_of)["lines"])
