@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from ..schema.base import AlsoSpelled, Context
 from .abilities import Ability
-from .memory import GGUF_BITS
+from .memory import GGUF_BITS, Need
 from .model import ModelEntry, RequestOptions, by_name
 from .ollama_options import duration
 
@@ -18,6 +18,8 @@ from .ollama_options import duration
 _CONTEXT = 4096
 # Ollama uses this tag for a name without one.
 TAG = "latest"
+# Endings that a local Ollama uses for models of the cloud.
+CLOUD = ("-cloud", ":cloud")
 
 
 class OllamaOptions(RequestOptions):
@@ -57,6 +59,11 @@ class OllamaModel(ModelEntry):
         if value is not None and "embedding" in value and set(value) != {"embedding"}:
             raise ValueError("names embedding and something else → write [embedding] for an embedding model of Ollama")
         return value
+
+    @property
+    def need(self) -> Need | None:
+        """GPU memory that it needs. Of a model that runs in Ollama's cloud, nothing is on the host."""
+        return None if self.name.endswith(CLOUD) else super().need
 
     @property
     def context(self) -> int:

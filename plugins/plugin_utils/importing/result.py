@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from ..schema.base import SECRET_NAME
-from ..schema.secrets import looks_like_secret
+from ..schema.secrets import PLACEHOLDERS, looks_like_secret
 
 Raw: TypeAlias = dict[str, Any]
 Fate: TypeAlias = Literal["kept", "changed", "refused"]
@@ -61,12 +61,6 @@ class Imported:
             return name
         self.note("refused", where, "a literal key is not imported; refer to it by name: `env_var: SOME_API_KEY`")
         return None
-
-
-# Placeholders for a client that requires a key and a server that does not.
-PLACEHOLDERS = frozenset(
-    {"none", "None", "EMPTY", "empty", "dummy", "not-needed", "no-key", "fake-key", "sk-1234", "x"}
-)
 
 
 def name_of(text: str, taken: Mapping[str, object]) -> str:

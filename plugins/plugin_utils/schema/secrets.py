@@ -22,6 +22,11 @@ GENERATED = (ENGINE_KEY, FLEET_IDENTITY, MASTER_KEY, CACHE_KEY)
 # Hosts have only the SHA-256 of a client's key, which protects no key that can be guessed.
 _SHORTEST_CLIENT_KEY = 20
 REDACTED = "(redacted)"
+# For a client that requires a key and a server that does not.
+PLACEHOLDERS = frozenset(
+    {"none", "None", "EMPTY", "empty", "dummy", "not-needed", "no-key", "no-key-required", "fake-key", "sk-1234", "x"}
+    | {"lm-studio", "lmstudio", "ollama", "placeholder", "anything"}
+)
 _KEY_SHAPES = re.compile(
     r"(?<![A-Za-z0-9])(?:"
     r"sk-[A-Za-z0-9_-]{8,}|(?:hf|gsk|ghp|gho|ghs|nvapi|xox[abp])[_-][A-Za-z0-9_-]{12,}|glpat-[A-Za-z0-9_-]{12,}"
@@ -73,8 +78,8 @@ def take_secrets(raw: Plain) -> tuple[dict[str, bool], frozenset[str], list[Find
             continue
         text = "" if value is None else str(value)
         present[name] = bool(text.strip())
-        # Short values ("none", "1234") would match half of any registry.
-        if len(text) >= 8:
+        # Short values ("none", "1234") and what stands for no key would match half of any registry.
+        if len(text) >= 8 and text not in PLACEHOLDERS:
             values.add(text)
         if "\n" in text.strip() or "\x00" in text:
             findings.append(

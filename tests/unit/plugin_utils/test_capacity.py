@@ -123,3 +123,9 @@ def test_a_memory_that_is_no_number_is_refused() -> None:
             found({"a": engine("a:8b")}, {"one": wrong})
     with pytest.raises(RegistryError, match="gpu_memory: is not a mapping"):
         found({"a": engine("a:8b")}, [24])
+
+
+def test_a_model_that_runs_in_ollamas_cloud_needs_nothing_here() -> None:
+    assert OllamaModel(name="kimi-k2:1t-cloud").need is None
+    assert OllamaModel(name="gpt-oss:120b-cloud").billions == 120, "its size still counts for min_model_size"
+    assert OllamaModel(name="gpt-oss:20b").need is not None

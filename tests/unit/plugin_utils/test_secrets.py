@@ -118,3 +118,12 @@ def test_secrets_are_one_line_by_name(
     lab: Callable[..., Raw], wrong: Callable[..., str], secrets: object, message: str
 ) -> None:
     assert message in wrong(lab(secrets=secrets))
+
+
+@pytest.mark.parametrize("value", ["lm-studio", "not-needed", "placeholder"])
+def test_a_plain_word_among_the_secrets_is_no_secret_elsewhere(lab: Callable[..., Raw], value: str) -> None:
+    """Servers without keys want one from their clients; every URL with the word looked like a leak."""
+    raw = lab()
+    raw["secrets"]["LM_STUDIO_KEY"] = value
+    raw["providers"]["python"] |= {"base_url": f"http://{value}.example:8000", "managed": False}
+    load(raw)

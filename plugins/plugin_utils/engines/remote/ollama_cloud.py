@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 from ..abilities import CHAT, Ability
 from ..clients import OLLAMA, api_base
 from ..cloud import Cloud
-from ..ollama_model import TAG, OneOllama
+from ..ollama_model import CLOUD, TAG, OneOllama
 
 
 class OllamaCloud(Cloud):
@@ -21,8 +21,7 @@ class OllamaCloud(Cloud):
     DEFAULT_ABILITIES: ClassVar[frozenset[Ability] | None] = CHAT | {"completion"}
     BASE_URL: ClassVar[str] = "https://ollama.com"
     ENV_VAR: ClassVar[str] = "OLLAMA_API_KEY"
-    # Endings that a local Ollama uses for models of the cloud.
-    ENDINGS: ClassVar[Sequence[str]] = ("-cloud", ":cloud")
+    ENDINGS: ClassVar[Sequence[str]] = CLOUD
     TAG: ClassVar[str] = TAG
     type: Literal["ollama_cloud"]
     """The kind of provider."""
