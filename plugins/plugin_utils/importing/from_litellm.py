@@ -112,10 +112,9 @@ def _pattern(made: Imported, name: str, group: Sequence[Row]) -> list[Raw]:
     rule: Raw = {"glob": name, "provider": first.provider}
     if "*" not in first.model:
         rule["backend_model"] = first.model
-    elif first.model not in ("*", name):
-        made.note(
-            "refused", f"model_list ({name})", f"it uses the model '{first.model}'; a pattern uses the name unchanged"
-        )
+    elif first.model != name:
+        problem = f"it uses the model '{first.model}'; a pattern uses the name unchanged: declare the models by name"
+        made.note("refused", f"model_list ({name})", problem)
         return []
     if others:
         rule["fallback_chain"] = [row.provider for row in others]

@@ -369,6 +369,11 @@ def test_the_master_key_is_the_deployments_secret() -> None:
             {"model_name": "a-*", "litellm_params": {"model": "openai/b-*", "api_base": "http://10.0.0.1/v1"}},
             "uses the model 'b-",
         ),
+        # Its engine would get `wild/gpt-4o` in place of `gpt-4o`.
+        (
+            {"model_name": "wild/*", "litellm_params": {"model": "openai/*", "api_base": "http://10.0.0.1/v1"}},
+            "model_list (wild/*): it uses the model '*'; a pattern uses the name unchanged",
+        ),
     ],
 )
 def test_a_deployment_that_has_no_place_is_refused_by_name(row: Raw, message: str) -> None:
