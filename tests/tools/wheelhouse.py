@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Fetch the wheels of roles/litellm/files/litellm.lock for the test hosts, and print the folder that holds them.
+"""Fetch the wheels of the gateway's lock for the test hosts, and print the folder that holds them.
 
 Tests mount the folder read-only into their hosts, which then build the gateway's environment without a network. The
 Python of each suite of $SUITES (default: all of them) is meant, on this machine's processor; every wheel is checked
 against the lock's hashes. Runs with the Python of the venv.
+
+Usage: wheelhouse.py [LOCK], by default that of the role.
 """
 
 from __future__ import annotations
@@ -11,12 +13,14 @@ from __future__ import annotations
 import os
 import pathlib
 import re
+import sys
 import tempfile
 
 from packaging.requirements import Requirement
 
 from toolcache import ROOT, cache_dir, key_of, only_one, pip_download, say
 
+LOCK = ROOT / "roles/litellm/files/litellm.lock"
 PYTHONS = {"bookworm": "3.11.2", "trixie": "3.13.5"}
 GLIBCS = (17, 24, 27, 28, 31, 34, 36)  # of the manylinux tags that both take
 
@@ -49,7 +53,7 @@ def lines_for(lock: str, python: str) -> str:
 
 def main() -> None:
     """Print the folder, filled now if this lock's wheels were never fetched."""
-    lock = (ROOT / "roles/litellm/files/litellm.lock").read_text()
+    lock = pathlib.Path(sys.argv[1] if sys.argv[1:] else LOCK).read_text()
     machine = os.uname().machine
     pythons = [PYTHONS[suite] for suite in os.environ.get("SUITES", " ".join(PYTHONS)).split()]
     final = cache_dir() / f"wheelhouse-{key_of(pathlib.Path(__file__).read_bytes(), lock, machine, *pythons)}"

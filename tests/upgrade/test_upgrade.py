@@ -23,10 +23,12 @@ from toolcache import ROOT
 HERE = pathlib.Path(__file__).resolve().parent
 # The first state that users may have: from here on hosts must be taken over.
 OLDER = "4421085"
+LOCK = "roles/litellm/files/litellm.lock"
 URL = "http://198.18.45.11:4000"
 # One name at a time is asked; the engine is the only one, so its own restart is what a client would notice.
 RATE = 5
-WHEELS = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/mnt/wheelhouse"}
+# Its lock names other wheels than today's.
+WHEELS = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/mnt/older"}
 RECAP = re.compile(r"^gpu1 +: ok=\d+ +changed=(\d+) +unreachable=0 +failed=0", re.MULTILINE)
 
 
@@ -80,6 +82,9 @@ def traffic(older: Collection, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """Requests to the host that the older state deployed."""
     folder = tmp_path_factory.mktemp("controller")
     os.environ["AI_BACKEND_UPGRADE_FOLDER"] = str(folder)
+    tool = [sys.executable, str(ROOT / "tests/tools/wheelhouse.py"), str(older.checkout / LOCK)]
+    wheels = subprocess.run(tool, env={**os.environ, "SUITES": "trixie"}, capture_output=True, text=True, check=True)
+    os.environ["AI_BACKEND_OLDER_WHEELHOUSE"] = wheels.stdout.strip()
     NOW.play("molecule/shared/destroy.yml")
     NOW.play("molecule/shared/create.yml")
     # Names that the older state alone reads, and a gateway with no keys but those that it knows.
