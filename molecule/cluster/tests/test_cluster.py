@@ -95,6 +95,20 @@ def test_a_process_on_a_member_is_refused_without_the_identity_of_the_fleet(mach
     assert (shown.rc, "Permission denied" in shown.stderr) == (1, True)
 
 
+def test_the_identity_of_the_fleet_is_replaced_on_every_host(client, machines):
+    def identities():
+        return {machines[name].run("sha256sum < /run/ai-backend-edge/fleet.pem") for name in ("gateway1", "gpu1")}
+
+    (before,) = identities()
+    run = play("rotate", "-e", "secret=AI_BACKEND_FLEET_IDENTITY")
+    assert run.code == 0, run.output
+    (after,) = identities()
+    assert after != before
+    # While the hosts had different ones the engine may have got a short pause.
+    wait(client.answers, 30)
+    assert play("deploy").changed == 0
+
+
 def test_clients_of_both_families_are_answered(client):
     """`bind: "::"` is all of IPv6 and IPv4."""
     both = {"ai_backend_gateway": {**registry("gateway"), "bind": "::"}}
