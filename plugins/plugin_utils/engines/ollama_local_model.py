@@ -10,21 +10,15 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from ..schema.base import AlsoSpelled, ModelName, Strict, text_list
+from ..schema.base import AlsoSpelled, Context, ModelName, Strict, text_list
 from .gguf_model import GgufModel
 from .model import ModelEntry, by_name
-from .ollama_model import TAG, OllamaModel
+from .ollama_model import CLOUD, OllamaModel, full_name
 
 _MODELFILE = "write `base`, `parameters`, `template` and `system`"
 _PART = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
 # [[host[:port]/]namespace/]model[:tag]
 _NAME = re.compile(rf"(?:(?:{_PART}(?::\d+)?/)?{_PART}/)?{_PART}(?::{_PART})?")
-_CLOUD = re.compile(r"[:-]cloud$")
-
-
-def full_name(name: str) -> str:
-    """A model's name as Ollama lists it: with a tag."""
-    return name if ":" in name.rpartition("/")[2] else f"{name}:{TAG}"
 
 
 def manifest_of(name: str) -> str:
@@ -49,7 +43,7 @@ class ModelfileParameters(Strict):
     """Locally typical sampling."""
     seed: int | None = None
     """Seed of the sampling."""
-    num_ctx: Annotated[int, Field(ge=1)] | None = None
+    num_ctx: Context | None = None
     """Context, in tokens."""
     num_predict: int | None = None
     """Longest answer, in tokens; -1 for any length."""
@@ -129,7 +123,18 @@ class LocalOllamaModel(GgufModel, OllamaModel):
     @property
     def in_cloud(self) -> bool:
         """Whether the name is that of a model in Ollama's cloud."""
-        return _CLOUD.search(full_name(self.base or self.name)) is not None
+        return full_name(self.base or self.name).endswith(CLOUD)
+
+    @property
+    def context(self) -> int:
+        """Tokens of context that the engine reserves memory for."""
+        return self.options.num_ctx or self.parameters.num_ctx or super().context
+
+    @property
+    def request_parameters(self) -> dict[str, Any]:
+        """What the gateway adds to each request. A length of the model itself needs no other one."""
+        own = self.parameters.num_ctx is not None and self.options.num_ctx is None
+        return {word: value for word, value in super().request_parameters.items() if not (own and word == "num_ctx")}
 
     @property
     def recipe(self) -> dict[str, Any]:

@@ -22,6 +22,11 @@ TAG = "latest"
 CLOUD = ("-cloud", ":cloud")
 
 
+def full_name(name: str) -> str:
+    """A model's name as Ollama lists it: with a tag."""
+    return name if ":" in name.rpartition("/")[2] else f"{name}:{TAG}"
+
+
 class OllamaOptions(RequestOptions):
     """Ollama's own request options (https://docs.ollama.com/modelfile), sent with each request."""
 
@@ -61,9 +66,14 @@ class OllamaModel(ModelEntry):
         return value
 
     @property
+    def in_cloud(self) -> bool:
+        """Whether the name is that of a model in Ollama's cloud."""
+        return full_name(self.name).endswith(CLOUD)
+
+    @property
     def need(self) -> Need | None:
-        """GPU memory that it needs. Of a model that runs in Ollama's cloud, nothing is on the host."""
-        return None if self.name.endswith(CLOUD) else super().need
+        """GPU memory that it needs. Of a model in the cloud, nothing is on the host."""
+        return None if self.in_cloud else super().need
 
     @property
     def context(self) -> int:

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
-from ..schema.base import AlsoSpelled, Strict
+from ..schema.base import AlsoSpelled, Context, Strict
 from .environment import text_of, texts
 
 Count = Annotated[int, Field(ge=1)]
@@ -78,7 +78,7 @@ class OllamaServerOptions(Strict):
     """Models in memory at the same time, for each GPU."""
     max_queue: Count | None = None
     """Waiting requests; above that Ollama answers 503."""
-    context_length: Count | None = None
+    context_length: Context | None = None
     """Tokens of context of a model without its own (also `num_ctx`)."""
     flash_attention: bool | None = None
     """Flash attention (also `flash_attn`)."""

@@ -247,6 +247,7 @@ def test_ollama_gets_the_context_that_the_registry_states(lab: Callable[..., Raw
         {"name": "stated", "context_length": 16384},
         {"name": "asked", "context_length": 16384, "options": {"num_ctx": 8192}},
         {"name": "neither"},
+        {"name": "made", "base": "neither", "context_length": 16384, "parameters": {"num_ctx": 4096}},
     ]
-    found = {name: rows(litellm(raw), name)[0].get("num_ctx") for name in ("stated", "asked", "neither")}
-    assert found == {"stated": 16384, "asked": 8192, "neither": None}
+    found = {name: rows(litellm(raw), name)[0].get("num_ctx") for name in ("stated", "asked", "neither", "made")}
+    assert found == {"stated": 16384, "asked": 8192, "neither": None, "made": None}

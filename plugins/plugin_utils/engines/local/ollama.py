@@ -20,8 +20,8 @@ from ..abilities import CHAT, PROOFS, Ability, proof_of
 from ..archive import check_archive
 from ..clients import OLLAMA, api_base
 from ..model import ModelEntry
-from ..ollama_local_model import LocalOllamaModel, OneLocalOllama, full_name, manifest_of
-from ..ollama_model import TAG
+from ..ollama_local_model import LocalOllamaModel, OneLocalOllama, manifest_of
+from ..ollama_model import TAG, full_name
 from ..ollama_options import OllamaEnvironment, OllamaServerOptions, environment_of
 from ..provider import Provider
 from ..site import Site
