@@ -11,7 +11,6 @@ import ssl
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
@@ -68,9 +67,12 @@ class Fleet:
             asked.request("GET", "/health")
             return Answer(asked.getresponse())
 
-    def stranger(self, identity: str | None, name: str = "fast") -> bytes:
+    def stranger(
+        self, identity: str | None, name: str = "fast", newest: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED
+    ) -> bytes:
         """What one gets who knows the port of the engine's host and has a certificate, or none."""
         context = ssl.create_default_context()
+        context.maximum_version = newest
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         if identity:
             pem = self.folder / "stranger.pem"
@@ -142,9 +144,7 @@ def test_a_host_that_is_gone_is_named(fleet: Fleet) -> None:
     assert (answer.status, answer.problem()["message"]) == (503, "there can not be reached")
 
 
-def test_only_the_newest_tls_is_spoken(both: Fleet) -> None:
-    context: Any = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
-    with socket.create_connection((both.address, both.door), timeout=10) as plain, pytest.raises(ssl.SSLError):
-        context.wrap_socket(plain, server_hostname=server_name("fast"))
+def test_a_member_too_speaks_only_the_newest_tls(both: Fleet) -> None:
+    assert b"200 OK" in both.stranger(both.identity, newest=ssl.TLSVersion.TLSv1_3)
+    with pytest.raises(ssl.SSLError, match="protocol version"):
+        both.stranger(both.identity, newest=ssl.TLSVersion.TLSv1_2)

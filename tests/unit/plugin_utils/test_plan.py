@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils import entries
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import RegistryError
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.reach import relay_addresses
 from plans import config_of, rows
 
 Raw = dict[str, Any]
@@ -266,6 +267,14 @@ def test_a_gateway_asks_the_services_of_other_hosts_through_its_own_edge(
     assert f'host: "{relays["cache:redis"]["addresses"][0]}"' in config
     assert 'api_base: "http://127.0.0.2:8080/v1"' in config_of(plan, "gw2", "litellm")["config"]
     assert plan["hosts"]["gw1"]["secrets"] | IDENTITY == plan["hosts"]["gw1"]["secrets"]
+
+
+def test_hosts_whose_names_have_the_same_number_have_different_addresses() -> None:
+    """Among so many names some have: there are four million numbers."""
+    names = [f"host{number}" for number in range(5000)]
+    numbers = {name: relay_addresses([name])[name] for name in names}
+    assert len(set(numbers.values())) < len(names), "these names show nothing"
+    assert len(set(relay_addresses(names).values())) == len(names)
 
 
 def test_the_port_between_hosts_belongs_to_no_engine(

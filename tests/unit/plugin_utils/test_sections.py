@@ -31,6 +31,9 @@ def test_what_the_plan_names_is_the_plans_also_where_it_moved() -> None:
 
 def test_a_port_that_the_plan_gives_to_another_is_free_at_once() -> None:
     assert leaving([section("old", 8080)], [section("new", 8080)]) == []
+    # Its service would be asked by both names, whatever their addresses are.
+    elsewhere = {**section("old", 8080), "addresses": ["10.0.0.4"]}
+    assert leaving([elsewhere], [section("new", 8080)]) == []
 
 
 def test_an_address_that_the_plan_no_longer_has_stays_for_now() -> None:
