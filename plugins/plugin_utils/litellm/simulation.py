@@ -188,13 +188,10 @@ class _Request:
         if failed is not None:
             self.failures[failed] += 1
 
-    def hop(
-        self, step: _Step, depth: int, excluded: set[str], attempted: set[object] | None
-    ) -> tuple[bool, str | None]:
+    def hop(self, step: _Step, depth: int, excluded: set[str], attempted: set[object]) -> tuple[bool, str | None]:
         """One attempt and all that LiteLLM does if it fails. Returns whether it was answered, and whose error it is.
 
-        `excluded` failed in a pool before; `attempted` are the attempts of the request. LiteLLM records them from the
-        first fallback on: after a pool of the name itself it starts a new list.
+        `excluded` failed in a pool before; `attempted` are the attempts of the request.
         """
         everyone = self.router.deployments(step.group)
         up = [d for d in everyone if not self.out(d)]
@@ -232,22 +229,21 @@ class _Request:
         group: str,
         depth: int,
         excluded: set[str],
-        attempted: set[object] | None,
+        attempted: set[object],
         failed: str | None,
     ) -> tuple[bool, str | None]:
         """Try steps in their order, without those of earlier attempts; `failed` is what failed before."""
         if depth >= self.router.max_fallbacks:
             return False, failed
-        made: set[object] = set() if attempted is None else attempted
-        made.add(group)
+        attempted.add(group)
         for step in steps:
-            if step.key in made:
+            if step.key in attempted:
                 continue
-            made.add(step.key)
+            attempted.add(step.key)
             depth += 1
             # The next attempt knows what failed in this one; the attempt before does not.
             excluded = set(excluded)
-            answered, failed = self.hop(step, depth, excluded, made)
+            answered, failed = self.hop(step, depth, excluded, attempted)
             if answered:
                 return True, None
             # Every later failure is counted when its attempt ends, including its own fallbacks.
@@ -262,5 +258,5 @@ def asks(router: Router, name: str, down: Collection[str], choose: Choose, token
     `tokens` is the length of the prompt, as LiteLLM counts it.
     """
     request = _Request(router, name, down, choose, tokens)
-    request.hop(_Step(name), 0, set(), None)
+    request.hop(_Step(name), 0, set(), set())
     return request.asks

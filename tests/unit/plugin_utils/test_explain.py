@@ -183,3 +183,11 @@ def test_a_deployments_id_has_no_colon(registry: Registry) -> None:
     """LiteLLM's usage-based routing cuts an id there, and would refuse every request."""
     ids = [row["id"] for level in told(registry, "llama3.1:8b")["levels"] for row in level["deployments"]]
     assert ids == ["llama3.1%3A8b#1|ollama@one/llama3.1%3A8b"]
+
+
+def test_nobody_is_asked_twice_for_one_request(routed: Routed) -> None:
+    """After the rest of a pool, LiteLLM before 1.108 asked the chain again that had just failed."""
+    pool = "load_balancing: {gguf: {strategy: simple_shuffle, providers: [python, native]}}"
+    registry = routed(f"{pool}\nfallback_chains: {{gguf: [gpt-4o]}}")
+    result = told(registry, "gguf", "python", "native", "openai")
+    assert sorted(way(result)) == ["native/lab-tiny", "openai/gpt-4o", "python/gguf"]
