@@ -53,7 +53,7 @@ ansible-lint
 tests/tools/lint_artefact
 antsibull-changelog lint
 antsibull-docs lint-collection-docs --plugin-docs .
-git grep -lIz '' | xargs -0 detect-secrets-hook --baseline .secrets.baseline
+tests/tools/lint_secrets
 endef
 export CHECKS
 
