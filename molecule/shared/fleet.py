@@ -157,7 +157,7 @@ class Machine:
 
     def tokens(self, port: int = 8080) -> float:
         """Tokens that the engine on a port says it has produced."""
-        metrics = self.fetch(f"http://127.0.0.1:{port}/metrics", self.secret("llama-cpp.env", "LLAMA_API_KEY")).stdout
+        metrics = self.fetch(f"http://127.0.0.2:{port}/metrics", self.secret("llama-cpp.env", "LLAMA_API_KEY")).stdout
         return float(re.search(r"^llamacpp:tokens_predicted_total (\S+)", metrics, re.MULTILINE)[1])
 
     def settled(self) -> bool:

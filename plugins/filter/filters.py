@@ -22,6 +22,7 @@ from ..plugin_utils.plan import managed_groups as managed
 from ..plugin_utils.plan.artifacts import artifact_path
 from ..plugin_utils.plan.held_secrets import why_not
 from ..plugin_utils.plan.leaving import leaving
+from ..plugin_utils.plan.serving import elsewhere
 
 NO_CHANGE: dict[str, Any] = {"added": [], "removed": [], "rerouted": {}, "chains": {}}
 entry = partial(call, AnsibleFilterError)
@@ -76,6 +77,10 @@ def leaving_sections(published: object, planned: object) -> Any:
     return leaving(to_plain(published), to_plain(planned))  # type: ignore[arg-type]
 
 
+def elsewhere_serving(serving: object, edge: object) -> Any:
+    return elsewhere(to_plain(serving), to_plain(edge))  # type: ignore[arg-type]
+
+
 def managed_groups(groups: object, named: object = None) -> Any:
     return managed.managed_groups(to_plain(groups), to_plain(named) or {})  # type: ignore[arg-type]
 
@@ -107,6 +112,7 @@ class FilterModule:
             "explain": explain,
             "gateway_workers": gateway_workers,
             "import_config": import_config,
+            "elsewhere": elsewhere_serving,
             "leaving": leaving_sections,
             "litellm_config": litellm_config,
             "live_capacity": partial(entry, "live_capacity"),

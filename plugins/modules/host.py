@@ -92,7 +92,7 @@ cards:
 facts:
   description: Architecture, distribution, version, codename, systemd, apt, python, free_bytes, cores,
     memory_bytes, cards (makers of its graphics cards), published (what its edge offers), serving
-      (where the slot that serves listens, if that is not its socket), instances (managed, that it
+      (where each instance that the edge asks listens), instances (managed, that it
     has), settled (release of each that needs nothing), rotated (when each secret was), generation.
   type: dict
   returned: always
@@ -143,7 +143,7 @@ from ..module_utils.host.state import (
 )
 from ..module_utils.inspection.tampering import changed_since, unlisted
 from ..module_utils.releases.file_list import note
-from ..module_utils.releases.generations import newest, serving_gateway
+from ..module_utils.releases.generations import newest, serving
 from ..module_utils.switching.replaced import in_use
 from ..module_utils.switching.settled import standing
 
@@ -172,16 +172,8 @@ def facts_of(host: Host, python: str) -> dict[str, Any]:
         "generation": newest(host.layout),
         "rotated": rotations(host.layout),
         "settled": standing(host),
-        "serving": serving_elsewhere(host.layout),
+        "serving": serving(host.layout),
     }
-
-
-def serving_elsewhere(layout: Layout) -> dict[str, str]:
-    """{slot: where it listens} of the slot that serves, if that is not its socket: an older release of the gateway."""
-    found = serving_gateway(layout)
-    if found is None or found[1].startswith("unix@"):
-        return {}
-    return {found[0].partition("@")[2]: found[1]}
 
 
 def lacking(layout: Layout, params: Mapping[str, Any]) -> dict[str, Any]:

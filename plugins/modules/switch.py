@@ -148,7 +148,7 @@ from ..module_utils.releases.generations import Change, Note, active_slot, read,
 from ..module_utils.switching.rotation import Rotation
 from ..module_utils.switching.slot_switch import Manner, committed, serving_instance, switch_slot, withdraw_candidate
 from ..module_utils.switching.slots import follow
-from ..module_utils.switching.switch import Switched, SwitchError, switch
+from ..module_utils.switching.switch import Switched, SwitchError, refuse_elsewhere, switch
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "instance": {"type": "str", "required": True},
@@ -215,6 +215,9 @@ def put(host: Host, params: Mapping[str, Any], check: bool) -> Switched:
     if rotation and not params["shared"] and not rotation.closed:
         # Refusing what nobody else answers only makes its pause longer.
         rotation = None
+    # What undoes a release goes where the edge asked before; and a check does not change the edge.
+    if not check and not params["refused"]:
+        refuse_elsewhere(host.layout, params["instance"], params["release"], params["listener"])
     made = switch(host, params["instance"], params["release"], change_of(params), check, rotation)
     if params["refused"] and not check:
         note_refused(host, params, params["refused"])

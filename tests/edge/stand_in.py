@@ -244,8 +244,13 @@ def configuration_of(folder: pathlib.Path, slot: str, port: int, gateway: dict[s
     return rendered(folder, row, seconds)
 
 
-def rendered(folder: pathlib.Path, row: dict[str, Any], seconds: int = 610) -> str:
-    """The configuration of a row as the role renders it, with the paths of a host in a folder."""
+def rendered(
+    folder: pathlib.Path, row: dict[str, Any], seconds: int = 610, serving: dict[str, str] | None = None
+) -> str:
+    """The configuration of a row as the role renders it, with the paths of a host in a folder.
+
+    `serving` is where instances listen that are not yet where the plan has them.
+    """
     active = folder / "active-slot"
     active.write_text("active blue\n")
     shutil.copytree(ROLE / "files", folder / "files", dirs_exist_ok=True)
@@ -258,7 +263,7 @@ def rendered(folder: pathlib.Path, row: dict[str, Any], seconds: int = 610) -> s
     text = template.render(
         ai_backend_service=row,
         edge_leaving=[],
-        edge_serving={},
+        edge_serving=serving or {},
         service_admin_socket=folder / "admin.sock",
         __edge_active_slot=active,
         __edge_stream_seconds=seconds,

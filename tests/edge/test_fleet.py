@@ -33,7 +33,7 @@ class Fleet:
     def __init__(self, folder: pathlib.Path, engine: Slot) -> None:
         self.folder, self.engine, self.address, self.door = folder, engine, own_address(), free_port()
         providers = {**REGISTRY["providers"], "other": OTHER}
-        ports = {"services": {"fast": engine.server_port, "fleet": self.door}}
+        ports = {"services": {"fast": engine.server_port, "redis": free_port(), "fleet": self.door}}
         addresses = {"here": self.address, "there": self.address}
         registry = load({**REGISTRY, "providers": providers, "ports": ports})
         self.plan = make_plan(registry, GROUPS, addresses)
@@ -46,6 +46,9 @@ class Fleet:
         folder.mkdir()
         (folder / "fleet.pem").write_bytes(base64.b64decode(identity or self.identity))
         row = {"config": {**config_of(self.plan, host, "edge"), "gateway": None}}
+        for section in row["config"]["published"]:
+            if section["kind"] == "service":
+                section["to"] = self.engine.where
         self.running.append(started(folder, rendered(folder, row)))
         (port,) = [(row["addresses"][0], row["port"]) for row in row["config"]["published"] if row["kind"] != "service"]
         end = time.monotonic() + 10
@@ -62,7 +65,8 @@ class Fleet:
 
     def ask(self) -> Answer:
         """What LiteLLM on the gateway's host gets of the engine."""
-        (relay,) = config_of(self.plan, "here", "edge")["published"]
+        published = config_of(self.plan, "here", "edge")["published"]
+        (relay,) = [section for section in published if section["kind"] == "relay"]
         with contextlib.closing(http.client.HTTPConnection(relay["addresses"][0], relay["port"], timeout=10)) as asked:
             asked.request("GET", "/health")
             return Answer(asked.getresponse())

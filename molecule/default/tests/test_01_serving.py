@@ -85,7 +85,7 @@ def test_only_the_edge_listens_off_loopback(gateway):
 
 
 def test_the_user_of_gateways_can_not_change_redis_and_nobody_else_can_log_in(gateway):
-    login = f"REDISCLI_AUTH={gateway.secret('redis.conf', 'requirepass')} redis-cli --no-auth-warning"
+    login = f"REDISCLI_AUTH={gateway.secret('redis.conf', 'requirepass')} redis-cli -h 127.0.0.2 --no-auth-warning"
     for command in ("config get dir", "acl list", "flushall", "shutdown nosave", "replicaof no one"):
         answer = gateway.run(f"{login} --user gateway {command}")
         assert answer.startswith("NOPERM"), (command, answer)
@@ -105,11 +105,12 @@ for attempt in ("bind", "connect"):
 """
 
 
-def test_a_local_user_can_neither_take_the_place_of_a_slot_nor_reach_it(gateway):
-    socket = f"/run/ai-backend/litellm@{gateway.slot()}/http.sock"
-    assert gateway.run(f"stat -c %F {socket}").strip() == "socket"
-    tried = gateway.host.run("runuser -u nobody -- python3 -c %s %s", INTRUDER, socket)
-    assert tried.stdout.splitlines() == ["bind Permission denied", "connect Permission denied"]
+def test_a_local_user_can_neither_take_the_place_of_a_service_nor_reach_it(gateway):
+    for socket in (f"litellm@{gateway.slot()}/http.sock", "llama-cpp@llama_cpp_native/http.sock", "redis/redis.sock"):
+        path = f"/run/ai-backend/{socket}"
+        assert gateway.run(f"stat -c %F {path}").strip() == "socket"
+        tried = gateway.host.run("runuser -u nobody -- python3 -c %s %s", INTRUDER, path)
+        assert tried.stdout.splitlines() == ["bind Permission denied", "connect Permission denied"], socket
     # The idle slot's folder does not exist, and only root makes one.
     tried = gateway.host.run("runuser -u nobody -- mkdir /run/ai-backend/litellm@%s", gateway.other_slot())
     assert "Permission denied" in tried.stderr

@@ -42,12 +42,21 @@ def test_an_engine_that_nobody_stands_in_for_is_asked_again_soon_after_it_is_up(
 
 # llama-server as it is while it loads a model.
 LOADING = """
-import http.server
+import http.server, os, shutil, socket, socketserver
 class Loading(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_error(503, "Loading model")
     do_POST = do_GET
-http.server.ThreadingHTTPServer(("127.0.0.1", 8080), Loading).serve_forever()
+    def address_string(self):
+        return "the edge"
+place = "/run/ai-backend/llama-cpp@llama_cpp_native"
+os.mkdir(place)
+shutil.chown(place, group="ai-backend-edge")
+os.chmod(place, 0o750)
+os.umask(0)
+class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    pass
+Server(place + "/http.sock", Loading).serve_forever()
 """
 
 
@@ -58,7 +67,8 @@ def test_a_request_waits_while_the_only_engine_loads_its_model(gateway, client):
         asked = clients.submit(client.ask, text="is it loaded")
         wait(lambda: gateway.run("journalctl -u loading.service --output cat").count("GET /health") >= 8, 20)
         assert not asked.done()
-        gateway.run(f"systemctl stop loading.service && systemctl start {unit}")
+        gateway.run("systemctl stop loading.service && rm -r /run/ai-backend/llama-cpp@llama_cpp_native")
+        gateway.run(f"systemctl start {unit}")
         assert asked.result().status_code == 200
 
 

@@ -149,19 +149,23 @@ def test_the_table_has_a_line_for_each_port_of_the_registry_and_each_listener(ga
     slot = gateway.slot()
     for port, verdict, unit in (
         ("4000", "managed", "ai-backend-edge"),
-        ("6379", "managed", "ai-backend-redis"),
-        ("8080", "managed", "ai-backend-llama-cpp@llama_cpp_native"),
-        # The way of this host's own gateway to it.
+        # The edge has the ports of Redis and of the engine.
+        ("6379", "managed", "ai-backend-edge"),
         ("8080", "managed", "ai-backend-edge"),
         ("3000", "free", ""),
         ("9080", "reserved", ""),
     ):
         lines = [line for line in run.output.splitlines() if line.split()[1:3] == [verdict, port]]
         assert any(unit in line for line in lines), port
-    # The slots have sockets, which every user would have to be root to take.
-    for verdict, of in (("managed", slot), ("idle", {"blue": "green", "green": "blue"}[slot])):
-        (line,) = [line for line in run.output.splitlines() if f" ai-backend-litellm@{of} " in f"{line} "]
-        assert line.split()[1:3] == [verdict, f"litellm@{of}"]
+    # They have sockets, which every user would have to be root to take.
+    for verdict, of in (
+        ("managed", f"litellm@{slot}"),
+        ("idle", f"litellm@{gateway.other_slot()}"),
+        ("managed", "llama-cpp@llama_cpp_native"),
+        ("managed", "redis"),
+    ):
+        (line,) = [line for line in run.output.splitlines() if f" ai-backend-{of} " in f"{line} "]
+        assert line.split()[1:3] == [verdict, of]
     (line,) = [line for line in run.output.splitlines() if "redis-server" in line]
     assert f" {gateway.pids()['ai-backend-redis.service']} " in line
 

@@ -118,7 +118,7 @@ def test_a_new_key_of_the_engines_costs_no_request(gateway, client):
     assert not [key for key in (before, after) if key in run.output]
     assert "llama-cpp-before.env" not in on_host(gateway)
     for port in (8080, 8085):
-        url = f"http://127.0.0.1:{port}/v1/models"
+        url = f"http://127.0.0.2:{port}/v1/models"
         assert (gateway.fetch(url, after).rc, gateway.fetch(url, before).rc) == (0, 1)
     assert {unit for unit, pid in gateway.pids().items() if pids.get(unit) != pid} >= {
         f"ai-backend-llama-cpp@{provider}.service" for provider in ("llama_cpp_native", "second")

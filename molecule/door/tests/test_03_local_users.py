@@ -1,6 +1,7 @@
 """Who has an account on the host and is not root: nothing to read, nothing to stop, nothing to take the place of."""
 
 import pytest
+from fleet import wait
 
 AS_NOBODY = "runuser -u nobody -- "
 
@@ -45,7 +46,7 @@ ASK = """
 import json, sys, urllib.error, urllib.request
 body = json.dumps({"messages": [{"role": "user", "content": "x"}], "max_tokens": 1}).encode()
 headers = {"Authorization": "Bearer " + sys.argv[1], "Content-Type": "application/json"}
-question = urllib.request.Request("http://127.0.0.1:8080/v1/chat/completions", body, headers)
+question = urllib.request.Request("http://127.0.0.2:8080/v1/chat/completions", body, headers)
 try:
     print(urllib.request.urlopen(question, timeout=30).status)
 except urllib.error.HTTPError as error:
@@ -58,5 +59,37 @@ def test_the_ports_of_loopback_that_every_user_reaches_need_a_key(gateway):
     for key, status in (("", "401"), ("wrong", "401"), (right, "200")):
         asked = gateway.host.run(f"{AS_NOBODY} python3 -c %s %s", ASK, key)
         assert asked.stdout.strip() == status, asked.stderr
-    done = gateway.host.run(f"{AS_NOBODY} redis-cli -h 127.0.0.1 ping")
+    done = gateway.host.run(f"{AS_NOBODY} redis-cli -h 127.0.0.2 ping")
     assert "NOAUTH" in done.stdout + done.stderr
+
+
+# Writes down all that is sent to a port.
+THIEF = """
+import socket, sys
+taken = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+    connection, _peer = taken.accept()
+    print(connection.recv(65536), flush=True)
+    connection.close()
+"""
+
+
+@pytest.mark.parametrize(("service", "port"), [("llama-cpp@llama_cpp_native", 8080), ("redis", 6379)])
+def test_who_takes_the_port_of_a_service_that_is_down_is_sent_nothing(gateway, client, service, port):
+    thief = f"thief-{port}"
+    start = f"systemd-run --quiet --unit={thief} --property=User=nobody python3 -c %s {port}"
+    got = f"journalctl --unit {thief}.service --output cat _TRANSPORT=stdout"
+    gateway.run(f"systemctl stop ai-backend-{service}.service")
+    try:
+        assert gateway.host.run(start, THIEF).rc == 0
+        wait(lambda: "127.0.0.1" in gateway.run(f"ss -Hltn sport = :{port}"), 10)
+        asked = client.ask(text="is this for me")
+        assert asked.status_code == (200 if service == "redis" else 503), asked.text
+        assert gateway.run(got) == ""
+        # That the thief does write down what it is sent:
+        gateway.fetch(f"http://127.0.0.1:{port}/", "a-key")
+        assert "Bearer a-key" in gateway.run(got)
+    finally:
+        gateway.host.run(f"systemctl stop {thief}.service")
+        gateway.run(f"systemctl start ai-backend-{service}.service")
+    wait(client.answers, 30)

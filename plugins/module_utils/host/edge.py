@@ -28,6 +28,17 @@ def offered(layout: Layout, release_id: str) -> set[tuple[str, str, int]] | None
     return {(row["name"], address, int(row["port"])) for row in sections for address in row["addresses"]}
 
 
+def service_at(layout: Layout, release_id: str, name: str) -> str:
+    """Where an edge's release asks a published service, as HAProxy writes it; empty where it does not know it.
+
+    Older releases name none, and ask it on its port.
+    """
+    for section in published(layout, release_id) or ():
+        if section["name"] == name and section.get("kind", "service") == "service":
+            return str(section.get("to") or f"127.0.0.1:{section['port']}")
+    return ""
+
+
 def asked_at(layout: Layout, release_id: str, service: str, slot: str) -> str:
     """Where an edge's release asks a slot, as HAProxy writes it; empty where it does not know the slot."""
     text = read_text(os.path.join(layout.release(EDGE, release_id or "none"), "files", "haproxy.cfg")) or ""

@@ -106,9 +106,9 @@ class Layout:
     def dropin(self, instance: str) -> str:
         return os.path.join(self.units, unit_of(instance) + ".d", "release.conf")
 
-    def socket(self, instance: str) -> str:
+    def socket(self, instance: str, protocol: str = "http") -> str:
         """The Unix socket of an instance. Only the instance's user writes this folder, and only the edge enters it."""
-        return self.path("run/ai-backend", instance, "http.sock")
+        return self.path("run/ai-backend", instance, f"{protocol}.sock")
 
     def active_slot(self, service: str) -> str:
         """One line, `active <slot>`: HAProxy's map, the boot unit's input, and the commit point."""

@@ -116,7 +116,8 @@ def expectations(plan: Mapping[str, Any]) -> list[Expected]:
             "path": f"ai_backend_ports.{section}.{row['name']}",
             "reserved": row["reserved"],
         }
-    instances = {port: {unit_of(name): name} for name, port in plan["instances"].items()}
+    # One with a socket leaves its port to the edge, which publishes it.
+    instances = {port: {unit_of(name): name} for name, port in plan["instances"].items() if name not in plan["sockets"]}
     relays = relayed(plan, set(instances))
     for service in plan["published"]:
         instances.setdefault(service["port"], {})[EDGE_UNIT] = EDGE
@@ -212,7 +213,16 @@ def compare(layout: Layout, systemd: Systemd, plan: Mapping[str, Any]) -> list[R
     """Rows by port: one for each that listens, one for each managed unit that should and does not, at least one."""
     listening = listeners(layout)
     rows = []
-    for entry in expectations(plan):
+    entries = {entry["port"]: entry for entry in expectations(plan)}
+    at_sockets = {}
+    for name, path in plan["sockets"].items():
+        address = address_of(manifest_of(layout, name) or {"ports": {}, "sockets": {name: path}}, name)
+        if address in entries:
+            # The port of the plan, for as long as its release is one of before its socket.
+            entries[address]["instances"][unit_of(name)] = name
+        else:
+            at_sockets[name] = address
+    for entry in entries.values():
         owners = [owner for owner in listening.get(entry["port"], []) if concerns(entry, owner)]
         wanted = sorted(entry["instances"])
         for owner in owners:
@@ -224,21 +234,24 @@ def compare(layout: Layout, systemd: Systemd, plan: Mapping[str, Any]) -> list[R
         if not owners and not wanted:
             verdict = "reserved" if entry["reserved"] else "down" if entry["provider"] else "free"
             rows.append(row_of(entry, verdict, "", NOBODY))
-    return rows + [socket_row(layout, systemd, name, path) for name, path in sorted(plan["sockets"].items())]
+    paths = {entry["service"]: entry["path"] for entry in entries.values()}
+    return rows + [socket_row(layout, systemd, *found, paths) for found in sorted(at_sockets.items())]
 
 
-def socket_row(layout: Layout, systemd: Systemd, instance: str, path: str) -> Row:
-    """The row of an instance that listens on a Unix socket, or on a port as long as its release is an older one."""
-    unit, manifest = unit_of(instance), manifest_of(layout, instance)
-    address = address_of(manifest, instance) if manifest else path
+def socket_row(layout: Layout, systemd: Systemd, instance: str, address: int | str, paths: Mapping[str, str]) -> Row:
+    """The row of an instance that listens on a Unix socket, or on a port that the plan does not have.
+
+    `paths` are the places of services in the registry.
+    """
+    unit = unit_of(instance)
     if isinstance(address, int):
         owner = next((one for one in listeners(layout, {address}).get(address, ()) if one["unit"] == unit), None)
     else:
-        owner = unix_owner(layout, path)
+        owner = unix_owner(layout, address)
     entry: Expected = {
         "port": address if isinstance(address, int) else 0,
         "service": instance,
-        "path": "inventory",
+        "path": paths.get(instance.partition("@")[2] or instance, "inventory"),
         "reserved": False,
         "instances": {unit: instance},
         "provider": "",

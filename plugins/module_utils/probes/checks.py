@@ -11,7 +11,7 @@ A probe is a dict of a release's manifest:
   {kind: embedding | rerank, path, models, key}  the same from models that do nothing else
   {kind: context, path, tokens, key}         GET /props of llama-server: a request has as many tokens of context
   {kind: upstream, upstream}                 a provider is there, takes its key and has its models; costs nothing
-  {kind: redis, key, address}                PING, authenticated; on loopback unless an address is given
+  {kind: redis, key, address}                PING, authenticated; at an address of the network if one is given
   {kind: haproxy, socket, release}           the running worker answers on its admin socket
 `key` names a secret: {file, name} below /etc/ai-backend/secrets; its value never appears in a message.
 """
@@ -224,10 +224,20 @@ def check_workers(layout: Layout, probe: Probe, address: Address) -> None:
     expect(not probe["models"], f"only {len(met)} of {probe['workers']} worker processes answer")
 
 
-def check_redis(layout: Layout, probe: Probe, port: Address) -> None:
+def redis_connection(probe: Probe, address: Address) -> socket.socket:
+    if isinstance(address, int):
+        return socket.create_connection((probe.get("address", "127.0.0.1"), address), timeout=5)
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(5)
+    connection.connect(address)
+    return connection
+
+
+def check_redis(layout: Layout, probe: Probe, address: Address) -> None:
     password = secret(layout, probe["key"])
+    where = f"redis on port {address}" if isinstance(address, int) else f"redis at {address}"
     try:
-        with socket.create_connection((probe.get("address", "127.0.0.1"), int(port)), timeout=5) as connection:
+        with contextlib.closing(redis_connection(probe, address)) as connection:
             words = ["AUTH", *filter(None, [probe.get("user")]), password]
             parts = [f"*{len(words)}\r\n"] + [f"${len(word.encode('utf-8'))}\r\n{word}\r\n" for word in words]
             connection.sendall("".join(parts).encode("utf-8") + b"PING\r\n")
@@ -238,12 +248,12 @@ def check_redis(layout: Layout, probe: Probe, port: Address) -> None:
                     break
                 answer += part
     except OSError as error:
-        raise ProbeError(f"redis on port {port}: {error}") from error
-    expect(answer, f"redis on port {port} ends the connection without an answer")
-    expect(answer.startswith(b"+OK"), f"redis on port {port} refuses the password")
+        raise ProbeError(f"{where}: {error}") from error
+    expect(answer, f"{where} ends the connection without an answer")
+    expect(answer.startswith(b"+OK"), f"{where} refuses the password")
     expect(
         b"+PONG" in answer,
-        f"redis on port {port} answered PING with {shorten(answer.decode('utf-8', 'replace'))}",
+        f"{where} answered PING with {shorten(answer.decode('utf-8', 'replace'))}",
     )
 
 

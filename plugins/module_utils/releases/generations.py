@@ -167,6 +167,14 @@ def serving_gateway(layout: Layout) -> tuple[str, str] | None:
     return (instance, at_edge(manifest, instance)) if manifest else None
 
 
+def serving(layout: Layout) -> dict[str, str]:
+    """{instance: where it listens, as HAProxy writes it} of engines, the cache and the slot that serves."""
+    found = [(name, manifest_of(layout, name)) for name in list_instances(layout)]
+    gateway = serving_gateway(layout)
+    places = {name: at_edge(manifest, name) for name, manifest in found if manifest and manifest["stage"] == "backend"}
+    return {**places, **dict([gateway] if gateway else [])}
+
+
 def package_version(package: str, run: Run) -> str:
     code, output = run(["dpkg-query", "--show", "--showformat", "${Version}", package])
     return output.strip() if code == 0 else ""

@@ -13,7 +13,7 @@ from ..releases.generations import Generation, Snapshot, read_all
 from ..releases.integrity import damage
 from ..releases.releases import read_manifest
 
-NOTHING_KNOWN = {"stage": STAGES[-1], "slots": [], "listener": ""}
+NOTHING_KNOWN: Mapping[str, Any] = {"stage": STAGES[-1], "slots": [], "listener": "", "ports": {}}
 
 
 class RestoreError(Exception):

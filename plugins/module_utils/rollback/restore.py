@@ -27,8 +27,8 @@ from ..switching.rotation import Rotation
 from ..switching.slot_switch import BOTH_SLOTS, Manner, switch_slot, withdraw_candidate
 from ..switching.slots import SlotError, cut_words, promote
 from ..switching.switch import OUT_OF_ROTATION, SwitchError, retire, switch
-from .choice import RestoreError, Wanted, lacking, only_takes_away, target_of, unproven, wanted_of
-from .together import apart, edge_of, hand_over, must_wait
+from .choice import RestoreError, Wanted, lacking, target_of, unproven, wanted_of
+from .together import apart, edge_of, hand_over, must_wait, waiting
 
 ALL = "all"
 FAILURES = (SwitchError, SystemdError, ProbeError, SlotError, AdminError, OSError)
@@ -154,7 +154,7 @@ class Restore:
         """What this call does of the plan."""
         content, wanted, gone, reasons = self.plan(aim)
         layout = self.host.layout
-        later = [one for one in wanted if only_takes_away(layout, one) or must_wait(layout, one)]
+        later = waiting(layout, wanted)
         self.edge = edge_of(wanted)
         first = [one for one in wanted if one not in later]
         if aim.closes:

@@ -1,17 +1,18 @@
 # Copyright: lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""An edge and a gateway that only fit each other: older releases have the slots on ports, newer ones on sockets.
+"""An edge and what only fits it: older releases have the slots, engines and Redis on ports, newer ones on sockets.
 
-Neither can go first: an edge would ask a slot where it does not listen. So the slot's file is written and the edge put
-on its release in one step. HAProxy's new worker begins with both, and the old one ends its requests where they are.
+Of an edge and a gateway neither can go first: an edge would ask a slot where it does not listen. So the slot's file is
+written and the edge put on its release in one step. HAProxy's new worker begins with both, and the old one ends its
+requests where they are. An engine goes after its edge, which lets requests wait for an engine that is not there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from ..host.edge import EDGE, asked_at
+from ..host.edge import EDGE, asked_at, service_at
 from ..host.host import Host
 from ..host.layout import Layout, linked_release, slot_instance, write_atomic
 from ..probes.prove import prove
@@ -19,7 +20,7 @@ from ..releases.generations import Change, active_slot, serving_gateway
 from ..releases.releases import at_edge
 from ..switching.slots import commit
 from ..switching.switch import switch
-from .choice import Wanted
+from .choice import Wanted, only_takes_away
 
 # Within this an edge has reloaded.
 EDGE_SECONDS = 30
@@ -29,6 +30,22 @@ def must_wait(layout: Layout, one: Wanted) -> bool:
     """Whether this is an edge that would ask the slot that serves now where it does not listen."""
     serving = serving_gateway(layout) if one.name == EDGE else None
     return serving is not None and not fits(layout, one.release, *serving)
+
+
+def waiting(layout: Layout, wanted: Collection[Wanted]) -> list[Wanted]:
+    """What is restored after the gateway: an edge that must wait or only takes away, and then also what that edge
+    finds and the one that runs would not.
+    """
+    edge, runs = edge_of(wanted), linked_release(layout, EDGE)
+    if edge is None or not (must_wait(layout, edge) or only_takes_away(layout, edge)):
+        return []
+    return [one for one in wanted if one is edge or (not one.slots and moves(layout, runs, one))]
+
+
+def moves(layout: Layout, edge_release: str, one: Wanted) -> bool:
+    """Whether an edge asks a service elsewhere than its release listens."""
+    name = one.manifest["listener"] or one.name
+    return one.name != EDGE and service_at(layout, edge_release, name) not in ("", at_edge(one.manifest, one.name))
 
 
 def fits(layout: Layout, edge_release: str, instance: str, listens: str) -> bool:

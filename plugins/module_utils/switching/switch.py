@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Collection
 from typing import NotRequired, TypedDict
 
+from ..host.edge import EDGE, service_at
 from ..host.host import Host
 from ..host.layout import (
     Layout,
@@ -22,7 +23,7 @@ from ..host.layout import (
 )
 from ..host.systemd import Systemd, Unit
 from ..releases.generations import UNRECORDED, Change, Note, check_room, record
-from ..releases.releases import Manifest
+from ..releases.releases import Manifest, at_edge, read_manifest
 from . import candidate
 from .differences import differences, may_reload_secret, release_files, secrets_newer
 from .replaced import give_back, set_aside
@@ -175,6 +176,20 @@ def switch(
         if made["action"] != "enable":
             apply(host.systemd, instance, made["action"])
     return made
+
+
+def refuse_elsewhere(layout: Layout, instance: str, release_id: str, listener: str) -> None:
+    """Raise SwitchError if the edge asks an instance where its release would not listen.
+
+    `listener` is its section at the edge; empty if it has its own name.
+    """
+    manifest = read_manifest(layout, service_of(instance), release_id)
+    asked = service_at(layout, linked_release(layout, EDGE), listener or instance)
+    if manifest is not None and asked not in ("", at_edge(manifest, instance)):
+        place = at_edge(manifest, instance)
+        raise SwitchError(
+            f"the edge asks {instance} at {asked}, but its new release listens at {place}: deploy again, without --tags"
+        )
 
 
 def record_or_undo(host: Host, change: Change, instance: str, previous: str) -> None:

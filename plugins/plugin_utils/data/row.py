@@ -26,8 +26,8 @@ class Row(TypedDict):
 
     service: name of the folder of its releases. instance: its unit's name; of a slotted service without the slot.
     provider: the provider it runs, or empty. role: the role that applies it. stage: one of STAGES in
-    module_utils/host/layout.py. ports: port of each instance on loopback. sockets: Unix socket of each instance that
-    listens on one in place of a port. slots: those of a slotted service.
+    module_utils/host/layout.py. ports: port of each instance on loopback; of one with a socket it is the edge's alone.
+    sockets: Unix socket of each instance that listens on one in place of a port. slots: those of a slotted service.
     secrets: {file: {variable: name of the secret}}. publish: how the edge publishes it, or None. config: other values
     that its role needs.
     """
@@ -48,3 +48,9 @@ class Row(TypedDict):
 def instances_of(row: Row) -> list[str]:
     """The instances that a row's service may have on its host."""
     return [f"{row['instance']}@{slot}" for slot in row["slots"]] or [row["instance"]]
+
+
+def listens(row: Row, instance: str) -> str:
+    """Where an instance of a row listens, as HAProxy writes it."""
+    path = row.get("sockets", {}).get(instance)
+    return f"unix@{path}" if path else f"127.0.0.1:{row['ports'][instance]}"

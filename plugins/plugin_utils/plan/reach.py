@@ -21,8 +21,8 @@ from ..schema.base import host_port, is_loopback, parse_address
 from .placement import Placement
 
 LOOPBACK = "127.0.0.1"
-# The address of a gateway's own edge for the engines of its host: their ports, on a separate loopback address. So all
-# traffic to an engine goes through an edge, which can take it out of rotation.
+# The address of a gateway's own edge for the engines and the cache of its host: their ports, on a separate loopback
+# address. So all traffic to an engine goes through an edge, which can take it out of rotation and holds the port.
 EDGE_LOOPBACK = "127.0.0.2"
 # Its addresses for the engines of other hosts, one for each host: engines of several hosts may have the same port.
 RELAYS = IPv4Network("127.64.0.0/10")
@@ -53,7 +53,7 @@ def reach_of(place: Placement) -> Reach:
     }
     port = place.registry.port_of(place.registry.cache.GROUP) or 0
     cache = {
-        gateway: (LOOPBACK if gateway == place.cache else relays[place.cache], port)
+        gateway: (EDGE_LOOPBACK if gateway == place.cache else relays[place.cache], port)
         for gateway in place.gateways
         if place.cache is not None
     }

@@ -4,10 +4,10 @@ local PAUSE_MILLISECONDS = 250
 -- The wait for an engine that does not listen is shorter: after it HAProxy itself tries to connect for a while.
 local LONGEST_SECONDS = { absent = 10, loading = 120 }
 
-local function state(port)
+local function state(place)
   local socket = core.tcp()
   socket:settimeout(2)
-  if not socket:connect("127.0.0.1", port) then
+  if not socket:connect(place) then
     return "absent"
   end
   socket:send("GET /health HTTP/1.0\r\n\r\n")
@@ -16,11 +16,24 @@ local function state(port)
   return line and line:find(" 503") and "loading" or "up"
 end
 
-core.register_action("wait_for_engine", { "http-req" }, function(_, port)
+-- `places` are separated by commas: where its older release listens, and where the new one will.
+local function best(places)
+  local found = "absent"
+  for place in places:gmatch("[^,]+") do
+    local one = state(place)
+    if one == "up" then
+      return one
+    end
+    found = one == "loading" and one or found
+  end
+  return found
+end
+
+core.register_action("wait_for_engine", { "http-req" }, function(_, places)
   local began = core.now().sec
-  local found = state(tonumber(port))
+  local found = best(places)
   while found ~= "up" and core.now().sec - began < LONGEST_SECONDS[found] do
     core.msleep(PAUSE_MILLISECONDS)
-    found = state(tonumber(port))
+    found = best(places)
   end
 end, 1)

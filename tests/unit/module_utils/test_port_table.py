@@ -156,6 +156,49 @@ def test_a_slot_whose_release_is_older_than_the_sockets_is_found_at_its_port(
     assert verdicts(layout, systemd, given) == [(4001, "managed", "python")]
 
 
+ENGINE_AT = {"llama-cpp@fast": "/run/fast.sock"}
+AT_THE_EDGE = {
+    "port_rows": [entry(8080, "fast")],
+    "instances": {"llama-cpp@fast": 8080},
+    "sockets": ENGINE_AT,
+    "published": [{"kind": "service", "name": "fast", "port": 8080}],
+}
+
+
+def test_the_port_of_an_engine_with_a_socket_is_the_edges(layout: Layout, systemd: Systemd, proc: Proc) -> None:
+    deployed(layout, "edge")
+    deployed(layout, "llama-cpp@fast", sockets=ENGINE_AT)
+    proc.process(8, "haproxy", "/system.slice/ai-backend-edge.service")
+    proc.listen(8080, 8, address="127.0.0.2")
+    given = plan(**AT_THE_EDGE)
+    assert verdicts(layout, systemd, given) == [(8080, "managed", "haproxy"), (0, "down", "")]
+    unit = "ai-backend-llama-cpp@fast.service"
+    assert found(layout, systemd, given) == [
+        (
+            "critical",
+            "ai_backend_ports.services.fast",
+            f"nobody listens on its socket, though {unit} should: it is inactive (dead)",
+        )
+    ]
+    proc.process(9, "llama-server", f"/system.slice/{unit}")
+    proc.listen_at("/run/fast.sock", 9)
+    assert found(layout, systemd, given) == []
+
+
+def test_an_engine_whose_release_is_older_than_its_socket_may_have_the_port(
+    layout: Layout, systemd: Systemd, proc: Proc
+) -> None:
+    deployed(layout, "edge")
+    deployed(layout, "llama-cpp@fast", ports={"llama-cpp@fast": 8080})
+    proc.process(8, "haproxy", "/system.slice/ai-backend-edge.service")
+    proc.listen(8080, 8, address="127.0.0.2")
+    proc.process(9, "llama-server", "/system.slice/ai-backend-llama-cpp@fast.service")
+    proc.listen(8080, 9)
+    given = plan(**AT_THE_EDGE)
+    assert sorted(verdicts(layout, systemd, given)) == [(8080, "managed", "haproxy"), (8080, "managed", "llama-server")]
+    assert found(layout, systemd, given) == []
+
+
 def test_what_the_edge_publishes_it_has_to_listen_for_too(layout: Layout, systemd: Systemd, proc: Proc) -> None:
     deployed(layout, "edge", "redis")
     proc.process(7, "redis-server", REDIS)

@@ -268,9 +268,14 @@ def test_a_secret_that_is_not_there_is_named(layout: Layout) -> None:
         (b"+OK\r\n-LOADING\r\n", "LOADING"),
     ],
 )
-def test_redis_must_take_the_password_and_answer_ping(layout: Layout, answer: bytes, words: str) -> None:
+@pytest.mark.parametrize("at_socket", [False, True], ids=["port", "socket"])
+def test_redis_must_take_the_password_and_answer_ping(
+    layout: Layout, tmp_path: pathlib.Path, at_socket: bool, answer: bytes, words: str
+) -> None:
     write_atomic(os.path.join(layout.secrets, "redis.conf"), f'requirepass "{SECRET}"\n', 0o600)
-    server = socket.create_server(("127.0.0.1", 0))
+    where = str(tmp_path / "redis.sock") if at_socket else ("127.0.0.1", 0)
+    server = socket.create_server(where, family=socket.AF_UNIX if at_socket else socket.AF_INET)
+    address = where if at_socket else server.getsockname()[1]
 
     def serve() -> None:
         connection, _address = server.accept()
@@ -286,10 +291,10 @@ def test_redis_must_take_the_password_and_answer_ping(layout: Layout, answer: by
     try:
         if words:
             with pytest.raises(checks.ProbeError, match=words) as refused:
-                checks.run_once(layout, probe, server.getsockname()[1])
+                checks.run_once(layout, probe, address)
             assert SECRET not in str(refused.value)
         else:
-            checks.run_once(layout, probe, server.getsockname()[1])
+            checks.run_once(layout, probe, address)
     finally:
         thread.join(5)
         server.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
@@ -17,7 +18,11 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.rollback.choice imp
 from ansible_collections.lab.ai_backend.plugins.module_utils.rollback.restore import Aim, Restore, Terms
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching import slots
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching.slot_switch import switch_slot
-from ansible_collections.lab.ai_backend.plugins.module_utils.switching.switch import switch
+from ansible_collections.lab.ai_backend.plugins.module_utils.switching.switch import (
+    SwitchError,
+    refuse_elsewhere,
+    switch,
+)
 
 pytestmark = pytest.mark.usefixtures("environments")
 SLOTS = ["blue", "green"]
@@ -33,6 +38,10 @@ def _all_answer(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "prove", lambda *_arguments: 0.0)
 
 
+ENGINE = "llama-cpp@fast"
+ENGINE_SOCKET = "/run/fast.sock"
+
+
 def haproxy(asks: dict[str, str]) -> str:
     """The part of an edge's configuration that matters here, in the shape of the role's template."""
     backends = "".join(
@@ -43,12 +52,22 @@ def haproxy(asks: dict[str, str]) -> str:
     return f"global\n{backends}\nlisten fast\n    server local 127.0.0.1:8080\n"
 
 
-def deploy(host: Host, number: int, asks: dict[str, str], **listens: dict[str, object]) -> None:
-    """A generation with an edge that asks the slots there, and a gateway that listens so."""
+def published(to: str = "") -> str:
+    """What an edge offers of the engine; older releases do not say where it listens."""
+    section = {"name": "fast", "addresses": ["127.0.0.2"], "port": 8080, **({"to": to} if to else {})}
+    return json.dumps([section])
+
+
+def deploy(host: Host, number: int, asks: dict[str, str], engine: str = "", **listens: dict[str, object]) -> None:
+    """A generation with an edge that asks the slots there, and a gateway that listens so; with the engine's socket."""
     change, word = Change(number, "hash"), f"ExecStart=/bin/{number}\n"
-    edge = manifest("edge", word, files={"haproxy.cfg": haproxy(asks)}, ports={}, reload=True)
+    files = {"haproxy.cfg": haproxy(asks), "published.json": published(f"unix@{engine}" if engine else "")}
+    edge = manifest("edge", word, files=files, ports={}, reload=True)
     gateway = manifest("litellm", word, slotted=True, enable=[], **listens)
     switch(host, "edge", made(host.layout, edge), change)
+    place = {"sockets": {ENGINE: engine}} if engine else {}
+    one = manifest("llama-cpp", word, slotted=True, enable=[], listener="fast", ports={ENGINE: 8080}, **place)
+    switch(host, ENGINE, made(host.layout, {**one, "slots": []}), change)
     booted = switch_slot(host, "litellm", SLOTS, made(host.layout, gateway), change)
     slots.promote(host, "litellm", SLOTS, booted["slot"], change)
     record(host, change, Note(complete=True))
@@ -72,7 +91,7 @@ def test_the_edge_waits_for_the_gateway_and_both_come_back(upgraded: Host) -> No
     assert Restore(host, Terms(), report=said.append).run(Aim(1, generation=3, stage="edge"))["changed"] is False
     assert linked_release(host.layout, "edge") == first
     Restore(host, Terms(), report=said.append).run(Aim(1, generation=3))
-    assert [line.partition(":")[0] for line in said] == ["litellm", "edge"]
+    assert [line.partition(":")[0] for line in said] == [ENGINE, "litellm", "edge"]
     assert active(host) == "active blue"
     config = read_text(os.path.join(host.layout.instance("edge"), "files", "haproxy.cfg")) or ""
     assert "server blue 127.0.0.1:4001" in config
@@ -98,6 +117,39 @@ def test_an_edge_that_does_not_come_up_leaves_everything_as_it_was(
         Restore(upgraded, Terms()).run(Aim(1))
     assert (linked_release(upgraded.layout, "edge"), linked_release(upgraded.layout, "litellm@green")) == before
     assert active(upgraded) == "active green"
+
+
+def test_an_engine_that_the_edge_would_not_find_waits_with_it(host: Host) -> None:
+    """Generation 1 had all on ports, generation 2 all on sockets: the gateway is proven through the edge that runs."""
+    said: list[str] = []
+    deploy(host, 1, AT_PORTS, ports=PORTS)
+    deploy(host, 2, AT_SOCKETS, ENGINE_SOCKET, ports={}, sockets=SOCKETS)
+    Restore(host, Terms(), report=said.append).run(Aim(1))
+    assert [line.partition(":")[0] for line in said] == ["litellm", "edge", ENGINE]
+    said.clear()
+    Restore(host, Terms(), report=said.append).run(Aim(2))
+    assert [line.partition(":")[0] for line in said] == ["litellm", "edge", ENGINE]
+
+
+def test_an_engine_goes_after_an_edge_that_fits_the_gateway(host: Host) -> None:
+    said: list[str] = []
+    deploy(host, 1, AT_SOCKETS, ports={}, sockets=SOCKETS)
+    deploy(host, 2, AT_SOCKETS, ENGINE_SOCKET, ports={}, sockets=SOCKETS)
+    Restore(host, Terms(), report=said.append).run(Aim(1))
+    assert [line.partition(":")[0] for line in said] == ["edge", ENGINE, "litellm"]
+
+
+def test_nor_is_an_engine_switched_alone_to_where_the_edge_does_not_ask_it(host: Host) -> None:
+    deploy(host, 1, AT_SOCKETS, ports={}, sockets=SOCKETS)
+    at_port = linked_release(host.layout, ENGINE)
+    refuse_elsewhere(host.layout, ENGINE, at_port, "fast")
+    place = {"ports": {ENGINE: 8080}, "sockets": {ENGINE: ENGINE_SOCKET}}
+    at_socket = made(host.layout, manifest("llama-cpp", "ExecStart=/bin/2\n", slotted=True, **place))
+    with pytest.raises(
+        SwitchError, match=r"asks llama-cpp@fast at 127\.0\.0\.1:8080, but its new release listens at unix"
+    ):
+        refuse_elsewhere(host.layout, ENGINE, at_socket, "fast")
+    refuse_elsewhere(host.layout, ENGINE, at_socket, "a section that this edge does not have")
 
 
 def test_the_gateway_alone_can_not_go_back_to_where_the_edge_would_not_ask_it(upgraded: Host) -> None:

@@ -42,7 +42,7 @@ def test_it_is_planned_as_a_service(raw: Raw) -> None:
     host = plan["hosts"]["one"]
     assert "echo@shout" in host["instances"]
     assert host["secrets"]["echo.env"] == {"ECHO_API_KEY": "AI_BACKEND_ENGINE_KEY"}
-    assert [section["name"] for section in host["published"]] == ["native", "shout"]
+    assert [section["name"] for section in host["published"]] == ["native", "redis", "shout"]
     assert plan["tags"] == ["echo", "edge", "litellm", "llama_cpp", "redis"]
     (upstream,) = [row for row in host["upstreams"] if row["provider"] == "shout"]
     assert (upstream["health"], upstream["unit"]) == ("http://127.0.0.2:8090/health", "ai-backend-echo@shout.service")

@@ -62,7 +62,7 @@ def test_the_gateway_gets_models_limits_and_a_key_for_each(lab: Lab, planned: Ca
             },
         },
         "longest_seconds": 610,
-        "redis": {"host": "127.0.0.1", "port": 6379, "db": 2, "username": "gateway"},
+        "redis": {"host": "127.0.0.2", "port": 6379, "db": 2, "username": "gateway"},
     }
     names = {"AI_BACKEND_CLIENT_CI", "AI_BACKEND_CLIENT_OPEN_WEBUI"}
     assert names <= set(row["secrets"]["litellm.env"])

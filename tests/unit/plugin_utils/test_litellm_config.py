@@ -184,7 +184,7 @@ def test_what_nobody_is_asked_after_is_asked_again_soon(lab: Callable[..., Raw],
 def test_the_cache_is_redis_or_nothing(lab: Callable[..., Raw], litellm: Config) -> None:
     assert litellm(lab())["litellm_settings"]["cache_params"] == {
         "db": 1,
-        "host": "127.0.0.1",
+        "host": "127.0.0.2",
         "namespace": "litellm",
         "password": "os.environ/REDIS_PASSWORD",
         "port": 6379,
@@ -203,7 +203,7 @@ def test_workers_and_gateways_of_one_release_share_cooldowns_and_no_other_releas
     lab: Callable[..., Raw], litellm: Config
 ) -> None:
     settings = litellm(lab())["router_settings"]
-    assert (settings["redis_host"], settings["redis_port"]) == ("127.0.0.1", 6379)
+    assert (settings["redis_host"], settings["redis_port"]) == ("127.0.0.2", 6379)
     kwargs = settings["cache_kwargs"]
     assert (kwargs["db"], kwargs["namespace"]) == (2, "os.environ/AI_BACKEND_RELEASE")
     assert (kwargs["socket_timeout"], kwargs["username"]) == (0.1, "gateway")

@@ -34,6 +34,7 @@ def test_one_host_runs_all_and_publishes_nothing_off_loopback(lab: Callable[...,
             "bind": "0.0.0.0",  # noqa: S104
             "port": 4000,
             "host_header": "127.0.0.1",
+            "service": "litellm",
             "slots": {slot: f"unix@/run/ai-backend/litellm@{slot}/http.sock" for slot in ("blue", "green")},
             "max_body_bytes": 10485760,
             "requests_per_minute": 600,
@@ -46,7 +47,7 @@ def test_one_host_runs_all_and_publishes_nothing_off_loopback(lab: Callable[...,
             "stream_timeout_seconds": 610,
             "tls_certificate": "",
         },
-        # Its own gateway reaches the engine through the edge too, which can take it out of rotation.
+        # Its own gateway reaches the engine through the edge, which can take it out of rotation and has its port.
         # Nobody else answers for it, so a restart is waited for.
         "published": [
             {
@@ -57,7 +58,20 @@ def test_one_host_runs_all_and_publishes_nothing_off_loopback(lab: Callable[...,
                 "port": 8080,
                 "allow": ["127.0.0.0/8"],
                 "retries": 3,
-            }
+                "instance": "llama-cpp@native",
+                "to": "unix@/run/ai-backend/llama-cpp@native/http.sock",
+            },
+            {
+                "kind": "service",
+                "name": "redis",
+                "mode": "tcp",
+                "addresses": ["127.0.0.2"],
+                "port": 6379,
+                "allow": ["127.0.0.0/8"],
+                "retries": 0,
+                "instance": "redis",
+                "to": "unix@/run/ai-backend/redis/redis.sock",
+            },
         ],
     }
     assert 'api_base: "http://127.0.0.2:8080/v1"' in config_of(plan, "one", "litellm")["config"]
@@ -222,7 +236,14 @@ def test_what_other_hosts_use_is_offered_at_one_port_to_gateways_alone(lab: Call
     plan = planned(lab(), APART, ADDRESSES)
     hosts = plan["hosts"]
     assert plan["members"] == ["cache", "gpu", "gw1", "gw2"]
-    engine = section(name="native", mode="http", port=8080)
+    engine = section(
+        name="native",
+        mode="http",
+        port=8080,
+        instance="llama-cpp@native",
+        to="unix@/run/ai-backend/llama-cpp@native/http.sock",
+    )
+    cache = section(name="redis", mode="tcp", port=6379, instance="redis", to="unix@/run/ai-backend/redis/redis.sock")
     door = {"kind": "fleet", "name": "fleet", "mode": "tcp", "port": 4443}
     served = [{"server_name": "native.fleet.internal", "address": "127.0.0.2", "port": 8080}]
     assert hosts["gpu"]["published"] == [
@@ -236,7 +257,7 @@ def test_what_other_hosts_use_is_offered_at_one_port_to_gateways_alone(lab: Call
     ]
     served = [{"server_name": "redis.fleet.internal", "address": "127.0.0.2", "port": 6379}]
     assert hosts["cache"]["published"] == [
-        section(name="redis", mode="tcp", port=6379),
+        cache,
         section(**door, addresses=["10.0.0.3"], allow=["10.0.0.1", "10.0.0.2"], services=served),
     ]
     assert hosts["cache"]["instances"] == ["edge", "redis"]

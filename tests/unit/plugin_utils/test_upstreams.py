@@ -106,7 +106,7 @@ def test_a_gateway_knows_where_its_cache_is_and_no_other_host_does(lab: Callable
         "user": "gateway",
     }
     assert plan["hosts"]["cache"]["cache"] is None
-    redis = {"host": "one", "unit": "ai-backend-redis.service", "address": "127.0.0.1", "port": 6379, "user": "gateway"}
+    redis = {"host": "one", "unit": "ai-backend-redis.service", "address": "127.0.0.2", "port": 6379, "user": "gateway"}
     assert planned(lab())["hosts"]["one"]["cache"] == redis
     assert planned(lab(cache={"enabled": False}))["hosts"]["one"]["cache"] is None
 

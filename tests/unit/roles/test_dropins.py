@@ -20,7 +20,7 @@ def dropin(role: str, template: str = "dropin.conf.j2", **variables: Any) -> lis
 
 
 def engine(config: dict[str, Any]) -> dict[str, Any]:
-    row = {"instance": "llama-cpp@x", "ports": {"llama-cpp@x": 1}, "config": config}
+    row = {"instance": "llama-cpp@x", "sockets": {"llama-cpp@x": "/run/x/http.sock"}, "config": config}
     return {"ai_backend_service": row, "__llama_cpp_model": {"path": "/x", "name": "x"}}
 
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
+from ....module_utils.host.layout import Layout
 from ...data.plain import Plain
 from ...data.row import Row
 from ...findings.findings import Finding
@@ -110,6 +111,7 @@ class LlamaCpp(Provider):
             "role": "lab.ai_backend.llama_cpp",
             "stage": "backend",
             "ports": {instance: site.port},
+            "sockets": {instance: Layout().socket(instance)},
             "slots": [],
             "secrets": {f"{SERVICE}.env": {"LLAMA_API_KEY": ENGINE_KEY}},
             "publish": site.publish,

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ....module_utils.host.layout import slot_instance
-from ...data.row import Publish, Row
+from ...data.row import Publish, Row, listens
 from ...schema.base import host_port
 from ...schema.gateway import Gateway
 from ...schema.ports import FLEET, GATEWAY
@@ -19,8 +19,8 @@ from ..reach import EDGE_LOOPBACK
 if TYPE_CHECKING:
     from ..fleet import Fleet
 
-# {kind, name, mode, addresses, port, allow, retries}; a `relay` has {host, to, server_name} besides, the `fleet` its
-# services.
+# {kind, name, mode, addresses, port, allow, retries}; a `service` has {instance, to} besides, a `relay` {host, to,
+# server_name}, the `fleet` its services. `to` is where it listens, as HAProxy writes it.
 Section: TypeAlias = "dict[str, Any]"
 
 STAGE = "edge"
@@ -82,7 +82,8 @@ def _gateway(fleet: Fleet, row: Row, port: int) -> dict[str, Any]:
         "bind": gateway.bind,
         "port": port,
         "host_header": gateway.host_header,
-        "slots": {slot: "unix@" + row["sockets"][slot_instance(row["instance"], slot)] for slot in row["slots"]},
+        "service": row["service"],
+        "slots": {slot: listens(row, slot_instance(row["instance"], slot)) for slot in row["slots"]},
         "max_body_bytes": gateway.max_body_bytes,
         "requests_per_minute": gateway.requests_per_minute,
         "connections_per_address": gateway.connections_per_address,
@@ -125,8 +126,14 @@ def _secrets(fleet: Fleet, host: str) -> dict[str, dict[str, str]]:
 def _near(fleet: Fleet, host: str, rows: Sequence[Row]) -> Iterator[Section]:
     """A section for each service of this host that gateways use, sorted by name."""
     abroad = fleet.abroad.get(host, [])
-    for publish, port in _offers([row for row in rows if row in abroad or (row["publish"] and row["publish"]["here"])]):
-        yield _section("service", publish["name"], publish, [EDGE_LOOPBACK], port)
+    for row, publish, port in _offers(
+        [row for row in rows if row in abroad or (row["publish"] and row["publish"]["here"])]
+    ):
+        yield {
+            **_section("service", publish["name"], publish, [EDGE_LOOPBACK], port),
+            "instance": row["instance"],
+            "to": listens(row, row["instance"]),
+        }
 
 
 def _fleet(fleet: Fleet, host: str) -> Iterator[Section]:
@@ -144,7 +151,7 @@ def _fleet(fleet: Fleet, host: str) -> Iterator[Section]:
             "retries": 0,
             "services": [
                 {"server_name": server_name(publish["name"]), "address": EDGE_LOOPBACK, "port": port}
-                for publish, port in _offers(rows)
+                for _row, publish, port in _offers(rows)
             ],
         }
 
@@ -166,14 +173,14 @@ def _used(fleet: Fleet, host: str) -> Iterator[tuple[str, Publish, int]]:
     if host in fleet.place.gateways:
         for other, rows in sorted(fleet.abroad.items()):
             if other != host:
-                for publish, port in _offers(rows):
+                for _row, publish, port in _offers(rows):
                     yield other, publish, port
 
 
-def _offers(rows: Sequence[Row]) -> list[tuple[Publish, int]]:
-    """(what is published, port) of services, sorted by name."""
-    found = [(row["publish"], port) for row in rows if row["publish"] is not None for port in row["ports"].values()]
-    return sorted(found, key=lambda pair: pair[0]["name"])
+def _offers(rows: Sequence[Row]) -> list[tuple[Row, Publish, int]]:
+    """(service, how it is published, port), sorted by name."""
+    found = [(row, row["publish"], port) for row in rows if row["publish"] for port in row["ports"].values()]
+    return sorted(found, key=lambda offer: offer[1]["name"])
 
 
 def _section(kind: str, name: str, publish: Publish, addresses: list[str], port: int) -> Section:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ....module_utils.host.layout import Layout
 from ...data.row import Row
 from ...schema.cache import DATABASES, USER
 from ...schema.secrets import CACHE_KEY
@@ -33,11 +34,17 @@ def rows(fleet: Fleet, host: str, there: Sequence[Row]) -> list[Row]:
             "role": "lab.ai_backend.redis",
             "stage": STAGE,
             "ports": {NAME: fleet.registry.port_of(NAME) or 0},
+            "sockets": {NAME: Layout().socket(NAME, NAME)},
             "slots": [],
             # The password of the default user is for older releases, which have no other user.
             "secrets": {f"{NAME}.conf": {"requirepass": CACHE_KEY, f"user {USER} on {RIGHTS}": CACHE_KEY}},
-            # The gateway of this host uses it directly.
-            "publish": {"name": NAME, "mode": "tcp", "here": False, "abroad": True, "retries": 0},
+            "publish": {
+                "name": NAME,
+                "mode": "tcp",
+                "here": host in fleet.place.gateways,
+                "abroad": True,
+                "retries": 0,
+            },
             "config": {"maxmemory": fleet.registry.cache.maxmemory, "databases": DATABASES, "user": USER},
         }
     ]

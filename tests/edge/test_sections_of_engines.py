@@ -1,0 +1,178 @@
+"""The way to an engine of the host: it listens on a Unix socket, and the edge has its port."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import http.client
+import pathlib
+import socket
+import socketserver
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+import pytest
+
+from stand_in import Answer, Slot, free_port, gateway_row, rendered, started
+
+ENGINE = "llama-cpp@native"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """A llama-server that answers with its own name, and 503 while it loads."""
+
+    server: Any
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        self.send_response(503 if self.server.loading else 200)
+        self.send_header("Content-Length", "6")
+        self.end_headers()
+        self.wfile.write(b"socket")
+
+    def address_string(self) -> str:
+        return "the edge"
+
+    def log_message(self, *_: Any) -> None:
+        """It writes no log."""
+
+
+class Engine(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    """An engine on a Unix socket."""
+
+    daemon_threads = True
+
+    def __init__(self, path: pathlib.Path, loading: bool = False) -> None:
+        super().__init__(str(path), Handler)
+        self.asked: list[str] = []
+        self.loading = loading
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
+
+
+class Way:
+    """An edge with one engine, which is not started."""
+
+    def __init__(self, folder: pathlib.Path, shared: bool = False, before: str = "") -> None:
+        self.path, self.port, self.admin = folder / "http.sock", free_port(), folder / "admin.sock"
+        row = gateway_row({})
+        row["config"]["gateway"] = None
+        (section,) = [one for one in row["config"]["published"] if one["name"] == "native"]
+        section |= {"to": f"unix@{self.path}", "port": self.port} | ({"retries": 0} if shared else {})
+        row["config"]["published"] = [section]
+        self.process = started(folder, rendered(folder, row, serving={ENGINE: before} if before else None))
+        end = time.monotonic() + 10
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.2", self.port)):
+                return
+            assert self.process.poll() is None and time.monotonic() < end, (folder / "log").read_text()
+            time.sleep(0.02)
+
+    def ask(self) -> Answer:
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.2", self.port, timeout=30)) as asked:
+            asked.request("GET", "/v1/models")
+            return Answer(asked.getresponse())
+
+    def order(self, words: str) -> None:
+        with socket.socket(socket.AF_UNIX) as admin:
+            admin.connect(str(self.admin))
+            admin.sendall(words.encode() + b"\n")
+            assert admin.recv(1000).strip() == b""
+
+
+@pytest.fixture
+def folder() -> Iterator[pathlib.Path]:
+    """The path of a socket has 107 bytes at most, which the folder of a test may exceed."""
+    with tempfile.TemporaryDirectory(prefix="edge-") as name:
+        yield pathlib.Path(name)
+
+
+@pytest.fixture
+def way(folder: pathlib.Path) -> Iterator[Any]:
+    """Starts an edge."""
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start(**options: Any) -> Way:
+        found = Way(folder, **options)
+        running.append(found.process)
+        return found
+
+    yield start
+    for process in running:
+        process.terminate()
+        process.wait()
+
+
+def test_it_is_asked_at_its_socket(way: Any) -> None:
+    edge = way()
+    engine = Engine(edge.path)
+    assert (edge.ask().body, engine.asked) == (b"socket", ["/health", "/v1/models"])
+
+
+def test_a_request_waits_for_one_that_is_not_there_yet(way: Any) -> None:
+    edge = way()
+    with concurrent.futures.ThreadPoolExecutor() as clients:
+        asked = clients.submit(edge.ask)
+        time.sleep(1)
+        assert not asked.done()
+        Engine(edge.path)
+        assert asked.result().body == b"socket"
+
+
+def test_and_for_one_that_loads_its_model(way: Any) -> None:
+    edge = way()
+    engine = Engine(edge.path, loading=True)
+    with concurrent.futures.ThreadPoolExecutor() as clients:
+        asked = clients.submit(edge.ask)
+        time.sleep(1)
+        assert (asked.done(), set(engine.asked)) == (False, {"/health"})
+        engine.loading = False
+        assert asked.result().body == b"socket"
+
+
+def test_nobody_waits_for_one_that_others_can_stand_in_for(way: Any) -> None:
+    answer = way(shared=True).ask()
+    assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+    assert answer.problem()["message"] == "native is not up"
+
+
+def test_an_older_release_is_asked_on_its_port_until_it_is_switched(way: Any, slot: Slot) -> None:
+    """No request is lost when it ends there and begins at its socket: they wait."""
+    edge = way(before=slot.where)
+    assert (edge.ask().body, len(slot.seen)) == (b"{}", 2)
+    answers: list[Answer] = []
+    over = threading.Event()
+
+    def client() -> None:
+        while not over.is_set():
+            answers.append(edge.ask())
+
+    asking = threading.Thread(target=client)
+    asking.start()
+    time.sleep(0.5)
+    slot.shutdown()
+    slot.server_close()
+    time.sleep(1)
+    Engine(edge.path)
+    time.sleep(1)
+    over.set()
+    asking.join()
+    assert {answer.status for answer in answers} == {200}
+    assert (answers[0].body, answers[-1].body) == (b"{}", b"socket")
+
+
+def test_while_it_leaves_its_port_out_of_rotation_the_socket_is_not_asked_in_vain(way: Any, slot: Slot) -> None:
+    edge = way(shared=True, before=slot.where)
+    # Until the edge has looked once, it takes the socket for one that answers.
+    time.sleep(0.5)
+    edge.order("set server native/local state drain")
+    answer = edge.ask()
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    assert answer.problem()["message"] == "native is out of rotation while it restarts"
+    Engine(edge.path)
+    time.sleep(0.5)
+    assert edge.ask().body == b"socket"
