@@ -132,6 +132,8 @@ class Restore:
         self.host, self.terms, self.report, self.warn = host, terms, report, warn or report
         # What is restored of the edge, by then or later.
         self.edge: Wanted | None = None
+        # What only the restored edge finds: it goes right after it.
+        self.followers: list[Wanted] = []
 
     def plan(self, aim: Aim) -> Plan:
         """All that this host has to be brought to. Raises RestoreError with all that is in the way."""
@@ -156,6 +158,7 @@ class Restore:
         layout = self.host.layout
         later = waiting(layout, wanted)
         self.edge = edge_of(wanted)
+        self.followers = [one for one in later if one is not self.edge]
         first = [one for one in wanted if one not in later]
         if aim.closes:
             return Plan(content, first + later, gone, reasons)
@@ -247,7 +250,7 @@ class Restore:
         """Undo what this rollback has changed on this host, in any of its calls. Returns what runs, in words."""
         again, lost, change = [], [], Change(number, begun["registry"])
         wanted = wanted_of(self.host.layout, begun)
-        self.edge = edge_of(wanted)
+        self.edge, self.followers = edge_of(wanted), []
         for one in reversed(wanted):
             if not self._differences(one) or must_wait(self.host.layout, one):
                 continue
@@ -288,7 +291,10 @@ class Restore:
         try:
             prove(host, made["instance"], one.manifest, self.terms.timeout)
             if made["candidate"]:
-                hand_over(host, self.edge, made["instance"], one.manifest, change)
+                if hand_over(host, self.edge, made["instance"], one.manifest, change):
+                    for other in self.followers:
+                        self.report(f"{other.name}: release {other.release}")
+                        self._bring_back(other, change)
                 done = promote(host, one.service, one.slots, made["slot"], change, drain_seconds)
                 if done["open_at_stop"]:
                     self.warn(cut_words(done["open_at_stop"], drain_seconds))

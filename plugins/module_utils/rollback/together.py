@@ -4,7 +4,7 @@
 
 Of an edge and a gateway neither can go first: an edge would ask a slot where it does not listen. So the slot's file is
 written and the edge put on its release in one step. HAProxy's new worker begins with both, and the old one ends its
-requests where they are. An engine goes after its edge, which lets requests wait for an engine that is not there.
+requests where they are. An engine goes right after its edge, which lets requests wait for an engine that is not there.
 """
 
 from __future__ import annotations
@@ -79,14 +79,14 @@ def edge_of(wanted: Iterable[Wanted]) -> Wanted | None:
     return next((one for one in wanted if one.name == EDGE), None)
 
 
-def hand_over(host: Host, edge: Wanted | None, instance: str, manifest: Mapping[str, Any], change: Change) -> None:
+def hand_over(host: Host, edge: Wanted | None, instance: str, manifest: Mapping[str, Any], change: Change) -> bool:
     """Let the edge send new requests to a slot, on its own release if the one that runs asks the slot elsewhere.
 
-    Raises with the edge and the file as before.
+    Returns whether the edge was put on its release. Raises with the edge and the file as before.
     """
     before = linked_release(host.layout, EDGE)
     if edge is None or fits(host.layout, before, instance, at_edge(manifest, instance)):
-        return
+        return False
     service, _at, slot = instance.partition("@")
     file, previous = host.layout.active_slot(service), active_slot(host.layout, service)
     write_atomic(file, f"active {slot}\n")
@@ -98,3 +98,4 @@ def hand_over(host: Host, edge: Wanted | None, instance: str, manifest: Mapping[
         write_atomic(file, f"active {previous}\n" if previous else "")
         switch(host, edge.name, before, change)
         raise
+    return True
