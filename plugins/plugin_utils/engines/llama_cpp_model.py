@@ -4,16 +4,58 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from ..schema.base import AlsoSpelled
-from .gguf_model import GgufModel
-from .llama_cpp_options import ARGUMENTS, LOOKED_FOR, NO, OPTIONS, Environment, LlamaCppOptions
+from .gguf_file import GgufFile
+from .gguf_model import GgufModel, place_of
+from .llama_cpp_options import (
+    ARGUMENTS,
+    FILES,
+    LOOKED_FOR,
+    NO,
+    OPTIONS,
+    Environment,
+    LlamaCppOptions,
+    environment_of,
+)
 from .memory import cache_share
 from .model import ModelEntry, by_name
+
+# What separates adapters on llama-server's command line, and what systemd reads in a command.
+_SEPARATOR = re.compile(r"[\s,:%\"'\\$]")
+
+
+class Adapter(GgufFile):
+    """A LoRA adapter for a model: a GGUF file, or just its path."""
+
+    scale: Annotated[float, Field(gt=0, le=10)] = 1.0
+    """How strongly it counts."""
+
+    @model_validator(mode="after")
+    def _one_word(self) -> Adapter:
+        if self.path is not None and (found := _SEPARATOR.search(self.path)):
+            raise ValueError(
+                f"path has a {found[0]!r}, which llama-server would not read as a part of it → rename the file"
+            )
+        return self
+
+
+def _adapters(value: object) -> object:
+    """One adapter needs no list."""
+    return [value] if isinstance(value, str | Mapping) else value
+
+
+OneFile = Annotated[GgufFile, AlsoSpelled({"type": "string"})]
+Adapters = Annotated[
+    tuple[Annotated[Adapter, AlsoSpelled({"type": "string"})], ...],
+    BeforeValidator(_adapters),
+    AlsoSpelled({"type": "string"}, {"type": "object"}),
+]
 
 
 class LlamaCppModel(GgufModel):
@@ -30,6 +72,12 @@ class LlamaCppModel(GgufModel):
     """Options of llama-server."""
     environment: Environment = {}
     """Further LLAMA_ARG_* variables of llama-server."""
+    mmproj: OneFile | None = None
+    """The projector with which it reads pictures or sound: a GGUF file as the model's own, or just its path."""
+    draft_model: OneFile | None = None
+    """A small model of the same family that guesses the next tokens: a GGUF file, or just its path."""
+    lora: Adapters = ()
+    """LoRA adapters, each a GGUF file with `scale`, or just its path. They count for every request."""
 
     @model_validator(mode="after")
     def _one_length(self) -> LlamaCppModel:
@@ -37,6 +85,46 @@ class LlamaCppModel(GgufModel):
         if len(lengths) > 1:
             raise ValueError("context_length and options.context_length differ → keep one")
         return self
+
+    @model_validator(mode="after")
+    def _one_word_for_a_file(self) -> LlamaCppModel:
+        for key, variable in FILES.items():
+            if getattr(self, key) is not None and variable in self.environment:
+                raise ValueError(f"{key} and environment.{variable} name the same file → keep {key}")
+        return self
+
+    @property
+    def besides(self) -> dict[str, dict[str, Any]]:
+        """{key: {name, path, source}} of the files besides the model's own, `lora-1` and so on for adapters."""
+        adapters = {f"lora-{number}": one for number, one in enumerate(self.lora, start=1)}
+        named = {key: getattr(self, key) for key in FILES} | adapters
+        return {
+            key: {
+                "name": f"{self.name} {key}",
+                "path": one.path or place_of(self.name, f".{key}"),
+                "source": one.origin,
+            }
+            for key, one in named.items()
+            if one is not None
+        }
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The LLAMA_ARG_* variables that it is run with, sorted by name."""
+        files = {FILES[key]: file["path"] for key, file in self.besides.items() if key in FILES}
+        given = environment_of(self.options, self.environment, self.context_length)
+        return dict(sorted({**given, **files}.items()))
+
+    @property
+    def arguments(self) -> list[str]:
+        """What llama-server has no variable for, as words of its command line."""
+        paths = [file["path"] for key, file in self.besides.items() if key not in FILES]
+        if not paths:
+            return []
+        if all(one.scale == 1 for one in self.lora):
+            return ["--lora", ",".join(paths)]
+        scaled = zip(paths, self.lora, strict=True)
+        return ["--lora-scaled", ",".join(f"{path}:{one.scale:g}" for path, one in scaled)]
 
     @property
     def context(self) -> int:

@@ -90,14 +90,14 @@ _HUB = "write `url: https://huggingface.co/REPOSITORY/resolve/main/FILE` and its
 LOOKED_FOR = {
     "chat_template": "write `environment: {LLAMA_ARG_CHAT_TEMPLATE: NAME}`, or its _FILE form with a path",
     "device": "write `environment: {LLAMA_ARG_DEVICE: CUDA0}`; `llama-server --list-devices` lists the names",
-    "draft_model": "put the file on the host, and write `environment: {LLAMA_ARG_SPEC_DRAFT_MODEL: /path/draft.gguf}`",
     "hf_file": _HUB,
     "hf_repo": _HUB,
-    "mmproj": "put the file on the host, and write `environment: {LLAMA_ARG_MMPROJ: /path/mmproj.gguf}`",
     "reasoning": "write `environment: {LLAMA_ARG_REASONING: off}`",
     "system_prompt": "llama-server has none; clients send it as the first message",
     "think": "write `environment: {LLAMA_ARG_REASONING: off}`",
 }
+# Keys of a model that name another file, and the variable of each.
+FILES = {"draft_model": "LLAMA_ARG_SPEC_DRAFT_MODEL", "mmproj": "LLAMA_ARG_MMPROJ"}
 _VARIABLE = re.compile(r"LLAMA_ARG_[A-Z0-9_]+")
 
 
@@ -108,7 +108,7 @@ class LlamaCppOptions(Strict):
         **ARGUMENTS,
         **LOOKED_FOR,
         "seed": "llama-server has no variable for it; send `seed` with the request",
-        "lora": "llama-server has no variable for it; merge the adapter into the GGUF file",
+        **dict.fromkeys((*FILES, "lora"), "write it at the model, next to `options:`"),
         "grammar": "llama-server has no variable for it; send `grammar` with the request",
         "port": "ports are in ai_backend_ports (or in base_url)",
         "host": "engines listen on loopback; the edge publishes them",

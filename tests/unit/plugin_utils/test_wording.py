@@ -61,7 +61,7 @@ def test_a_wrong_value_is_told_with_one_that_would_do(lab: Callable[..., Raw], p
             {"models": [{"name": "a", "hf_repo": "x/y"}]},
             "write `url: https://huggingface.co/REPOSITORY/resolve/main/FILE`",
         ),
-        ({"models": [{"name": "a", "options": {"mmproj": "/p"}}]}, "{LLAMA_ARG_MMPROJ: /path/mmproj.gguf}"),
+        ({"models": [{"name": "a", "options": {"mmproj": "/p"}}]}, "mmproj: is not supported → write it at the model"),
         ({"models": [{"name": "a", "extra_args": []}]}, "extra_args: is not supported → write `environment: {LLAMA_"),
     ],
 )

@@ -18,7 +18,7 @@ from ...schema.secrets import ENGINE_KEY
 from ..abilities import PROOFS, TEXT, Ability, proof_of
 from ..archive import check_archive
 from ..llama_cpp_model import LlamaCppModel, OneLlamaCpp
-from ..llama_cpp_options import ARGUMENTS, CPU_THREADS, NO, Environment, LlamaCppOptions, environment_of
+from ..llama_cpp_options import ARGUMENTS, CPU_THREADS, NO, Environment, LlamaCppOptions
 from ..model import ModelEntry
 from ..provider import Provider
 from ..site import Site
@@ -102,7 +102,7 @@ class LlamaCpp(Provider):
     def service(self, site: Site) -> Row:
         """The row of llama-server on a host."""
         model, instance = self.models[0], self.instance(site.provider)
-        environment = environment_of(model.options, model.environment, model.context_length)
+        environment = model.variables
         proof = proof_of([self.abilities(model)]) or "chat"
         return {
             "service": SERVICE,
@@ -119,6 +119,8 @@ class LlamaCpp(Provider):
                 "model": model.file,
                 "threads": str(model.options.threads or CPU_THREADS),
                 "environment": environment,
+                "arguments": model.arguments,
+                "besides": list(model.besides.values()),
                 "context": model.request_context,
                 "proof": {"kind": proof, "path": PROOFS[proof]},
                 "gpu_layers": _layers_asked(environment),
@@ -132,13 +134,13 @@ class LlamaCpp(Provider):
         """What its one model can do: of a managed one the options tell, of another one only the registry."""
         if entry is None or entry.abilities is not None or not self.is_managed or not isinstance(entry, LlamaCppModel):
             return super().abilities(entry)
-        return started_for(environment_of(entry.options, entry.environment, entry.context_length))
+        return started_for(entry.variables)
 
     @property
     def files(self) -> Mapping[str, Plain]:
         """{path on the host: source} of the files that a managed one needs."""
-        file = self.models[0].file
-        return {file["path"]: file["source"]}
+        model = self.models[0]
+        return {file["path"]: file["source"] for file in (model.file, *model.besides.values())}
 
     @property
     def opened(self) -> Mapping[Place, str]:
@@ -147,11 +149,13 @@ class LlamaCpp(Provider):
         for index, model in enumerate(self.models):
             found["models", index, "path"] = model.path or ""
             found |= {("models", index, "environment", word): text for word, text in model.environment.items()}
+            found |= {("models", index, key): file["path"] for key, file in model.besides.items()}
         return found
 
     def for_managed_only(self, entry: ModelEntry) -> Sequence[str]:
         """Keys of a model that are given, but used only if this collection runs the engine."""
-        words = [word for word in ("environment", "path", "source", "url", "wheel") if getattr(entry, word)]
+        keys = ("draft_model", "environment", "lora", "mmproj", "path", "source", "url", "wheel")
+        words = [word for word in keys if getattr(entry, word)]
         return words + (["options"] if getattr(entry, "options", None) != LlamaCppOptions() else [])
 
     @classmethod

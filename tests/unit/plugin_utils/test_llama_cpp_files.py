@@ -1,0 +1,87 @@
+"""The files of a managed llama.cpp besides its model: a projector, a draft and adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Raw = dict[str, Any]
+SHA256 = "0" * 64
+URL = {"url": "https://x.example/p.gguf", "sha256": SHA256}
+OWN = "/var/lib/ai-backend/models/lab-tiny"
+
+
+@pytest.fixture
+def model(lab: Callable[..., Raw]) -> Callable[..., Raw]:
+    """The registry, in which the model has these keys."""
+
+    def build(**keys: Any) -> Raw:
+        raw = lab()
+        raw["providers"]["native"]["models"] = [{"name": "lab-tiny", "source": "tiny", **keys}]
+        return raw
+
+    return build
+
+
+@pytest.fixture
+def config(model: Callable[..., Raw], planned: Callable[..., Raw]) -> Callable[..., Raw]:
+    """What the role gets."""
+
+    def build(**keys: Any) -> Raw:
+        services = planned(model(**keys))["hosts"]["one"]["services"]
+        (found,) = [row["config"] for row in services if row["service"] == "llama-cpp"]
+        return dict(found)
+
+    return build
+
+
+def test_without_them_there_are_none(config: Callable[..., Raw]) -> None:
+    found = config()
+    assert (found["besides"], found["arguments"]) == ([], [])
+
+
+def test_a_path_is_enough_and_a_download_has_a_place_of_its_own(config: Callable[..., Raw]) -> None:
+    found = config(mmproj=URL, draft_model="/srv/draft.gguf")
+    assert found["besides"] == [
+        {"name": "lab-tiny draft_model", "path": "/srv/draft.gguf", "source": {"kind": "path"}},
+        {"name": "lab-tiny mmproj", "path": f"{OWN}.mmproj.gguf", "source": {"kind": "url", **URL}},
+    ]
+    environment = found["environment"]
+    assert environment["LLAMA_ARG_SPEC_DRAFT_MODEL"] == "/srv/draft.gguf"
+    assert environment["LLAMA_ARG_MMPROJ"] == f"{OWN}.mmproj.gguf"
+
+
+def test_adapters_are_words_of_the_command_line(config: Callable[..., Raw]) -> None:
+    assert config(lora="/srv/a.gguf")["arguments"] == ["--lora", "/srv/a.gguf"]
+    found = config(lora=[{**URL, "scale": 0.5}, "/srv/b.gguf"])
+    assert found["arguments"] == ["--lora-scaled", f"{OWN}.lora-1.gguf:0.5,/srv/b.gguf:1"]
+    assert [file["path"] for file in found["besides"]] == [f"{OWN}.lora-1.gguf", "/srv/b.gguf"]
+
+
+def test_a_projector_is_an_ability(model: Callable[..., Raw], planned: Callable[..., Raw]) -> None:
+    services = planned(model(mmproj="/srv/p.gguf"))["hosts"]["one"]["services"]
+    (text,) = [row["config"]["config"] for row in services if row["service"] == "litellm"]
+    assert "- vision" in text
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"mmproj": {}}, "mmproj: names no file → write `path`, or `url` and `sha256`"),
+        ({"draft_model": {"url": URL["url"]}}, "draft_model: url and sha256 go together"),
+        ({"mmproj": "p.gguf"}, "path is not absolute"),
+        ({"lora": "/srv/a,b.gguf"}, "path has a ',', which llama-server would not read as a part of it"),
+        ({"lora": [{"path": "/srv/a.gguf", "scale": 0}]}, "scale: is too small → write more than 0"),
+        ({"mmproj": "/tmp/p.gguf"}, "mmproj: is below /tmp, which the engine's unit cannot see"),
+        (
+            {"mmproj": "/srv/p.gguf", "environment": {"LLAMA_ARG_MMPROJ": "/srv/q.gguf"}},
+            "mmproj and environment.LLAMA_ARG_MMPROJ name the same file → keep mmproj",
+        ),
+    ],
+)
+def test_a_wrong_one_is_refused_in_words(
+    model: Callable[..., Raw], wrong: Callable[..., str], keys: Raw, words: str
+) -> None:
+    assert words in wrong(model(**keys))
