@@ -185,10 +185,14 @@ def padded(data: bytes) -> bytes:
 
 def build(name: str = "lab-tiny", seed: int = 7) -> bytes:
     """The whole file as bytes; the same name and seed give the same bytes."""
+    return gguf(metadata(name), shapes(), seed)
+
+
+def gguf(pairs: Sequence[bytes], tensors: Sequence[tuple[str, tuple[int, ...]]], seed: int) -> bytes:
+    """A GGUF file with these properties, and tensors of random weights."""
     generator = random.Random(seed)  # noqa: S311 - weights, not secrets
-    pairs = metadata(name)
     infos, data = [], b""
-    for tensor, shape in shapes():
+    for tensor, shape in tensors:
         infos.append(
             text(tensor)
             + struct.pack("<I", len(shape))

@@ -1,9 +1,13 @@
 """Engines that embed or rank: proven by that, and asked for nothing else."""
 
 import copy
+import json
+import subprocess
 
 import pytest
 from fleet import play, registry
+
+from ansible_collections.lab.ai_backend.plugins.modules import tiny_model
 
 EMBEDDER = {
     "type": "llama_cpp",
@@ -19,10 +23,44 @@ RANKER = {
 }
 
 
+ADAPTER = "/srv/style.gguf"
+TUNED = {
+    "type": "llama_cpp",
+    "base_url": "http://127.0.0.1:8087",
+    "models": [
+        {
+            "name": "tuned-tiny",
+            "source": "tiny",
+            # The model of another engine has the same words.
+            "draft_model": "/var/lib/ai-backend/models/lab-tiny.gguf",
+            "lora": [{"path": ADAPTER, "scale": 0.5}],
+        }
+    ],
+}
+
+
+def adapter():
+    """A LoRA adapter for one tensor of the tiny model, with random weights."""
+    pairs = [
+        tiny_model.pair("general.architecture", tiny_model.STRING, "llama"),
+        tiny_model.pair("general.type", tiny_model.STRING, "adapter"),
+        tiny_model.pair("adapter.type", tiny_model.STRING, "lora"),
+        tiny_model.pair("adapter.lora.alpha", tiny_model.FLOAT32, 16.0),
+    ]
+    width, rank = tiny_model.WIDTH, 4
+    return tiny_model.gguf(
+        pairs, [("blk.0.attn_q.weight.lora_a", (width, rank)), ("blk.0.attn_q.weight.lora_b", (rank, width))], 1
+    )
+
+
 @pytest.fixture(scope="module", autouse=True)
-def _engines():
+def _engines(gateway, tmp_path_factory):
+    file = tmp_path_factory.mktemp("adapter") / "style.gguf"
+    file.write_bytes(adapter())
+    file.chmod(0o644)
+    subprocess.run(["docker", "cp", file, f"{gateway.container}:{ADAPTER}"], check=True)
     providers = copy.deepcopy(registry("providers"))
-    providers |= {"embedder": EMBEDDER, "ranker": RANKER}
+    providers |= {"embedder": EMBEDDER, "ranker": RANKER, "tuned": TUNED}
     run = play("deploy", extra={"ai_backend_providers": providers})
     assert run.code == 0, run.output
     yield
@@ -50,3 +88,25 @@ def test_a_chat_is_refused_before_it_is_asked_and_a_chat_model_embeds_nothing(cl
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "ability_missing")
     answer = client.http.post("/v1/embeddings", json={"model": "lab-tiny", "input": "one"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "ability_missing")
+
+
+def test_an_engine_has_its_draft_and_its_adapters(client, gateway):
+    answer = client.ask(model="tuned-tiny", text="who guesses")
+    assert (answer.status_code, answer.json()["model"]) == (200, "tuned-tiny"), answer.text
+    key = gateway.secret("llama-cpp.env", "LLAMA_API_KEY")
+    (adapter,) = json.loads(gateway.fetch("http://127.0.0.2:8087/lora-adapters", key).stdout)
+    assert (adapter["path"], adapter["scale"]) == (ADAPTER, 0.5)
+    journal = gateway.run("journalctl --unit ai-backend-llama-cpp@tuned --output cat")
+    assert "loading draft model '/var/lib/ai-backend/models/lab-tiny.gguf'" in journal
+
+
+def test_one_of_its_files_that_is_not_there_stops_the_deploy_before_a_change(gateway):
+    providers = copy.deepcopy(registry("providers"))
+    model = {**TUNED["models"][0], "lora": "/srv/no-such.gguf"}
+    providers |= {"embedder": EMBEDDER, "ranker": RANKER, "tuned": {**TUNED, "models": [model]}}
+    before = gateway.pids()
+    run = play("deploy", extra={"ai_backend_providers": providers})
+    assert run.code != 0
+    words = " ".join(run.output.split())
+    assert "Model tuned-tiny lora-1 of provider tuned isn't at /srv/no-such.gguf on gpu1: put it there" in words
+    assert gateway.pids() == before
