@@ -8,26 +8,25 @@ and with a registry that cannot be parsed. The result is a generation of its own
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import NamedTuple, TypedDict
 
 from ..host.haproxy import AdminError
 from ..host.host import Host
-from ..host.layout import Layout, linked_release, list_instances, slot_instance
+from ..host.layout import linked_release, list_instances, slot_instance
 from ..host.run_lock import BusyError, RunNote, at_work, give_back, refusal, take
 from ..host.systemd import SystemdError
 from ..probes.checks import ProbeError
 from ..probes.prove import prove
 from ..releases.generations import Begun, Change, Generation, Note, active_slot, newest, read, record, snapshot
-from ..releases.releases import current_texts
 from ..switching.differences import differences
 from ..switching.rotation import Rotation
 from ..switching.slot_switch import BOTH_SLOTS, Manner, switch_slot, withdraw_candidate
 from ..switching.slots import SlotError, cut_words, promote
 from ..switching.switch import OUT_OF_ROTATION, SwitchError, retire, switch
 from .choice import RestoreError, Wanted, lacking, target_of, unproven, wanted_of
+from .config_diff import config_diff
 from .together import apart, edge_of, hand_over, must_wait, waiting
 
 ALL = "all"
@@ -86,22 +85,6 @@ class Restored(TypedDict):
     reasons: list[str]
     diff_text: str
     generation: int
-
-
-def config_diff(layout: Layout, service: str, before: str, after: str) -> str:
-    """Unified diff of the files of two releases, without what only names their folder."""
-    old, new = (current_texts(layout, service, release) if release else {} for release in (before, after))
-    lines: list[str] = []
-    for name in sorted({*old, *new}):
-        if name == "manifest.json" or not name.startswith("files/"):
-            continue
-        texts = (
-            text.get(name, "").replace(release or "-", "RELEASE") for text, release in ((old, before), (new, after))
-        )
-        was, now = (text.splitlines(keepends=True) for text in texts)
-        label = f"{service}/{name.removeprefix('files/')}"
-        lines += difflib.unified_diff(was, now, f"{label} (now)", f"{label} (restored)")
-    return "".join(lines)
 
 
 def begin(host: Host, change: Change, note: Note) -> Begun:
