@@ -44,7 +44,7 @@ PACKAGE = "ansible_collections.lab.ai_backend.plugins.module_utils"
 LIBRARY = Path(layout.__file__).parents[1]
 COMMAND = LIBRARY.parents[1] / "roles/host/files/ai-backend-rollback"
 # What units on a host run.
-STARTED_THERE = ("ollama/fetch",)
+STARTED_THERE = ("fetching/download", "ollama/fetch")
 
 
 def imported(text, package):

@@ -97,12 +97,15 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.fetching import unit as fetching
+from ..module_utils.fetching.state import DONE, RUNNING, may_download_by
+from ..module_utils.fetching.unit import FetchError
 from ..module_utils.host.host import Host, this_host
-from ..module_utils.host.layout import ARTIFACT_MARKER, service_of
+from ..module_utils.host.layout import ARTIFACT_MARKER, service_of, user_of
 from ..module_utils.host.waiting import wait_until
 from ..module_utils.ollama import store as stores
 from ..module_utils.ollama import unit
-from ..module_utils.ollama.fetch import DONE, RUNNING, Request, may_download_by
+from ..module_utils.ollama.fetch import Request
 from ..module_utils.ollama.others import link_blobs, models_of
 from ..module_utils.ollama.server import OllamaError, Server
 from ..module_utils.switching.replaced import in_use, lend, return_files
@@ -153,7 +156,7 @@ def begin(host: Host, params: Mapping[str, Any], source: str, lender: str) -> No
         "specs": params["models"],
         "environment": may_download_by(os.environ),
     }
-    unit.start(host, params["instance"], service, request)
+    fetching.start(host, params["instance"], "ollama.fetch", request, user_of(service), [parent])
 
 
 def fetched(module: AnsibleModule, host: Host) -> dict[str, Any]:
@@ -171,13 +174,13 @@ def fetched(module: AnsibleModule, host: Host) -> dict[str, Any]:
     if module.check_mode:
         return {**result, "progress": f"{len(lines)} changes"}
     name = params["instance"]
-    if not unit.begun(host, name, params["store"]):
+    if not fetching.begun(host, name, {"store": params["store"]}):
         begin(host, params, source, lender)
-    wait_until(lambda: unit.outcome(host, name)["state"] != RUNNING, params["wait"])
-    outcome = unit.outcome(host, name)
+    wait_until(lambda: fetching.outcome(host, name)["state"] != RUNNING, params["wait"])
+    outcome = fetching.outcome(host, name)
     if outcome["state"] == RUNNING:
         return {**result, "finished": False, "progress": outcome["text"]}
-    unit.forget(host, name)
+    fetching.forget(host, name)
     if outcome["state"] != DONE:
         for other in params["replaces"]:
             return_files(host.layout, other)
@@ -217,7 +220,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
         result = tidied(module) if module.params["state"] == "tidied" else fetched(module, this_host())
-    except (OllamaError, OSError) as error:
+    except (FetchError, OllamaError, OSError) as error:
         module.fail_json(msg=str(error), finished=True, progress="failed")
     module.exit_json(**result)
 

@@ -30,7 +30,7 @@ LIBRARIES = {
         ("entries.py", "guard.py"),
     ),
     "module_utils": (
-        ("host", "releases", "probes", "switching", "rollback", "inspection", "ollama"),
+        ("host", "fetching", "releases", "probes", "switching", "rollback", "inspection", "ollama"),
         ("wheel_file.py",),
     ),
 }

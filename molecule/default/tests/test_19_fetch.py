@@ -5,8 +5,10 @@ import copy
 import functools
 import hashlib
 import http.server
+import re
 import subprocess
 import threading
+import time
 
 import pytest
 from fleet import HOSTS, play, registry, wait
@@ -15,10 +17,31 @@ MODEL = "/var/lib/ai-backend/models/fetched-tiny.gguf"
 NEWEST = "ls /var/lib/ai-backend/generations | sort -n | tail -1"
 
 
+class Bad(http.server.BaseHTTPRequestHandler):
+    """A server that sends slowly, and ends the first answer in the middle."""
+
+    def __init__(self, content, asked, *arguments):
+        self.content, self.asked = content, asked
+        super().__init__(*arguments)
+
+    def do_GET(self):
+        asked = self.headers.get("Range", "bytes=0-")
+        start = int(asked.removeprefix("bytes=").removesuffix("-"))
+        self.asked.append(start)
+        self.send_response(206)
+        self.send_header("Content-Length", str(len(self.content) - start))
+        self.send_header("Content-Range", f"bytes {start}-{len(self.content) - 1}/{len(self.content)}")
+        self.end_headers()
+        end = len(self.content) if len(self.asked) > 1 else len(self.content) // 2
+        for place in range(start, end, end // 20):
+            self.wfile.write(self.content[place : min(place + end // 20, end)])
+            time.sleep(0.5)
+
+
 @contextlib.contextmanager
-def served(folder):
+def served(folder, handler=None):
     """A server of files on the machine that runs the checks; its address for hosts."""
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+    handler = handler or functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
     server = http.server.ThreadingHTTPServer(("0.0.0.0", 0), handler)  # noqa: S104
     threading.Thread(target=server.serve_forever, daemon=True).start()
     gateway = HOSTS["vars"]["container_subnet"].replace(".0/24", ".1")
@@ -52,6 +75,19 @@ def test_a_download_that_fails_touches_nothing(client, gateway, folder):
     assert gateway.run(NEWEST) == generation, "no generation was opened"
     assert not gateway.host.file(MODEL).exists
     assert client.answers()
+
+
+def test_a_download_goes_on_where_it_ended_and_shows_how_far_it_is(gateway, folder):
+    """From a mirror: the publisher's address leads nowhere."""
+    content, asked = (folder / "model.gguf").read_bytes(), []
+    changed = with_model("http://hub.invalid/model.gguf", hashlib.sha256(content).hexdigest())
+    with served(folder, functools.partial(Bad, content, asked)) as base:
+        run = play("fetch", extra={**changed, "ai_backend_mirror": {"http://hub.invalid/": f"{base}/"}})
+    assert run.code == 0, run.output
+    assert asked == [0, len(content) // 2]
+    assert re.search(r"fetched-tiny\.gguf [\d.]+ of [\d.]+ kB, \d+ %, [\d.]+ kB/s, \d+ s left", run.output), run.output
+    assert gateway.run(f"sha256sum {MODEL}").split()[0] == hashlib.sha256(content).hexdigest()
+    gateway.run(f"rm {MODEL}")
 
 
 def test_what_was_fetched_by_day_is_deployed_without_a_network(client, gateway, folder):

@@ -8,24 +8,21 @@ serves is not touched. It is the program of the new release: a new model may nee
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypedDict
+from typing import TypedDict
 
+from ..fetching.state import DONE, FAILED, RUNNING, Reporter, request_file
 from ..host.layout import ARTIFACT_MARKER, read_json, write_atomic
 from .model import Spec, bring
 from .server import OllamaError, Server
 from .store import marker_text, prepare, texts_of
 
 START_SECONDS = 60
-# How often the state is written.
-EVERY_SECONDS = 1.0
-RUNNING, DONE, FAILED = "running", "done", "failed"
 
 
 class Request(TypedDict):
@@ -42,37 +39,6 @@ class Request(TypedDict):
     adopted: dict[str, str]
     specs: list[Spec]
     environment: dict[str, str]
-
-
-def request_file(folder: str) -> str:
-    return os.path.join(folder, "request.json")
-
-
-def state_file(folder: str) -> str:
-    return os.path.join(folder, "state.json")
-
-
-def state_of(folder: str) -> dict[str, Any]:
-    """{state, text}: what a fetch does, or how it ended; empty before it has begun."""
-    found = read_json(state_file(folder))
-    return found if isinstance(found, dict) else {}
-
-
-class Reporter:
-    """Writes where a fetch is, at most once in a second."""
-
-    def __init__(self, folder: str, now: Callable[[], float] = time.monotonic) -> None:
-        self.folder = folder
-        self.now = now
-        self.written = 0.0
-
-    def __call__(self, text: str) -> None:
-        if self.now() - self.written >= EVERY_SECONDS:
-            self.state(RUNNING, text)
-
-    def state(self, state: str, text: str) -> None:
-        self.written = self.now()
-        write_atomic(state_file(self.folder), json.dumps({"state": state, "text": text}) + "\n")
 
 
 def free_port() -> int:
@@ -150,9 +116,3 @@ def main(folder: str) -> None:
         reporter.state(FAILED, str(error))
     else:
         reporter.state(DONE, f"{len(digests)} models")
-
-
-def may_download_by(environment: Mapping[str, str]) -> dict[str, str]:
-    """Proxies and certificates for a download, out of an environment."""
-    names = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "ssl_cert_file", "ssl_cert_dir")
-    return {name: text for name, text in environment.items() if name.lower() in names and text}

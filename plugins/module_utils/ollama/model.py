@@ -10,8 +10,8 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypedDict
 
+from ..fetching.progress import Progress
 from ..releases.file_list import sha256_of
-from .progress import Progress
 from .server import OllamaError, Server
 
 Report = Callable[[str], object]

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from ollama_stand_in import GGUF, publish, serving
 
+from ansible_collections.lab.ai_backend.plugins.module_utils.fetching.progress import Progress
 from ansible_collections.lab.ai_backend.plugins.module_utils.ollama.model import Spec, bring, lacking
-from ansible_collections.lab.ai_backend.plugins.module_utils.ollama.progress import Progress
 from ansible_collections.lab.ai_backend.plugins.module_utils.ollama.server import OllamaError, Server
 
 

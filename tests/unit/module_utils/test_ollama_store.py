@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ollama_stand_in import GGUF, program, publish, serving
 
+from ansible_collections.lab.ai_backend.plugins.module_utils.fetching import state
 from ansible_collections.lab.ai_backend.plugins.module_utils.ollama import fetch, others, store
 from ansible_collections.lab.ai_backend.plugins.module_utils.ollama.model import Spec, bring
 
@@ -161,7 +162,7 @@ def test_a_fetch_ends_with_a_complete_store(tmp_path: pathlib.Path, parent: path
     asked = request(tmp_path, parent / "one", spec("small:1b"))
     (tmp_path / "request.json").write_text(json.dumps(asked))
     fetch.main(str(tmp_path))
-    assert fetch.state_of(str(tmp_path)) == {"state": "done", "text": "1 models"}
+    assert state.state_of(str(tmp_path)) == {"state": "done", "text": "1 models"}
     marker = json.loads((parent / "one/.complete").read_text())
     assert marker == {"models": {"small:1b": digest}, "specs": asked["specs"]}
 
@@ -171,8 +172,8 @@ def test_a_fetch_that_fails_leaves_no_mark_and_its_reason(tmp_path: pathlib.Path
     prepare(parent / "one")
     (tmp_path / "request.json").write_text(json.dumps(request(tmp_path, parent / "one", spec("small:1b"))))
     fetch.main(str(tmp_path))
-    assert fetch.state_of(str(tmp_path))["state"] == "failed"
-    assert "small:1b can't be pulled: pull model manifest: file does not exist" in fetch.state_of(str(tmp_path))["text"]
+    assert state.state_of(str(tmp_path))["state"] == "failed"
+    assert "small:1b can't be pulled: pull model manifest: file does not exist" in state.state_of(str(tmp_path))["text"]
     assert not (parent / "one/.complete").exists()
 
 
@@ -186,7 +187,7 @@ def test_a_program_that_does_not_start_is_told_with_its_last_words(
     asked = {**request(tmp_path, parent / "one"), "program": str(broken)}
     (tmp_path / "request.json").write_text(json.dumps(asked))
     fetch.main(str(tmp_path))
-    text = fetch.state_of(str(tmp_path))["text"]
+    text = state.state_of(str(tmp_path))["text"]
     assert text == "its server ended with status 3: Error: no such flag"
 
 
@@ -210,4 +211,4 @@ def test_the_difference_of_two_stores_is_told_before_anything_is_made(
 
 def test_proxies_go_to_a_download_and_nothing_else_does() -> None:
     given = {"HTTPS_PROXY": "http://p:3128", "no_proxy": "localhost", "SSH_AUTH_SOCK": "/x", "http_proxy": ""}
-    assert fetch.may_download_by(given) == {"HTTPS_PROXY": "http://p:3128", "no_proxy": "localhost"}
+    assert state.may_download_by(given) == {"HTTPS_PROXY": "http://p:3128", "no_proxy": "localhost"}

@@ -9,6 +9,7 @@ import pathlib
 import pytest
 from host_stand_in import FakeSystemctl
 
+from ansible_collections.lab.ai_backend.plugins.module_utils.fetching import unit as fetching
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.host import Host
 from ansible_collections.lab.ai_backend.plugins.module_utils.ollama import others, unit
 from ansible_collections.lab.ai_backend.plugins.module_utils.ollama.server import OllamaError
@@ -21,7 +22,7 @@ OFFERED = "LoadState=loaded\nUser=nobody\nEnvironment=OLLAMA_DEBUG=1 OLLAMA_MODE
 @pytest.fixture
 def folder(host: Host) -> pathlib.Path:
     """The folder of a fetch for the store /m/one."""
-    path = pathlib.Path(unit.folder_of(host.layout, NAME))
+    path = pathlib.Path(fetching.folder_of(host.layout, NAME))
     path.mkdir(parents=True)
     (path / "request.json").write_text(json.dumps({"store": "/m/one"}))
     return path
@@ -29,32 +30,32 @@ def folder(host: Host) -> pathlib.Path:
 
 def test_a_fetch_for_the_same_store_goes_on(host: Host, systemctl: FakeSystemctl, folder: pathlib.Path) -> None:
     systemctl.active[UNIT] = 7
-    assert unit.begun(host, NAME, "/m/one")
+    assert fetching.begun(host, NAME, {"store": "/m/one"})
     assert UNIT in systemctl.active
 
 
 def test_one_for_another_store_is_stopped(host: Host, systemctl: FakeSystemctl, folder: pathlib.Path) -> None:
     systemctl.active[UNIT] = 7
-    assert not unit.begun(host, NAME, "/m/two")
+    assert not fetching.begun(host, NAME, {"store": "/m/two"})
     assert UNIT not in systemctl.active
 
 
 def test_nothing_was_begun_on_a_host_that_was_started_again(host: Host) -> None:
-    assert not unit.begun(host, NAME, "/m/one")
+    assert not fetching.begun(host, NAME, {"store": "/m/one"})
 
 
 def test_a_state_counts_as_long_as_its_unit_runs(host: Host, systemctl: FakeSystemctl, folder: pathlib.Path) -> None:
     (folder / "state.json").write_text('{"state": "running", "text": "12 %"}')
     systemctl.active[UNIT] = 7
-    assert unit.outcome(host, NAME) == {"state": "running", "text": "12 %"}
+    assert fetching.outcome(host, NAME) == {"state": "running", "text": "12 %"}
     systemctl.active.clear()
-    found = unit.outcome(host, NAME)
+    found = fetching.outcome(host, NAME)
     assert (found["state"], found["text"].partition(":")[0]) == ("failed", f"{UNIT} ended before it was done")
 
 
 def test_the_end_counts_when_its_unit_has_gone(host: Host, folder: pathlib.Path) -> None:
     (folder / "state.json").write_text('{"state": "done", "text": "3 models"}')
-    assert unit.outcome(host, NAME)["state"] == "done"
+    assert fetching.outcome(host, NAME)["state"] == "done"
 
 
 def test_the_models_of_another_unit_are_where_its_environment_names_them(
