@@ -134,6 +134,13 @@ def test_and_for_one_that_loads_its_model(way: Any) -> None:
         assert asked.result().body == b"socket"
 
 
+def test_one_that_does_not_come_is_given_up_after_ten_seconds(way: Any) -> None:
+    edge, began = way(), time.monotonic()
+    answer = edge.ask()
+    assert (answer.status, answer.problem()["message"]) == (503, "native is not up")
+    assert 9 < time.monotonic() - began < 12
+
+
 def test_nobody_waits_for_one_that_others_can_stand_in_for(way: Any) -> None:
     answer = way(shared=True).ask()
     assert (answer.status, answer.headers["retry-after"]) == (503, "5")

@@ -274,10 +274,9 @@ class Restore:
         try:
             prove(host, made["instance"], one.manifest, self.terms.timeout)
             if made["candidate"]:
-                if hand_over(host, self.edge, made["instance"], one.manifest, change):
+                if hand_over(host, self.edge, made["instance"], one.manifest, change, self.followers):
                     for other in self.followers:
-                        self.report(f"{other.name}: release {other.release}")
-                        self._bring_back(other, change)
+                        prove(host, other.name, other.manifest, self.terms.timeout)
                 done = promote(host, one.service, one.slots, made["slot"], change, drain_seconds)
                 if done["open_at_stop"]:
                     self.warn(cut_words(done["open_at_stop"], drain_seconds))

@@ -79,9 +79,17 @@ def edge_of(wanted: Iterable[Wanted]) -> Wanted | None:
     return next((one for one in wanted if one.name == EDGE), None)
 
 
-def hand_over(host: Host, edge: Wanted | None, instance: str, manifest: Mapping[str, Any], change: Change) -> bool:
+def hand_over(
+    host: Host,
+    edge: Wanted | None,
+    instance: str,
+    manifest: Mapping[str, Any],
+    change: Change,
+    followers: Collection[Wanted] = (),
+) -> bool:
     """Let the edge send new requests to a slot, on its own release if the one that runs asks the slot elsewhere.
 
+    `followers` are what only this release finds: they are switched right behind it, because requests wait for them.
     Returns whether the edge was put on its release. Raises with the edge and the file as before.
     """
     before = linked_release(host.layout, EDGE)
@@ -92,6 +100,8 @@ def hand_over(host: Host, edge: Wanted | None, instance: str, manifest: Mapping[
     write_atomic(file, f"active {slot}\n")
     try:
         switch(host, edge.name, edge.release, change)
+        for one in followers:
+            switch(host, one.name, one.release, change)
         prove(host, edge.name, edge.manifest, EDGE_SECONDS)
         commit(host, service, slot)
     except BaseException:

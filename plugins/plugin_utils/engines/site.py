@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from ..data.row import Publish
 
-# Attempts, a second apart, to reach an engine without an alternative; its edge waits for it before (the edge's
-# engine_wait.lua). If there is an alternative, each attempt would only delay the request to it.
-_ALONE_RETRIES = 3
+# Attempts, a second apart, to reach an engine without an alternative that answered a moment ago: it restarts. Its edge
+# has waited for it before (the edge's engine_wait.lua). Where others answer, each attempt only delays the request.
+_ALONE_RETRIES = 10
 
 
 @dataclass(frozen=True)

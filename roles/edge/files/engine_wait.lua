@@ -1,7 +1,7 @@
 -- Lets a request wait for an engine without an alternative. llama-server accepts connections as soon as it starts, and
 -- answers 503 until it has loaded its model. HAProxy would try again at once and then give up.
 local PAUSE_MILLISECONDS = 250
--- The wait for an engine that does not listen is shorter: after it HAProxy itself tries to connect for a while.
+-- The wait for an engine that does not listen is shorter, and after it the request is refused.
 local LONGEST_SECONDS = { absent = 10, loading = 120 }
 
 local function state(place)
@@ -29,11 +29,12 @@ local function best(places)
   return found
 end
 
-core.register_action("wait_for_engine", { "http-req" }, function(_, places)
+core.register_action("wait_for_engine", { "http-req" }, function(txn, places)
   local began = core.now().sec
   local found = best(places)
   while found ~= "up" and core.now().sec - began < LONGEST_SECONDS[found] do
     core.msleep(PAUSE_MILLISECONDS)
     found = best(places)
   end
+  txn:set_var("txn.absent", found == "absent")
 end, 1)

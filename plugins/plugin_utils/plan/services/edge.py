@@ -26,6 +26,8 @@ Section: TypeAlias = "dict[str, Any]"
 STAGE = "edge"
 NAME = "edge"
 LOOPBACKS = "127.0.0.0/8"
+# Attempts to reach the edge of another host, which does not restart. One that is gone costs two seconds each.
+FAR_RETRIES = 3
 # Read again at each reload, as systemd does it with an environment file.
 IDENTITY_FILE = "fleet.identity"
 # What clients of other machines reach of LiteLLM, with and without /v1; a slash at the end stands for all below it. The
@@ -162,6 +164,7 @@ def _relays(fleet: Fleet, host: str) -> Iterator[Section]:
         name, there = f"{other}:{publish['name']}", [fleet.reach.relays[other]]
         yield {
             **_section("relay", name, publish, there, port),
+            "retries": min(publish["retries"], FAR_RETRIES),
             "host": other,
             "to": host_port(fleet.place.address(other), fleet.port),
             "server_name": server_name(publish["name"]),
