@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -99,6 +99,20 @@ def minute() -> None:
         time.sleep(left + 0.2)
 
 
+def attempts(attempt: Callable[[], list[Answer]], good: Callable[[list[Answer]], bool]) -> list[Answer]:
+    """The answers of the first good attempt, or of the third one.
+
+    A worker whose Redis does not answer within a tenth of a second counts alone for some seconds, and on a busy machine
+    that happens: it is tried again, in another minute.
+    """
+    for _ in range(3):
+        answers = attempt()
+        if good(answers):
+            break
+        time.sleep(60.2 - time.time() % 60)
+    return answers
+
+
 def statuses(answers: list[Answer]) -> Counter[int]:
     return Counter(answer.status for answer in answers)
 
@@ -173,8 +187,9 @@ def test_an_unknown_name_is_answered_with_a_similar_one(gateway: Gateway) -> Non
 
 
 def test_requests_are_counted_in_all_slots_together(gateway: Gateway, minute: None) -> None:
-    answers = gateway.burst("requests", 24)
-    assert statuses(answers) == {200: 12, 429: 12}
+    wanted = {200: 12, 429: 12}
+    answers = attempts(lambda: gateway.burst("requests", 24), lambda found: statuses(found) == wanted)
+    assert statuses(answers) == wanted
     refused = next(answer for answer in answers if answer.status == 429)
     assert refused.error["code"] == "rate_limit_exceeded"
     assert refused.error["type"] == "requests"
@@ -192,12 +207,17 @@ def test_requests_are_counted_in_all_slots_together(gateway: Gateway, minute: No
 
 
 def test_tokens_are_counted_in_all_slots_together(gateway: Gateway, minute: None) -> None:
-    answers = []
-    for slot in (gateway.blue, gateway.green, gateway.blue, gateway.green, gateway.blue):
-        answers.append(slot.ask(key_of("tokens")))
-        # LiteLLM reports an answer a moment after it was sent.
-        time.sleep(1)
-    assert [answer.status for answer in answers] == [200, 200, 200, 429, 429], [a.body for a in answers]
+    def attempt() -> list[Answer]:
+        answers = []
+        for slot in (gateway.blue, gateway.green, gateway.blue, gateway.green, gateway.blue):
+            answers.append(slot.ask(key_of("tokens")))
+            # LiteLLM reports an answer a moment after it was sent.
+            time.sleep(1)
+        return answers
+
+    wanted = [200, 200, 200, 429, 429]
+    answers = attempts(attempt, lambda found: [answer.status for answer in found] == wanted)
+    assert [answer.status for answer in answers] == wanted, [a.body for a in answers]
     assert answers[-1].error["type"] == "tokens"
     assert answers[-1].headers["x-ratelimit-limit-tokens"] == str(2 * TOKENS + 5)
     assert answers[-1].headers["x-ratelimit-remaining-tokens"] == "0"
@@ -205,8 +225,9 @@ def test_tokens_are_counted_in_all_slots_together(gateway: Gateway, minute: None
 
 
 def test_requests_at_the_same_time_are_counted_in_all_slots_together(gateway: Gateway) -> None:
-    answers = gateway.burst("parallel", 6, text="wait 2")
-    assert statuses(answers) == {200: 2, 429: 4}
+    wanted = {200: 2, 429: 4}
+    answers = attempts(lambda: gateway.burst("parallel", 6, text="wait 2"), lambda found: statuses(found) == wanted)
+    assert statuses(answers) == wanted
     refused = next(answer for answer in answers if answer.status == 429)
     assert refused.headers["retry-after"] == "1"
     # What has ended makes room, and so does what was refused for another reason.
@@ -285,7 +306,9 @@ def test_without_redis_each_worker_counts(gateway: Gateway, minute: None) -> Non
 def test_redis_counts_again_when_it_is_back(gateway: Gateway, minute: None) -> None:
     # Longer than a worker waits before it asks again.
     time.sleep(5.2)
-    assert statuses(gateway.burst("again", 24)) == {200: 12, 429: 12}
+    wanted = {200: 12, 429: 12}
+    answers = attempts(lambda: gateway.burst("again", 24), lambda found: statuses(found) == wanted)
+    assert statuses(answers) == wanted
 
 
 def test_no_key_is_in_the_log(gateway: Gateway) -> None:

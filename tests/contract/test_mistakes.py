@@ -47,7 +47,7 @@ class House:
 
     def fail(self, model: str) -> list[Answer]:
         """Requests one after the other, until a deployment is out. After a proof the next one is seconds later."""
-        answers, end = [], time.monotonic() + 8
+        answers, end = [], time.monotonic() + 30
         while not self.cooled() and time.monotonic() < end:
             answers.append(self.ask(model))
             time.sleep(0.3)
