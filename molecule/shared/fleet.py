@@ -216,7 +216,7 @@ class Client:
         key = again.headers["x-litellm-cache-key"]
         assert key.startswith("litellm:")
         password = redis.secret("redis.conf", "requirepass")
-        return int(redis.run(f"REDISCLI_AUTH={password} redis-cli --user gateway -n 1 ttl {key}"))
+        return int(redis.run(f"REDISCLI_AUTH={password} redis-cli -h 127.0.0.2 --user gateway -n 1 ttl {key}"))
 
     def answers(self, **more: Any) -> bool:
         """Whether a fresh question gets an answer now."""
