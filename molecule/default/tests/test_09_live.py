@@ -30,12 +30,14 @@ def listener(machine, port, unit=""):
         f"systemd-run --quiet --unit={unit} {LISTEN} {port}" if unit else f"setsid {LISTEN} {port} >/dev/null 2>&1 &"
     )
     machine.run(start)
-    wait(lambda: machine.host.run(f"ss -Hltn sport = :{port}").stdout.strip(), 10)
+    # The edge may have the same port at another address.
+    there = f"ss -Hltn src 127.0.0.1:{port}"
+    wait(lambda: machine.run(there).strip(), 10)
     try:
         yield
     finally:
         machine.host.run(f"systemctl stop {unit}" if unit else f"pkill -f '[h]ttp.server.*{port}'")
-        wait(lambda: not machine.host.run(f"ss -Hltn sport = :{port}").stdout.strip(), 10)
+        wait(lambda: not machine.run(there).strip(), 10)
 
 
 @contextmanager

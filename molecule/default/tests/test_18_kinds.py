@@ -23,7 +23,7 @@ RANKER = {
 }
 
 
-ADAPTER = "/srv/style.gguf"
+ADAPTER, DRAFT = "/srv/style.gguf", "/srv/draft.gguf"
 TUNED = {
     "type": "llama_cpp",
     "base_url": "http://127.0.0.1:8087",
@@ -31,8 +31,7 @@ TUNED = {
         {
             "name": "tuned-tiny",
             "source": "tiny",
-            # The model of another engine has the same words.
-            "draft_model": "/var/lib/ai-backend/models/lab-tiny.gguf",
+            "draft_model": DRAFT,
             "lora": [{"path": ADAPTER, "scale": 0.5}],
         }
     ],
@@ -59,6 +58,8 @@ def _engines(gateway, tmp_path_factory):
     file.write_bytes(adapter())
     file.chmod(0o644)
     subprocess.run(["docker", "cp", file, f"{gateway.container}:{ADAPTER}"], check=True)
+    # The model of another engine has the same words.
+    gateway.run(f"cp /var/lib/ai-backend/models/lab-tiny.gguf {DRAFT}")
     providers = copy.deepcopy(registry("providers"))
     providers |= {"embedder": EMBEDDER, "ranker": RANKER, "tuned": TUNED}
     run = play("deploy", extra={"ai_backend_providers": providers})
@@ -97,7 +98,7 @@ def test_an_engine_has_its_draft_and_its_adapters(client, gateway):
     (adapter,) = json.loads(gateway.fetch("http://127.0.0.2:8087/lora-adapters", key).stdout)
     assert (adapter["path"], adapter["scale"]) == (ADAPTER, 0.5)
     journal = gateway.run("journalctl --unit ai-backend-llama-cpp@tuned --output cat")
-    assert "loading draft model '/var/lib/ai-backend/models/lab-tiny.gguf'" in journal
+    assert f"loading draft model '{DRAFT}'" in journal
 
 
 def test_one_of_its_files_that_is_not_there_stops_the_deploy_before_a_change(gateway):
