@@ -172,11 +172,13 @@ def test_the_table_shows_what_the_edge_publishes_beside_its_service():
     run = play("ports", "-e", "ai_backend_ports_required=true")
     assert run.code == 0, run.output
     shown = [line.split()[1:6] for line in run.output.splitlines() if line.split()[2:3] == ["8080"]]
-    assert sorted((verdict, unit) for verdict, _port, _service, unit, _pid in shown) == [
-        ("managed", "ai-backend-edge"),
-        # The gateway's own edge, for the engine there.
-        ("managed", "ai-backend-edge"),
-        ("managed", "ai-backend-llama-cpp@llama_cpp_native"),
+    # That of the engine's host, and the gateway's own one, for the engine there.
+    assert [(verdict, unit) for verdict, _port, _service, unit, _pid in shown] == [("managed", "ai-backend-edge")] * 2
+    (engine,) = [line for line in run.output.splitlines() if "/run/ai-backend/llama-cpp@" in line]
+    assert engine.split()[1:4] == [
+        "managed",
+        "llama-cpp@llama_cpp_native",
+        "ai-backend-llama-cpp@llama_cpp_native",
     ]
 
 
