@@ -77,6 +77,10 @@ gpu_memory_mib:
   type: list
   elements: int
   returned: always
+memory_mib:
+  description: Memory of the host in MiB, where its engines compute on the processor; else 0.
+  type: int
+  returned: always
 """
 
 import contextlib
@@ -85,10 +89,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.host.cards import card_findings
+from ..module_utils.host.cards import card_findings, vendors
 from ..module_utils.host.findings import Finding, critical
 from ..module_utils.host.graphics import gpu_memory
 from ..module_utils.host.layout import Layout
+from ..module_utils.host.processes import memory_bytes
 from ..module_utils.host.sockets import is_loopback
 from ..module_utils.host.systemd import Systemd
 from ..module_utils.inspection.certificate import certificate_findings, without_tls
@@ -161,7 +166,10 @@ def main() -> None:
         supports_check_mode=True,
     )
     findings, memory = look(Layout(), Systemd(), module.params)
-    module.exit_json(changed=False, findings=findings, gpu_memory_mib=memory)
+    # Of other cards than nvidia-smi knows nobody tells the memory. What only shows a console is of an unknown maker.
+    alone = module.params["gpu"] == "none" and not {*vendors(Layout())} - {"unknown"}
+    host_mib = memory_bytes(Layout()) >> 20 if alone else 0
+    module.exit_json(changed=False, findings=findings, gpu_memory_mib=memory, memory_mib=host_mib)
 
 
 if __name__ == "__main__":

@@ -90,17 +90,16 @@ def live_report(found: object, report: object, only: object) -> dict[str, Any]:
     return with_report(to_plain(found), to_plain(report), to_plain(only))
 
 
-def live_capacity(needs: object, host: object, memory_mib: object) -> list[dict[str, str]]:
+def live_capacity(needs: object, host: object, memory_mib: object, host_mib: object = 0) -> list[dict[str, str]]:
     """Findings of a host whose models need more memory than its GPUs have, in the shape of findings on hosts.
 
-    `needs` are the host's `gpu_needs` of the plan, `memory_mib` is the memory of each GPU; without it nothing
-    is found.
+    `needs` are the host's `gpu_needs` of the plan, `memory_mib` is the memory of each GPU. Without a GPU the memory of
+    the host counts, `host_mib`; if that is 0, nothing is found.
     """
     cards, wanted, name = to_plain(memory_mib), to_plain(needs), str(host)
-    if not isinstance(cards, list) or not cards:
-        return []
-    gib = round(sum(float(str(card)) for card in cards) / 1024, 1)
-    found = check_host(name, wanted, gib, "has")  # type: ignore[arg-type]
+    memory, of = (cards, "GPU memory") if isinstance(cards, list) and cards else ([host_mib], "memory")
+    gib = round(sum(float(str(part)) for part in memory) / 1024, 1)
+    found = check_host(name, wanted, gib, "has", of) if gib else ()  # type: ignore[arg-type]
     return [
         {"check": f.check, "severity": f.severity, "path": f.path, "message": f.problem, "hint": f.remedy, "host": name}
         for f in found

@@ -21,16 +21,19 @@ def check_capacity(plan: Mapping[str, Any], gpu_memory: object) -> Iterator[Find
     """
     for host, gib in sorted(_declared(gpu_memory).items()):
         if host in plan["hosts"]:
-            yield from check_host(host, plan["hosts"][host]["gpu_needs"], gib, "declares")
+            yield from check_host(host, plan["hosts"][host]["gpu_needs"], gib, "declares", "GPU memory")
 
 
-def check_host(host: str, needs: Sequence[Mapping[str, Any]], gib: float, verb: str) -> Iterator[Finding]:
-    """Yield a warning if the models of a host need more than `gib`; `needs` are those of plan/gpu_memory.py."""
+def check_host(host: str, needs: Sequence[Mapping[str, Any]], gib: float, verb: str, of: str) -> Iterator[Finding]:
+    """Yield a warning if the models of a host need more than `gib`; `needs` are those of plan/gpu_memory.py.
+
+    verb: `declares` or `has`. of: `GPU memory`, or `memory` of a host without a GPU.
+    """
     rows = sorted(((need["bytes"], need["path"], need["model"]) for need in needs), reverse=True)
     total = sum(size for size, _path, _model in rows)
     if total > gib * GIB:
         parts = ", ".join(f"'{model}' {size / GIB:.1f}" for size, _path, model in rows)
-        problem = f"host '{host}' {verb} {gib:g} GiB of GPU memory, its models need about {total / GIB:.1f} ({parts})"
+        problem = f"host '{host}' {verb} {gib:g} GiB of {of}, its models need about {total / GIB:.1f} ({parts})"
         remedy = "use a smaller model, quantization or context_length, or move one to another host"
         yield warning(rows[0][1], problem, remedy, "capacity")
 

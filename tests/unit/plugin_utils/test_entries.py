@@ -74,8 +74,8 @@ def test_memory_that_was_found_is_held_against_the_models_as_declared_memory_is(
     raw["providers"]["native"]["models"] = [{"name": "m:70b", "path": "/m.gguf"}]
     needs = entries.plan(raw, GROUPS, ADDRESSES)["hosts"]["two"]["gpu_needs"]
 
-    def found(*cards: int) -> list[Raw]:
-        rows: list[Raw] = entries.live_capacity(needs, "two", list(cards))
+    def found(*cards: int, host: int = 0) -> list[Raw]:
+        rows: list[Raw] = entries.live_capacity(needs, "two", list(cards), host)
         return rows
 
     (row,) = found(12288, 12288)
@@ -83,8 +83,12 @@ def test_memory_that_was_found_is_held_against_the_models_as_declared_memory_is(
     assert row["path"] == "ai_backend_providers.native.models[0]"
     assert row["message"].startswith("host 'two' has 24 GiB of GPU memory, its models need about ")
     assert entries.live_report([row], None, None)["report"]["warning"] == 1
-    assert found(81920) == []
+    assert found(81920) == found(81920, host=4096) == []
     assert found() == []
+    # Without a card the models are in the memory of the host.
+    (row,) = found(host=16384)
+    assert row["message"].startswith("host 'two' has 16 GiB of memory, its models need about ")
+    assert found(host=131072) == []
 
 
 def test_what_cannot_be_read_is_a_report_with_the_reason(tmp_path: Path) -> None:
