@@ -97,6 +97,9 @@ def fetched(module: AnsibleModule, host: Host) -> Mapping[str, Any]:
     params = module.params
     path, name = params["path"], f"file-{params['sha256'][:12]}"
     if os.path.exists(path):
+        if not module.check_mode:
+            # It may have ended between two looks.
+            fetching.forget(host, name)
         return {"changed": False, "finished": True, "progress": "complete"}
     if module.check_mode:
         return {"changed": True, "finished": True, "progress": f"would download {params['url']}"}

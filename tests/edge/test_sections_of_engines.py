@@ -12,12 +12,14 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.edge import places_of
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout
 from stand_in import Answer, Slot, free_port, gateway_row, rendered, started
 
 ENGINE = "llama-cpp@native"
@@ -76,6 +78,14 @@ class Way:
         with contextlib.closing(http.client.HTTPConnection("127.0.0.2", self.port, timeout=30)) as asked:
             asked.request("GET", "/v1/models")
             return Answer(asked.getresponse())
+
+    def until(self, good: Callable[[Answer], bool]) -> Answer:
+        """The first good answer within five seconds."""
+        end = time.monotonic() + 5
+        while not good(answer := self.ask()):
+            assert time.monotonic() < end, (answer.status, answer.body)
+            time.sleep(0.05)
+        return answer
 
     def order(self, words: str) -> None:
         with socket.socket(socket.AF_UNIX) as admin:
@@ -172,14 +182,22 @@ def test_an_older_release_is_asked_on_its_port_until_it_is_switched(way: Any, sl
     assert (answers[0].body, answers[-1].body) == (b"{}", b"socket")
 
 
+def test_a_rollback_reads_from_the_configuration_where_it_is_asked(tmp_path: pathlib.Path) -> None:
+    layout, socket_ = Layout(str(tmp_path)), f"unix@{Layout().socket(ENGINE)}"
+    file = pathlib.Path(layout.release("edge", "one"), "files", "haproxy.cfg")
+    file.parent.mkdir(parents=True)
+    for serving, places in (({}, {socket_}), ({ENGINE: "127.0.0.1:8080"}, {socket_, "127.0.0.1:8080"})):
+        file.write_text(rendered(tmp_path, gateway_row({}), serving=serving))
+        assert places_of(layout, "one", "native") == places
+        assert places_of(layout, "one", "redis") == {f"unix@{Layout().socket('redis', 'redis')}"}
+        assert places_of(layout, "one", "nobody") == set()
+
+
 def test_while_it_leaves_its_port_out_of_rotation_the_socket_is_not_asked_in_vain(way: Any, slot: Slot) -> None:
     edge = way(shared=True, before=slot.where)
-    # Until the edge has looked once, it takes the socket for one that answers.
-    time.sleep(0.5)
     edge.order("set server native/local state drain")
-    answer = edge.ask()
-    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
-    assert answer.problem()["message"] == "native is out of rotation while it restarts"
+    # Until the edge has looked once, it takes the socket for one that answers.
+    answer = edge.until(lambda found: found.headers["retry-after"] == "1")
+    assert (answer.status, answer.problem()["message"]) == (503, "native is out of rotation while it restarts")
     Engine(edge.path)
-    time.sleep(0.5)
-    assert edge.ask().body == b"socket"
+    assert edge.until(lambda found: found.status == 200).body == b"socket"

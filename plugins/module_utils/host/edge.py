@@ -28,20 +28,23 @@ def offered(layout: Layout, release_id: str) -> set[tuple[str, str, int]] | None
     return {(row["name"], address, int(row["port"])) for row in sections for address in row["addresses"]}
 
 
-def service_at(layout: Layout, release_id: str, name: str) -> str:
-    """Where an edge's release asks a published service, as HAProxy writes it; empty where it does not know it.
+def places_of(layout: Layout, release_id: str, name: str) -> set[str]:
+    """Where an edge's release asks a service of its host, as HAProxy writes it; empty where it does not know it.
 
-    Older releases name none, and ask it on its port.
+    It has two places for one whose older release listens elsewhere.
     """
-    for section in published(layout, release_id) or ():
-        if section["name"] == name and section.get("kind", "service") == "service":
-            return str(section.get("to") or f"127.0.0.1:{section['port']}")
-    return ""
+    section = re.search(
+        rf"^listen {re.escape(name)}\n((?:[ \t].*\n|\n)*)", configuration(layout, release_id), re.MULTILINE
+    )
+    return set(re.findall(r"^\s+server \S+ (\S+)", section[1], re.MULTILINE)) if section else set()
+
+
+def configuration(layout: Layout, release_id: str) -> str:
+    return read_text(os.path.join(layout.release(EDGE, release_id or "none"), "files", "haproxy.cfg")) or ""
 
 
 def asked_at(layout: Layout, release_id: str, service: str, slot: str) -> str:
     """Where an edge's release asks a slot, as HAProxy writes it; empty where it does not know the slot."""
-    text = read_text(os.path.join(layout.release(EDGE, release_id or "none"), "files", "haproxy.cfg")) or ""
-    section = text.partition(f"\nbackend {service}_{slot}\n")[2]
+    section = configuration(layout, release_id).partition(f"\nbackend {service}_{slot}\n")[2]
     found = re.search(rf"^(?:\s.*\n|\n)*?\s+server {re.escape(slot)} (\S+)", section)
     return found[1] if found else ""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from ..host.edge import EDGE, asked_at, service_at
+from ..host.edge import EDGE, asked_at, places_of
 from ..host.host import Host
 from ..host.layout import Layout, linked_release, slot_instance, write_atomic
 from ..probes.prove import prove
@@ -44,8 +44,8 @@ def waiting(layout: Layout, wanted: Collection[Wanted]) -> list[Wanted]:
 
 def moves(layout: Layout, edge_release: str, one: Wanted) -> bool:
     """Whether an edge asks a service elsewhere than its release listens."""
-    name = one.manifest["listener"] or one.name
-    return one.name != EDGE and service_at(layout, edge_release, name) not in ("", at_edge(one.manifest, one.name))
+    places = places_of(layout, edge_release, one.manifest["listener"] or one.name) if one.name != EDGE else set()
+    return bool(places) and at_edge(one.manifest, one.name) not in places
 
 
 def fits(layout: Layout, edge_release: str, instance: str, listens: str) -> bool:
@@ -61,7 +61,7 @@ def idle_instance(layout: Layout, gateway: Wanted) -> str:
 
 
 def apart(layout: Layout, wanted: Iterable[Wanted]) -> list[str]:
-    """Why a gateway can't be restored with the edge that there would be; empty where it can."""
+    """Why services can't be restored with the edge that there would be; empty where they can."""
     found = {one.name: one for one in wanted}
     edge = found[EDGE].release if EDGE in found else linked_release(layout, EDGE)
     reasons = []
@@ -71,6 +71,8 @@ def apart(layout: Layout, wanted: Iterable[Wanted]) -> list[str]:
             instance = idle_instance(layout, one)
             if not fits(layout, edge, instance, at_edge(one.manifest, instance)):
                 reasons.append(f"release {one.release} of {one.name} listens where the edge would not ask it")
+        elif not one.slots and moves(layout, edge, one):
+            reasons.append(f"release {one.release} of {one.name} listens where the edge would not ask it")
     return reasons
 
 
@@ -90,7 +92,7 @@ def hand_over(
     """Let the edge send new requests to a slot, on its own release if the one that runs asks the slot elsewhere.
 
     `followers` are what only this release finds: they are switched right behind it, because requests wait for them.
-    Returns whether the edge was put on its release. Raises with the edge and the file as before.
+    Returns whether the edge was put on its release. Raises with the edge and the file as before; followers stay.
     """
     before = linked_release(host.layout, EDGE)
     if edge is None or fits(host.layout, before, instance, at_edge(manifest, instance)):

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Collection
 from typing import NotRequired, TypedDict
 
-from ..host.edge import EDGE, service_at
+from ..host.edge import EDGE, places_of
 from ..host.host import Host
 from ..host.layout import (
     Layout,
@@ -184,9 +184,9 @@ def refuse_elsewhere(layout: Layout, instance: str, release_id: str, listener: s
     `listener` is its section at the edge; empty if it has its own name.
     """
     manifest = read_manifest(layout, service_of(instance), release_id)
-    asked = service_at(layout, linked_release(layout, EDGE), listener or instance)
-    if manifest is not None and asked not in ("", at_edge(manifest, instance)):
-        place = at_edge(manifest, instance)
+    places = places_of(layout, linked_release(layout, EDGE), listener or instance)
+    if manifest is not None and places and at_edge(manifest, instance) not in places:
+        asked, place = " and ".join(sorted(places)), at_edge(manifest, instance)
         raise SwitchError(
             f"the edge asks {instance} at {asked}, but its new release listens at {place}: deploy again, without --tags"
         )

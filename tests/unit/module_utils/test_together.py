@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 import pytest
@@ -40,29 +39,26 @@ def _all_answer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 ENGINE = "llama-cpp@fast"
 ENGINE_SOCKET = "/run/fast.sock"
+ENGINE_PORT, OTHER = "127.0.0.1:8080", "127.0.0.1:9999"
 
 
-def haproxy(asks: dict[str, str]) -> str:
+def haproxy(asks: dict[str, str], *engine: str) -> str:
     """The part of an edge's configuration that matters here, in the shape of the role's template."""
     backends = "".join(
         f"\nbackend litellm_{slot}\n    # Where body.lua ends a request.\n"
         f"    default-server check\n    server {slot} {where} max-reuse 20\n"
         for slot, where in asks.items()
     )
-    return f"global\n{backends}\nlisten fast\n    server local 127.0.0.1:8080\n"
-
-
-def published(to: str = "") -> str:
-    """What an edge offers of the engine; older releases do not say where it listens."""
-    section = {"name": "fast", "addresses": ["127.0.0.2"], "port": 8080, **({"to": to} if to else {})}
-    return json.dumps([section])
+    servers = "".join(f"    server s{number} {place}\n" for number, place in enumerate(engine))
+    listens = f"listen fast\n    bind 127.0.0.2:8080\n\n{servers}\nlisten other\n    server local {OTHER}\n"
+    return f"global\n{backends}\n{listens}"
 
 
 def deploy(host: Host, number: int, asks: dict[str, str], engine: str = "", **listens: dict[str, object]) -> None:
     """A generation with an edge that asks the slots there, and a gateway that listens so; with the engine's socket."""
     change, word = Change(number, "hash"), f"ExecStart=/bin/{number}\n"
-    files = {"haproxy.cfg": haproxy(asks), "published.json": published(f"unix@{engine}" if engine else "")}
-    edge = manifest("edge", word, files=files, ports={}, reload=True)
+    config = haproxy(asks, f"unix@{engine}" if engine else ENGINE_PORT)
+    edge = manifest("edge", word, files={"haproxy.cfg": config}, ports={}, reload=True)
     gateway = manifest("litellm", word, slotted=True, enable=[], **listens)
     switch(host, "edge", made(host.layout, edge), change)
     place = {"sockets": {ENGINE: engine}} if engine else {}
@@ -140,6 +136,15 @@ def test_an_engine_goes_after_an_edge_that_fits_the_gateway(host: Host) -> None:
     assert [line.partition(":")[0] for line in said] == ["edge", ENGINE, "litellm"]
 
 
+def test_nor_does_an_engine_alone_go_back_there(host: Host) -> None:
+    deploy(host, 1, AT_SOCKETS, ports={}, sockets=SOCKETS)
+    deploy(host, 2, AT_SOCKETS, ENGINE_SOCKET, ports={}, sockets=SOCKETS)
+    before = linked_release(host.layout, ENGINE)
+    with pytest.raises(RestoreError, match="of llama-cpp@fast listens where the edge would not ask it"):
+        Restore(host, Terms()).run(Aim(1, services=["llama-cpp"]))
+    assert linked_release(host.layout, ENGINE) == before
+
+
 def test_nor_is_an_engine_switched_alone_to_where_the_edge_does_not_ask_it(host: Host) -> None:
     deploy(host, 1, AT_SOCKETS, ports={}, sockets=SOCKETS)
     at_port = linked_release(host.layout, ENGINE)
@@ -151,6 +156,11 @@ def test_nor_is_an_engine_switched_alone_to_where_the_edge_does_not_ask_it(host:
     ):
         refuse_elsewhere(host.layout, ENGINE, at_socket, "fast")
     refuse_elsewhere(host.layout, ENGINE, at_socket, "a section that this edge does not have")
+    # The edge of a deploy that moves it has both places.
+    both = manifest("edge", files={"haproxy.cfg": haproxy(AT_SOCKETS, ENGINE_PORT, f"unix@{ENGINE_SOCKET}")}, ports={})
+    switch(host, "edge", made(host.layout, {**both, "reload": True}))
+    for release in (at_port, at_socket):
+        refuse_elsewhere(host.layout, ENGINE, release, "fast")
 
 
 def test_the_gateway_alone_can_not_go_back_to_where_the_edge_would_not_ask_it(upgraded: Host) -> None:
