@@ -56,7 +56,7 @@ _VARIABLES = {
 }
 # The role sets these from the plan; which of two values is used would be accidental.
 _SET_BY_THE_ROLE = {
-    "LLAMA_ARG_HOST": "engines listen on loopback; the edge publishes them",
+    "LLAMA_ARG_HOST": "it listens on a socket; the edge publishes it",
     "LLAMA_ARG_PORT": "ports are in ai_backend_ports (or in base_url)",
     "LLAMA_ARG_MODEL": "write `path`, `url` + `sha256`, `wheel` + `sha256` or `source` of the model",
     "LLAMA_ARG_MODEL_URL": "write `url` + `sha256` of the model",
@@ -68,8 +68,8 @@ _SET_BY_THE_ROLE = {
     "LLAMA_ARG_API_PREFIX": "the gateway uses /v1",
     "LLAMA_ARG_DOCKER_REPO": "write `url` + `sha256` of the model",
     "LLAMA_ARG_ENDPOINT_METRICS": "it is always on",
-    "LLAMA_ARG_SSL_CERT_FILE": "engines listen on loopback; the edge publishes them",
-    "LLAMA_ARG_SSL_KEY_FILE": "engines listen on loopback; the edge publishes them",
+    "LLAMA_ARG_SSL_CERT_FILE": "it listens on a socket; the edge publishes it",
+    "LLAMA_ARG_SSL_KEY_FILE": "it listens on a socket; the edge publishes it",
     "LLAMA_ARG_MODELS_DIR": "one provider runs one model; add a provider for the other one",
     "LLAMA_ARG_MODELS_PRESET": "one provider runs one model; add a provider for the other one",
 }
@@ -111,7 +111,7 @@ class LlamaCppOptions(Strict):
         **dict.fromkeys((*FILES, "lora"), "write it at the model, next to `options:`"),
         "grammar": "llama-server has no variable for it; send `grammar` with the request",
         "port": "ports are in ai_backend_ports (or in base_url)",
-        "host": "engines listen on loopback; the edge publishes them",
+        "host": "it listens on a socket; the edge publishes it",
         "api_key": "the deployment generates the engine's key",
         "temperature": "llama-server reads it from the request",
         "mlock": "write `load_mode: mlock`",
