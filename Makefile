@@ -130,7 +130,7 @@ bench-failover: dev ## what clients notice of a dead engine
 	tests/tools/bootstrap images
 	$(WITH_DOWNLOADS) python tests/bench/bench_failover.py
 
-bench-gateway: dev ## answers a second beside a stock LiteLLM, and memory (ARGS=--workers=2)
+bench-gateway: dev ## answers a second beside a stock LiteLLM, and memory (ARGS=--workers=2, --clients=200)
 	tests/tools/bootstrap images
 	$(WITH_DOWNLOADS) python tests/bench/bench_gateway.py $(ARGS)
 

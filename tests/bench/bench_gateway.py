@@ -48,8 +48,11 @@ class Gateway:
     key: str
 
 
-def registry(workers: str, cache: bool) -> dict[str, Any]:
-    """The registry that ships, with the engine of this bench, room for its requests, and so many workers if named."""
+def registry(workers: str, cache: bool, clients: int) -> dict[str, Any]:
+    """The registry that ships, with the engine of this bench, room for its requests, and so many workers if named.
+
+    Of so many clients each has all three limits, none of which is reached.
+    """
     providers = yaml.safe_load((REGISTRY / "providers.yml").read_text())["ai_backend_providers"]
     gateway = yaml.safe_load((REGISTRY / "gateway.yml").read_text())["ai_backend_gateway"]
     base = f"http://{MACHINE}:{ENGINE_PORT}/v1"
@@ -58,6 +61,9 @@ def registry(workers: str, cache: bool) -> dict[str, Any]:
     if workers:
         gateway["workers"] = workers if workers == "auto" else int(workers)
     changed = {"ai_backend_providers": providers, "ai_backend_gateway": gateway}
+    if clients:
+        limits = {"requests_per_minute": 1_000_000, "tokens_per_minute": 1_000_000_000, "parallel": 10_000}
+        changed["ai_backend_clients"] = {f"client_{number}": {"models": [MODEL], **limits} for number in range(clients)}
     if not cache:
         shipped = yaml.safe_load((REGISTRY / "cache.yml").read_text())["ai_backend_cache"]
         changed["ai_backend_cache"] = {**shipped, "enabled": False}
@@ -165,10 +171,18 @@ def main() -> None:
     parser.add_argument(
         "--without-cache", action="store_true", help="ours without its cache, which stock has not either"
     )
+    parser.add_argument(
+        "--clients",
+        type=int,
+        default=0,
+        help="clients in the registry, each with limits; ours is asked as the last one",
+    )
     arguments = parser.parse_args()
     with empty_host() as secrets, engine():
-        play("playbooks/deploy.yml", "-e", json.dumps(registry(arguments.workers, not arguments.without_cache)))
-        ours = Gateway("ours", 4000, (secrets / "LITELLM_MASTER_KEY").read_text().strip())
+        changed = registry(arguments.workers, not arguments.without_cache, arguments.clients)
+        play("playbooks/deploy.yml", "-e", json.dumps(changed))
+        key = f"AI_BACKEND_CLIENT_CLIENT_{arguments.clients - 1}" if arguments.clients else "LITELLM_MASTER_KEY"
+        ours = Gateway("ours", 4000, (secrets / key).read_text().strip())
         stock = start_stock()
         for gateway in (stock, ours):
             warm(gateway)
@@ -177,7 +191,8 @@ def main() -> None:
         print(
             f"{os.cpu_count()} cores for host, engine and clients, load before {os.getloadavg()[0]:.1f}; "
             f"workers {workers}; {arguments.turns} turns of {arguments.seconds:.0f} s; "
-            f"cache {'off' if arguments.without_cache else 'on, nothing asked twice'}"
+            f"cache {'off' if arguments.without_cache else 'on, nothing asked twice'}; "
+            f"clients in the registry {arguments.clients}"
         )
         measure(ours, stock, arguments.turns, arguments.seconds)
 
