@@ -77,7 +77,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.wheel_file import WheelError, take
+from ..module_utils.fetching.wheel_file import WheelError, take
 
 TEXT = {"type": "str", "required": True}
 ARGUMENTS = {

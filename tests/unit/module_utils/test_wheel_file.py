@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.wheel_file import WheelError, take
+from ansible_collections.lab.ai_backend.plugins.module_utils.fetching.wheel_file import WheelError, take
 
 CONTENT = b"GGUF and more"
 SUM = hashlib.sha256(CONTENT).hexdigest()

@@ -12,7 +12,7 @@ import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 
-from .host.systemd import Run, run_command
+from ..host.systemd import Run, run_command
 
 # A wheel of some hundred megabytes over a slow line.
 DOWNLOAD_SECONDS = 3600
