@@ -18,7 +18,7 @@ WITH_DOWNLOADS := downloads="$$(tests/tools/bootstrap env)" && eval "$$downloads
 
 SCENARIO ?= default cluster
 
-.PHONY: help audit venv dev test edge fresh unit lint sanity documents upgrade molecule demo demo-clean golden mutation litellm-keys contract contract-proxy llama-source execution-environment bench-cold bench-demo bench-door bench-failover bench-gateway bench-noop bench-reload bench-render bench-rollback bench-threads lock docs build clean
+.PHONY: help audit bundle venv dev test edge fresh unit lint sanity documents upgrade molecule demo demo-clean golden mutation litellm-keys contract contract-proxy llama-source execution-environment bench-cold bench-demo bench-door bench-failover bench-gateway bench-noop bench-reload bench-render bench-rollback bench-threads lock docs build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,10 @@ documents: dev ## the pages' commands, as they stand there, on a host of a newco
 upgrade: dev ## a host of an older state of the collection is taken over under traffic, and brought back
 	SUITES=trixie tests/tools/bootstrap images
 	$(WITH_DOWNLOADS) python -m pytest tests/upgrade $(ARGS)
+
+bundle: dev ## a bundle is made, and a host that never had a network is deployed from it
+	SUITES=trixie tests/tools/bootstrap images
+	$(WITH_DOWNLOADS) python -m pytest tests/bundle $(ARGS)
 
 molecule: dev ## the scenarios on systemd hosts in Docker (SCENARIO=faults: under steady traffic)
 	tests/tools/bootstrap images

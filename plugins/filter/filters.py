@@ -20,6 +20,7 @@ from ..plugin_utils.guard import call, validate
 from ..plugin_utils.litellm.workers import gateway_workers as workers_of
 from ..plugin_utils.plan import managed_groups as managed
 from ..plugin_utils.plan.artifacts import artifact_path
+from ..plugin_utils.plan.bundle import bundle_plan
 from ..plugin_utils.plan.held_secrets import why_not
 from ..plugin_utils.plan.leaving import leaving
 from ..plugin_utils.plan.serving import elsewhere
@@ -81,6 +82,10 @@ def elsewhere_serving(serving: object, edge: object) -> Any:
     return elsewhere(to_plain(serving), to_plain(edge))  # type: ignore[arg-type]
 
 
+def bundled(rows: object) -> Any:
+    return bundle_plan(to_plain(rows))  # type: ignore[arg-type]
+
+
 def managed_groups(groups: object, named: object = None) -> Any:
     return managed.managed_groups(to_plain(groups), to_plain(named) or {})  # type: ignore[arg-type]
 
@@ -106,6 +111,7 @@ class FilterModule:
         """Name the filters."""
         return {
             "artifact_path": path_of,
+            "bundle_plan": bundled,
             "canaries": partial(entry, "canaries"),
             "config_changes": config_changes,
             "engine_advice": partial(entry, "engine_advice"),

@@ -11,7 +11,7 @@ version_added: 0.1.0
 short_description: The collection's code for hosts, as files to install on a host
 description:
   - Returns what C(ai-backend-rollback) imports, so that it works on a host without Ansible and without a network.
-  - Also what a unit on a host runs that downloads models while Ansible only looks.
+  - Also what units on a host run that download or build while Ansible only looks.
 options:
   _terms:
     description: None are needed.
@@ -44,7 +44,7 @@ PACKAGE = "ansible_collections.lab.ai_backend.plugins.module_utils"
 LIBRARY = Path(layout.__file__).parents[1]
 COMMAND = LIBRARY.parents[1] / "roles/host/files/ai-backend-rollback"
 # What units on a host run.
-STARTED_THERE = ("fetching/download", "ollama/fetch")
+STARTED_THERE = ("fetching/command", "fetching/download", "ollama/fetch")
 
 
 def imported(text, package):

@@ -36,6 +36,10 @@ options:
     description: Its SHA-256.
     type: str
     required: true
+  token:
+    description: Token of a server that needs a login. It is not sent to other servers that the address leads to.
+    type: str
+    default: ""
   mirror:
     description: Beginnings of addresses, each with the one that a mirror has in its place.
     type: dict
@@ -77,7 +81,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.fetching import unit as fetching
-from ..module_utils.fetching.download import Request, from_mirror
+from ..module_utils.fetching.download import from_mirror
 from ..module_utils.fetching.state import DONE, RUNNING, may_download_by
 from ..module_utils.fetching.unit import FetchError
 from ..module_utils.host.host import Host, this_host
@@ -87,6 +91,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "url": {"type": "str", "required": True},
     "path": {"type": "path", "required": True},
     "sha256": {"type": "str", "required": True},
+    "token": {"type": "str", "default": "", "no_log": True},
     "mirror": {"type": "dict", "default": {}},
     "wait": {"type": "int", "default": 10},
 }
@@ -105,7 +110,7 @@ def fetched(module: AnsibleModule, host: Host) -> Mapping[str, Any]:
         return {"changed": True, "finished": True, "progress": f"would download {params['url']}"}
     wanted = {"url": from_mirror(params["url"], params["mirror"]), "path": path, "sha256": params["sha256"]}
     if not fetching.begun(host, name, wanted):
-        request: Request = {**wanted, "environment": may_download_by(os.environ)}  # type: ignore[typeddict-item]
+        request = {**wanted, "token": params["token"], "environment": may_download_by(os.environ)}
         fetching.start(host, name, "fetching.download", request, "root", [os.path.dirname(path)])
     wait_until(lambda: fetching.outcome(host, name)["state"] != RUNNING, params["wait"])
     outcome = fetching.outcome(host, name)

@@ -37,6 +37,11 @@ options:
     description: Port of each instance.
     type: dict
     default: {}
+  downloads:
+    description: Files that its services need, each with C(path).
+    type: list
+    elements: dict
+    default: []
   replaces:
     description: Units that the plan's services replace, if they run or start at boot.
     type: list
@@ -105,6 +110,11 @@ tampered:
   type: list
   elements: dict
   returned: always
+lacking:
+  description: Those of O(downloads) that are not there.
+  type: list
+  elements: dict
+  returned: always
 kept:
   description: Units of O(replaces) that run or start at boot, and may not be stopped.
   type: list
@@ -151,6 +161,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "host": {"type": "str", "default": ""},
     "instances": {"type": "list", "elements": "str", "required": True},
     "ports": {"type": "dict", "default": {}},
+    "downloads": {"type": "list", "elements": "dict", "default": []},
     "replaces": {"type": "list", "elements": "str", "default": []},
     "adopt": {"type": "bool", "default": False},
     "python": {"type": "str", "default": "/usr/bin/python3"},
@@ -243,6 +254,7 @@ def main() -> None:
         changed=usable and any(lack.values()),
         facts=facts,
         foreign=foreign,
+        lacking=[file for file in params["downloads"] if not os.path.exists(file["path"])],
         kept=kept,
         cards=cards,
         tampered=tampered,

@@ -11,7 +11,7 @@ import pytest
 from checkout import short, tracked
 from toolcache import ROOT
 
-# What the filters come through sees every room; the file of wheels belongs to one module.
+# What the filters come through sees every room.
 LIBRARIES = {
     "plugin_utils": (
         (
@@ -30,8 +30,8 @@ LIBRARIES = {
         ("entries.py", "guard.py"),
     ),
     "module_utils": (
-        ("host", "fetching", "releases", "probes", "switching", "rollback", "inspection", "ollama"),
-        ("wheel_file.py",),
+        ("host", "fetching", "releases", "probes", "switching", "rollback", "inspection", "ollama", "bundling"),
+        (),
     ),
 }
 FILES = {name: tracked(f"plugins/{name}/*.py") for name in LIBRARIES}

@@ -36,11 +36,12 @@ REASONS = {401: "it needs a login", 403: "it refuses", 404: "it has no such file
 
 
 class Request(TypedDict):
-    """`environment` are proxies and the like."""
+    """`environment` are proxies and the like. `token` is empty for a server without a login."""
 
     url: str
     path: str
     sha256: str
+    token: str
     environment: dict[str, str]
 
 
@@ -75,13 +76,21 @@ def expected(answer: http.client.HTTPResponse, have: int) -> tuple[int, int]:
     return 0, length
 
 
+def ask(url: str, token: str, headers: Mapping[str, str], method: str = "GET") -> urllib.request.Request:
+    """A request that a server may not answer packed: the length would be another one."""
+    asked = urllib.request.Request(url, headers={"Accept-Encoding": "identity", **headers}, method=method)  # noqa: S310
+    if token:
+        # Not sent on: a publisher sends its clients to storage of others.
+        asked.add_unredirected_header("Authorization", f"Bearer {token}")
+    return asked
+
+
 def attempt(request: Request, report: Callable[[object], None]) -> None:
     """Get what is lacking, in one answer. Raises OSError where it ends early."""
     part = part_of(request["path"])
     have = bytes_in(part)
     headers = {"Range": f"bytes={have}-"} if have else {}
-    # A server may not pack what is packed: the length would be another one.
-    asked = urllib.request.Request(request["url"], headers={"Accept-Encoding": "identity", **headers})  # noqa: S310
+    asked = ask(request["url"], request["token"], headers)
     # Without Ansible's open_url, because there is no Ansible on a host.
     with urllib.request.build_opener().open(asked, timeout=STALLED_SECONDS) as answer:
         have, total = expected(answer, have)

@@ -67,10 +67,18 @@ def begun(host: Host, name: str, wanted: Mapping[str, Any]) -> bool:
     return False
 
 
-def start(host: Host, name: str, module: str, request: Mapping[str, Any], user: str, writes: Sequence[str]) -> None:
+def start(
+    host: Host,
+    name: str,
+    module: str,
+    request: Mapping[str, Any],
+    user: str,
+    writes: Sequence[str],
+    properties: Sequence[str] = (),
+) -> None:
     """Begin a fetch as a user: `main` of a module, which gets the folder with the request, and may write folders.
 
-    Raises FetchError where systemd refuses.
+    `properties` are set after those of every fetch. Raises FetchError where systemd refuses.
     """
     folder, entry = folder_of(host.layout, name), pwd.getpwnam(user)
     shutil.rmtree(folder, ignore_errors=True)
@@ -79,7 +87,13 @@ def start(host: Host, name: str, module: str, request: Mapping[str, Any], user: 
     write_atomic(request_file(folder), json.dumps(request) + "\n", mode=0o600)
     for path in (request_file(folder), folder):
         os.chown(path, entry.pw_uid, entry.pw_gid, follow_symlinks=False)
-    settings = [*PROPERTIES, f"User={user}", f"Group={user}", f"ReadWritePaths={' '.join([*writes, folder])}"]
+    settings = [
+        *PROPERTIES,
+        *properties,
+        f"User={user}",
+        f"Group={user}",
+        f"ReadWritePaths={' '.join([*writes, folder])}",
+    ]
     arguments = [word for setting in settings for word in ("--property", setting)]
     program = ["/usr/bin/python3", "-I", "-c", CODE, host.layout.library, module, folder]
     code, output = host.systemd.run(

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import model_validator
@@ -151,7 +151,7 @@ class Provider(Described):
         raise NotImplementedError(f"{self.kind} is not installable")
 
     @property
-    def files(self) -> Mapping[str, Plain]:
+    def files(self) -> Mapping[str, Mapping[str, Any]]:
         """{path on the host: source} of the files that a managed one needs; one path may not have two sources."""
         return {}
 

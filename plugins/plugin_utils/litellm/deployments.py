@@ -118,13 +118,14 @@ def _entry_params(entry: ModelEntry) -> dict[str, Any]:
 
 def _answers_as(provider: Provider, target: Target, entry: ModelEntry | None) -> str:
     """A digest of what decides an answer: the engine, the model and its options. It is part of the cache's keys."""
-    shown = {"tags", "cost_per_1k_tokens", "rate_limits", "specialty", *Described.model_fields}
+    shown = {"tags", "cost_per_1k_tokens", "download_env_var", "rate_limits", "specialty", *Described.model_fields}
     what = {
         "type": provider.type,
         "provider": target.provider,
         "where": provider.base_url or provider.hosts,
         "model": target.model,
-        "entry": entry and entry.model_dump(mode="json", exclude=shown),
+        # Without what is not given: a key that a later version adds would otherwise empty the cache.
+        "entry": entry and entry.model_dump(mode="json", exclude=shown, exclude_none=True),
     }
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
 

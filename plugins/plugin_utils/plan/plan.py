@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from ...module_utils.host.layout import unit_of
@@ -34,6 +34,7 @@ def plan_of(fleet: Fleet) -> dict[str, Any]:
      published: [section of its edge], upstreams: [upstreams.py], cache: {host, unit, address, port, user} or None,
      gateway: bool, tls_certificate: path or "", unencrypted: address that other hosts reach without TLS, or "",
      replaces: [unit of an engine that was installed in another way],
+     downloads: [{path, url, sha256, secret}] of files that its engines need; `secret` names a token or is empty,
      gpu_needs: [gpu_memory.py], gpu_engines: [{provider, gpu_layers, gpu_variable}]}}}
 
     `instances`, `ports`, `sockets`, `secrets` and `published` are those of all services together. All lists but
@@ -87,10 +88,22 @@ def _host(fleet: Fleet, host: str) -> dict[str, Any]:
         "gateway": gateway,
         "tls_certificate": fleet.registry.gateway.tls_certificate if gateway else "",
         "unencrypted": fleet.registry.gateway.unencrypted if gateway else "",
+        "downloads": _downloads(fleet, host),
         "gpu_needs": gpu_needs(fleet, host),
         "replaces": sorted({unit for row in rows for unit in row["config"].get("replaces", ())}),
         "gpu_engines": [_gpu_engine(row) for row in rows if "gpu_variable" in row["config"]],
     }
+
+
+def _downloads(fleet: Fleet, host: str) -> list[dict[str, str]]:
+    files: dict[str, Mapping[str, Any]] = {}
+    for name in fleet.place.engines_on(host):
+        files.update(fleet.registry.providers[name].files)
+    return [
+        {"path": path, "secret": "", **{key: str(text) for key, text in source.items() if key != "kind"}}
+        for path, source in sorted(files.items())
+        if source["kind"] == "url"
+    ]
 
 
 def _gpu_engine(row: Row) -> dict[str, str]:

@@ -78,19 +78,32 @@ def check_timeouts(entries: Mapping[str, Entry], edge_seconds: int) -> Iterator[
 
 
 def check_secrets(entries: Mapping[str, Entry], present: Mapping[str, bool]) -> list[Finding]:
-    """With an active provider without its key, every call would go to its fallback, without a message."""
+    """With an active provider without its key, every call would go to its fallback, without a message.
+
+    Without the token of a model, the deployment would stop at its download.
+    """
     findings = []
     for name, entry in entries.items():
-        provider, path = entry.known("status", "env_var", "requires_api_key"), join("ai_backend_providers", name)
-        variable = provider.env_var if provider is not None else None
-        if provider is not None and provider.active and variable is not None and missing(variable, present):
-            remedy = (
-                f"write `{variable}: \"{{{{ lookup('ansible.builtin.env', '{variable}') }}}}\"` below "
-                f"ai_backend_secrets and give it a value, or set {path}.status to inactive"
-            )
-            findings.append(
-                Finding(
-                    join("ai_backend_secrets", variable), f"has no value, '{name}' needs it", remedy, check="secrets"
+        path = join("ai_backend_providers", name)
+        for variable in sorted({*_key_of(entry), *_tokens_of(entry)}):
+            if missing(variable, present):
+                remedy = (
+                    f"write `{variable}: \"{{{{ lookup('ansible.builtin.env', '{variable}') }}}}\"` below "
+                    f"ai_backend_secrets and give it a value, or set {path}.status to inactive"
                 )
-            )
+                place = join("ai_backend_secrets", variable)
+                findings.append(Finding(place, f"has no value, '{name}' needs it", remedy, check="secrets"))
     return findings
+
+
+def _key_of(entry: Entry) -> Iterator[str]:
+    provider = entry.known("status", "env_var", "requires_api_key")
+    if provider is not None and provider.active and provider.env_var is not None:
+        yield provider.env_var
+
+
+def _tokens_of(entry: Entry) -> Iterator[str]:
+    """Those that its models are downloaded with."""
+    provider = entry.known("status", "managed", "models")
+    if provider is not None and provider.active and provider.is_managed:
+        yield from (source["secret"] for source in provider.files.values() if "secret" in source)

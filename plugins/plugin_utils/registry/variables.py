@@ -30,7 +30,7 @@ _ALSO = {
     **dict.fromkeys(("endpoint", "litellm", "proxy", "tls"), "gateway"),
     "redis": "cache",
     "metrics": "monitoring",
-    **dict.fromkeys(("consumers", "customers", "users"), "clients"),
+    **dict.fromkeys(("budget", "consumers", "customers", "limits", "users"), "clients"),
     **dict.fromkeys(("api_keys", "keys", "vault"), "secrets"),
 }
 # How similar two names are: a typing error, or only a similarity.

@@ -38,6 +38,8 @@ class Server(http.server.ThreadingHTTPServer):
         self.content, self.ranges = CONTENT, True
         self.faults: list[tuple[str, int]] = []
         self.asked: list[str] = []
+        self.logins: list[str] = []
+        self.elsewhere = ""
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
     def handle_error(self, *_: Any) -> None:
@@ -50,6 +52,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         asked = self.headers.get("Range", "")
         self.server.asked.append(asked)
+        self.server.logins.append(self.headers.get("Authorization", ""))
+        if self.server.elsewhere:
+            self.send_response(302)
+            self.send_header("Location", self.server.elsewhere)
+            self.end_headers()
+            return
         fault, value = self.server.faults.pop(0) if self.server.faults else ("", 0)
         if fault == "status":
             self.send_error(value)
@@ -89,7 +97,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def request_(server: Server, tmp_path: pathlib.Path) -> Request:
     url = f"http://127.0.0.1:{server.server_port}/m.gguf"
-    return {"url": url, "path": str(tmp_path / "m.gguf"), "sha256": SHA256, "environment": {}}
+    return {"url": url, "path": str(tmp_path / "m.gguf"), "sha256": SHA256, "token": "", "environment": {}}
 
 
 @pytest.fixture
@@ -113,6 +121,19 @@ def test_a_file_gets_its_name_when_it_is_whole(run: Callable[[], list[str]], req
     assert (path.stat().st_mode & 0o777, os.path.exists(part_of(str(path)))) == (0o644, False)
     assert said[-2:] == ["m.gguf", "m.gguf is checked"]
     assert re.fullmatch(r"m\.gguf [\d.]+ of 10\.2 MB, \d+ %.*", said[0])
+
+
+def test_a_token_is_sent_to_its_server_and_not_to_where_that_leads(
+    run: Callable[[], list[str]], server: Server, request_: Request
+) -> None:
+    storage = Server()
+    server.elsewhere = f"http://localhost:{storage.server_port}/m.gguf"
+    request_["token"] = "hf-of-a-lab"
+    run()
+    assert (server.logins, storage.logins) == (["Bearer hf-of-a-lab"], [""])
+    assert pathlib.Path(request_["path"]).read_bytes() == CONTENT
+    storage.shutdown()
+    storage.server_close()
 
 
 def test_a_connection_that_ends_goes_on_where_it_ended(

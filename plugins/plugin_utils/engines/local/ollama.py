@@ -137,7 +137,7 @@ class Ollama(Provider):
         return [health, listed, *questions.values()]
 
     @property
-    def files(self) -> Mapping[str, Plain]:
+    def files(self) -> Mapping[str, Mapping[str, Any]]:
         """{path on the host: source} of the GGUF files that models are made from."""
         return {model.file["path"]: model.file["source"] for model in self.models if model.file_words}
 

@@ -1,0 +1,127 @@
+# Copyright: lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is in a bundle: `manifest.json` names each file with its size and its sum, and what it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..host.layout import read_json, write_atomic
+from ..inspection.bill import SPEC, purl, sum_of
+from .packages import BundleError
+
+SCHEMA = 1
+NAME, SUMS, BILL = "manifest.json", "SHA256SUMS", "sbom.cdx.json"
+Row = dict[str, Any]
+
+
+def place_of(url: str, sha256: str) -> str:
+    """Where a downloaded file is in a bundle: its sum makes it one of its kind, its name is for people."""
+    return os.path.join("files", f"{sha256[:12]}-{os.path.basename(urlsplit(url).path)}")
+
+
+def place_of_part(platform: str) -> str:
+    return os.path.join("hosts", f"{platform}.tar")
+
+
+def digest_of(path: str) -> str:
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def components(rows: Sequence[Row]) -> Iterator[Row]:
+    """What the bundle has, for its bill of materials."""
+    for row in rows:
+        for package in row.get("packages", ()):
+            distribution = row["platform"].partition("-")[0]
+            place = f"?arch={package['architecture']}"
+            url = purl(f"deb/{distribution}", package["name"], package["version"], place)
+            yield {"type": "library", "bom-ref": url, "purl": url, **named(package)}
+        for wheel in row.get("wheels", ()):
+            url = purl("pypi", wheel["name"], wheel["version"])
+            # One package may be there for several processors.
+            yield {"type": "library", "bom-ref": f"{url}#{wheel['sha256'][:12]}", "purl": url, **named(wheel)}
+        if "url" in row:
+            name = os.path.basename(row["path"])
+            yield {"type": "file", "bom-ref": f"file:{name}", "name": name, **sum_of(row["sha256"])}
+
+
+def named(row: Row) -> Row:
+    return {"name": row["name"], "version": row["version"], **sum_of(row["sha256"])}
+
+
+def bill(rows: Sequence[Row]) -> Row:
+    found = {part["bom-ref"]: part for part in components(rows)}
+    return {
+        "$schema": f"http://cyclonedx.org/schema/bom-{SPEC}.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": SPEC,
+        "version": 1,
+        "components": [found[ref] for ref in sorted(found)],
+    }
+
+
+def write(folder: str, parts: Sequence[Row], files: Sequence[Row]) -> tuple[list[Row], list[str]]:
+    """Write the manifest. Returns its rows, and the files in the folder that do not belong to the bundle.
+
+    parts: {platform, packages, wheels}; files: {url, sha256}. All of them are in the folder already.
+    """
+    rows = [{"path": place_of_part(part["platform"]), **part} for part in parts]
+    rows += [{"path": place_of(file["url"], file["sha256"]), **file} for file in files]
+    for row in rows:
+        path = os.path.join(folder, row["path"])
+        row["bytes"] = os.path.getsize(path)
+        row.setdefault("sha256", digest_of(path))
+    rows.sort(key=lambda row: str(row["path"]))
+    write_atomic(os.path.join(folder, BILL), json.dumps(bill(rows), indent=2) + "\n")
+    write_atomic(os.path.join(folder, SUMS), "".join(f"{row['sha256']}  {row['path']}\n" for row in rows))
+    write_atomic(os.path.join(folder, NAME), json.dumps({"schema": SCHEMA, "files": rows}, indent=2) + "\n")
+    return rows, sorted(set(all_in(folder)) - {row["path"] for row in rows})
+
+
+def all_in(folder: str) -> Iterator[str]:
+    for kind in ("files", "hosts"):
+        for name in sorted(os.listdir(os.path.join(folder, kind))) if os.path.isdir(os.path.join(folder, kind)) else ():
+            yield os.path.join(kind, name)
+
+
+def read(folder: str) -> list[Row]:
+    """The rows of a bundle whose files are all there, as large as they should be. Raises BundleError."""
+    content = read_json(os.path.join(folder, NAME))
+    if not isinstance(content, Mapping) or not isinstance(content.get("files"), list):
+        raise BundleError(f"{folder} is no bundle: it has no {NAME}. playbooks/bundle.yml makes one")
+    if content.get("schema") != SCHEMA:
+        raise BundleError(f"{folder} was made by another version of the collection: make it again")
+    rows: list[Row] = content["files"]
+    for row in rows:
+        path = os.path.join(folder, row["path"])
+        size = os.path.getsize(path) if os.path.isfile(path) else -1
+        if size != row["bytes"]:
+            state = f"has {size} bytes, not {row['bytes']}" if size >= 0 else "is not there"
+            raise BundleError(f"{path} {state}: copy the whole bundle again")
+    return rows
+
+
+def for_host(folder: str, platform: str) -> Row:
+    """What a bundle has for a host: {part: {path, sha256}, files: {sha256: path}, sizes: {sha256: bytes}}.
+
+    Paths are absolute. Raises BundleError.
+    """
+    rows = read(folder)
+    parts = {row["platform"]: row for row in rows if "platform" in row}
+    if platform not in parts:
+        raise BundleError(
+            f"{folder} has packages for {', '.join(sorted(parts)) or 'no host'}, and this is a {platform}: make it "
+            "again with a host of that kind in the inventory"
+        )
+    part = parts[platform]
+    return {
+        "part": {"path": os.path.join(folder, part["path"]), "sha256": part["sha256"]},
+        "files": {row["sha256"]: os.path.join(folder, row["path"]) for row in rows if "url" in row},
+        "sizes": {row["sha256"]: row["bytes"] for row in rows if "url" in row},
+    }

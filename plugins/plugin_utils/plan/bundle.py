@@ -1,0 +1,66 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a bundle must contain for a plan. The filter that calls this loads no pydantic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+Needs = Mapping[str, Any]
+Row = Mapping[str, Any]
+
+
+def bundle_plan(rows: Sequence[Row]) -> dict[str, Any]:
+    """{parts, files, wrong} of hosts with what their services need.
+
+    rows: {host, platform, services} of each host; a service is {instance, packages, lock, archive, models, pulled}:
+    names of packages, the text of a lock or an empty one, {url, sha256} or an empty mapping, models as in the plan, and
+    the names of models that an engine gets from a place of its own.
+    parts: {host: {platform, packages, locks, wheels}} with one host for each platform, the first; it makes the part for
+    all of the same kind. files: {name, url, sha256, secret}, sorted. wrong: what can't be bundled, in words.
+    """
+    parts: dict[str, dict[str, Any]] = {}
+    for platform in dict.fromkeys(row["platform"] for row in rows):
+        same = [row for row in rows if row["platform"] == platform]
+        services = [service for row in same for service in row["services"]]
+        parts[same[0]["host"]] = {
+            "platform": platform,
+            "packages": sorted({name for service in services for name in service["packages"] if name}),
+            "locks": sorted({service["lock"] for service in services if service["lock"]}),
+            "wheels": _once(model["source"]["wheel"] for model in _models(services, "wheel")),
+        }
+    services = [service for row in rows for service in row["services"]]
+    archives = [service["archive"] for service in services if service["archive"].get("url")]
+    sources = [*archives, *(model["source"] for model in _models(services, "url"))]
+    files = _once({"secret": "", "name": _name(file), **_address(file)} for file in sources)
+    return {"parts": parts, "files": files, "wrong": sorted(set(_wrong(rows)))}
+
+
+def _models(services: Iterable[Needs], kind: str) -> Iterator[Mapping[str, Any]]:
+    return (model for service in services for model in service["models"] if model["source"]["kind"] == kind)
+
+
+def _name(file: Mapping[str, str]) -> str:
+    return file["url"].rpartition("/")[2]
+
+
+def _address(file: Mapping[str, str]) -> dict[str, str]:
+    return {key: file[key] for key in ("url", "sha256", "secret") if key in file}
+
+
+def _once(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    found = {str(sorted(row.items())): dict(row) for row in rows}
+    return [found[key] for key in sorted(found)]
+
+
+def _wrong(rows: Sequence[Row]) -> Iterator[str]:
+    for row in rows:
+        for service in row["services"]:
+            where = f"{row['host']}: {service['instance']}"
+            archive = service["archive"]
+            if archive and not (archive.get("url") and archive.get("sha256")):
+                yield f"{where} needs the address of its archive and its sha256 in the inventory"
+            if service["pulled"]:
+                names = ", ".join(service["pulled"])
+                yield f"{where} pulls {names} from a registry of models: give each a file (`url` and `sha256`)"
