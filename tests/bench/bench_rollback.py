@@ -46,20 +46,24 @@ print(time.monotonic(), flush=True)
 
 # Seconds from the start of the active slot's process to its first readiness.
 START = """
-import subprocess, time, urllib.request
+import http.client, socket, subprocess, time
 slot = open("/etc/ai-backend/litellm/active-slot").read().split()[1]
 unit = "ai-backend-litellm@%s.service" % slot
-port = open("/opt/ai-backend/instances/litellm@%s/files/%s.env" % (slot, slot)).read().strip().partition("=")[2]
 subprocess.run(["systemctl", "stop", unit], check=True)
 begin = time.monotonic()
 subprocess.run(["systemctl", "start", unit], check=True)
 while True:
     try:
-        with urllib.request.urlopen("http://127.0.0.1:%s/health/readiness" % port, timeout=10) as answer:
-            answer.read()
-        break
-    except OSError:
-        time.sleep(0.05)
+        asked = http.client.HTTPConnection("slot")
+        asked.sock = socket.socket(socket.AF_UNIX)
+        asked.sock.settimeout(10)
+        asked.sock.connect("/run/ai-backend/litellm@%s/http.sock" % slot)
+        asked.request("GET", "/health/readiness")
+        if asked.getresponse().status == 200:
+            break
+    except (OSError, http.client.HTTPException):
+        pass
+    time.sleep(0.05)
 print(time.monotonic() - begin)
 """
 
