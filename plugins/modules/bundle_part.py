@@ -11,7 +11,7 @@ short_description: Download the packages and wheels that hosts like this one nee
 version_added: 0.2.0
 description:
   - Downloads packages of the distribution with all that they depend on, and the wheels of locks. Nothing is installed.
-  - Without O(path) it only names the platform of the host.
+  - Without O(path) it only describes the host.
   - It needs a network and no rights.
 author:
   - lab.ai_backend contributors (@lab)
@@ -55,6 +55,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+facts:
+  description: What the roles need to know of the host, as M(lab.ai_backend.host) returns it.
+  type: dict
+  returned: always
 platform:
   description: The kind of host, for example C(debian-trixie-x86_64-python3.13).
   type: str
@@ -76,7 +80,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.bundling.packages import BundleError
-from ..module_utils.bundling.part import make, this_platform
+from ..module_utils.bundling.part import make, platform_of, this_host
 from ..module_utils.bundling.wheels import pin_of
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -93,12 +97,12 @@ def main() -> None:
     params = module.params
     writes = bool(params["path"]) and not module.check_mode
     try:
-        platform = this_platform(params["python"])
+        facts = this_host(params["python"])
         locks = [*params["locks"], *(pin_of(wheel) for wheel in params["wheels"])]
         found = make(params["packages"], locks, params["python"], params["path"]) if writes else {}
     except (BundleError, OSError) as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=bool(params["path"]), platform=platform, **found)
+    module.exit_json(changed=bool(params["path"]), facts=facts, platform=platform_of(facts), **found)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..host.layout import Layout
-from ..host.state import python_version, read_os_release
+from ..host.state import describe
 from ..host.systemd import Run, run_command
 from . import packages, wheels
 from .packages import BundleError
@@ -28,14 +28,12 @@ def platform_of(facts: dict[str, Any]) -> str:
     return f"{facts['distribution']}-{facts['codename']}-{facts['architecture']}-python{facts['python']}"
 
 
-def this_platform(python: str, layout: Layout | None = None, run: Run = run_command) -> str:
-    """That of this host. Raises BundleError if its Python can't run."""
-    release = read_os_release(layout or Layout())
-    version = python_version(python, run)
-    if not version:
+def this_host(python: str, layout: Layout | None = None, run: Run = run_command) -> dict[str, Any]:
+    """Facts of this host, as host/state.py describes it. Raises BundleError if its Python can't run."""
+    facts = describe(layout or Layout(), python, run)
+    if not facts["python"]:
         raise BundleError(f"{python} can't run there: install Python, or set host_python")
-    found = {"distribution": release.get("ID", ""), "codename": release.get("VERSION_CODENAME", "")}
-    return platform_of({**found, "architecture": os.uname().machine, "python": version})
+    return facts
 
 
 def pack(folder: str, path: str) -> None:
