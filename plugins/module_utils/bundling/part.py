@@ -29,11 +29,14 @@ def platform_of(facts: dict[str, Any]) -> str:
 
 
 def this_host(python: str, layout: Layout | None = None, run: Run = run_command) -> dict[str, Any]:
-    """Facts of this host, as host/state.py describes it. Raises BundleError if its Python can't run."""
+    """Facts of this host, as host/state.py describes it, without what it runs: others will run what is bundled.
+
+    Raises BundleError if its Python can't run.
+    """
     facts = describe(layout or Layout(), python, run)
     if not facts["python"]:
         raise BundleError(f"{python} can't run there: install Python, or set host_python")
-    return facts
+    return {**facts, "published": [], "serving": {}}
 
 
 def pack(folder: str, path: str) -> None:
