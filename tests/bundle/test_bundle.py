@@ -102,6 +102,8 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         played(inventory, "molecule/shared/destroy.yml")
         played(inventory, "molecule/shared/create.yml")
     subprocess.run(["docker", "network", "disconnect", NETWORK, APART], check=True)
+    # As the page says.
+    on_host(TWIN, "apt-get -q update && apt-get -qy install --no-install-recommends python3-venv")
     yield
     for inventory in ("connected.yml", "apart.yml"):
         played(inventory, "molecule/shared/destroy.yml")
