@@ -30,7 +30,18 @@ LIBRARIES = {
         ("entries.py", "guard.py"),
     ),
     "module_utils": (
-        ("host", "fetching", "releases", "probes", "switching", "rollback", "inspection", "ollama", "bundling"),
+        (
+            "host",
+            "fetching",
+            "releases",
+            "probes",
+            "switching",
+            "rollback",
+            "inspection",
+            "ollama",
+            "model_files",
+            "bundling",
+        ),
         (),
     ),
 }
