@@ -18,6 +18,7 @@ author:
 extends_documentation_fragment:
   - lab.ai_backend.attributes
   - lab.ai_backend.engine_builds
+  - lab.ai_backend.model_files
 attributes:
   check_mode:
     support: full
@@ -115,6 +116,19 @@ lacking:
   type: list
   elements: dict
   returned: always
+gpu_memory_mib:
+  description: Memory of each graphics card in MiB, as nvidia-smi tells it; empty without the tool, and without models.
+  type: list
+  elements: int
+  returned: always
+memory_mib:
+  description: Memory of the host in MiB, where its engines compute on the processor; else 0.
+  type: int
+  returned: always
+models:
+  description: What the files in O(model_files) tell of the memory they need, by path; of those that are there.
+  type: dict
+  returned: always
 kept:
   description: Units of O(replaces) that run or start at boot, and may not be stopped.
   type: list
@@ -135,6 +149,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.host.cards import card_findings
 from ..module_utils.host.findings import Finding
+from ..module_utils.host.graphics import gpu_memory, host_memory
 from ..module_utils.host.host import Host, this_host
 from ..module_utils.host.layout import Layout
 from ..module_utils.host.ownership import put_right, wrong
@@ -152,6 +167,7 @@ from ..module_utils.host.state import (
     write_tools,
 )
 from ..module_utils.inspection.tampering import changed_since, unlisted
+from ..module_utils.model_files.read import facts_at
 from ..module_utils.releases.file_list import note
 from ..module_utils.releases.generations import newest, serving
 from ..module_utils.switching.replaced import in_use
@@ -172,6 +188,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "commands": {"type": "dict", "default": {}},
     "engines": {"type": "list", "elements": "dict", "default": []},
     "gpu": {"type": "str", "choices": ["none", "cuda", "vulkan"], "default": "none"},
+    "model_files": {"type": "list", "elements": "str", "default": []},
     "admin_socket": {"type": "str", "default": "/run/ai-backend-edge/admin.sock"},
 }
 
@@ -185,6 +202,13 @@ def facts_of(host: Host, python: str) -> dict[str, Any]:
         "settled": standing(host),
         "serving": serving(host.layout),
     }
+
+
+def found_models(layout: Layout, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The models that are there, and the memory they may have. To ask cards takes long, so nobody is asked in vain."""
+    models = facts_at(params["model_files"])
+    memory, _findings = gpu_memory(params["host"]) if models else ([], [])
+    return {"models": models, "gpu_memory_mib": memory, "memory_mib": host_memory(layout, params["gpu"])}
 
 
 def lacking(layout: Layout, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -258,6 +282,7 @@ def main() -> None:
         kept=kept,
         cards=cards,
         tampered=tampered,
+        **found_models(layout, params),
         holder=holder,
         diff={"before": "", "after": "".join(f"{line}\n" for line in lines_of(lack))} if usable else {},
     )

@@ -20,6 +20,7 @@ author:
 extends_documentation_fragment:
   - lab.ai_backend.attributes
   - lab.ai_backend.engine_builds
+  - lab.ai_backend.model_files
   - lab.ai_backend.port_plan
 attributes:
   check_mode:
@@ -81,6 +82,10 @@ memory_mib:
   description: Memory of the host in MiB, where its engines compute on the processor; else 0.
   type: int
   returned: always
+models:
+  description: What the files in O(model_files) tell of the memory they need, by path; of those that are there.
+  type: dict
+  returned: always
 """
 
 import contextlib
@@ -89,11 +94,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.host.cards import card_findings, vendors
+from ..module_utils.host.cards import card_findings
 from ..module_utils.host.findings import Finding, critical
-from ..module_utils.host.graphics import gpu_memory
+from ..module_utils.host.graphics import gpu_memory, host_memory
 from ..module_utils.host.layout import Layout
-from ..module_utils.host.processes import memory_bytes
 from ..module_utils.host.sockets import is_loopback
 from ..module_utils.host.systemd import Systemd
 from ..module_utils.inspection.certificate import certificate_findings, without_tls
@@ -101,6 +105,7 @@ from ..module_utils.inspection.cooldowns import cooldown_findings
 from ..module_utils.inspection.port_findings import UNMANAGED, port_findings
 from ..module_utils.inspection.port_table import ARGUMENTS, compare, exposed, plan_of
 from ..module_utils.inspection.tampering import tampering_findings
+from ..module_utils.model_files.read import facts_at
 from ..module_utils.probes.checks import ProbeError, run_once
 from ..module_utils.probes.upstreams import ask_all
 from ..module_utils.releases.integrity import generation_findings
@@ -161,15 +166,19 @@ def main() -> None:
             "sums": {"type": "bool", "default": False},
             "engines": {"type": "list", "elements": "dict", "default": []},
             "gpu": {"type": "str", "choices": ["none", "cuda", "vulkan"], "default": "none"},
+            "model_files": {"type": "list", "elements": "str", "default": []},
             "timeout": {"type": "int", "default": 5},
         },
         supports_check_mode=True,
     )
     findings, memory = look(Layout(), Systemd(), module.params)
-    # Of other cards than nvidia-smi knows nobody tells the memory. What only shows a console is of an unknown maker.
-    alone = module.params["gpu"] == "none" and not {*vendors(Layout())} - {"unknown"}
-    host_mib = memory_bytes(Layout()) >> 20 if alone else 0
-    module.exit_json(changed=False, findings=findings, gpu_memory_mib=memory, memory_mib=host_mib)
+    module.exit_json(
+        changed=False,
+        findings=findings,
+        gpu_memory_mib=memory,
+        memory_mib=host_memory(Layout(), module.params["gpu"]),
+        models=facts_at(module.params["model_files"]),
+    )
 
 
 if __name__ == "__main__":

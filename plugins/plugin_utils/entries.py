@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from .data.plain import to_plain
@@ -25,7 +26,7 @@ from .registry.templates import rendered_parts
 from .registry.variable_files import files_below, in_two_files
 from .registry.variables import PARTS, PREFIX, check_variables, is_read
 from .registry.yaml_files import mentioned, read_files, twice_in
-from .validation.capacity import check_host
+from .validation.capacity import Room, check_host, declared, unreadable_files
 from .validation.validation import Inventory, Validation, checked
 from .validation.validation import validate as validated
 
@@ -90,20 +91,42 @@ def live_report(found: object, report: object, only: object) -> dict[str, Any]:
     return with_report(to_plain(found), to_plain(report), to_plain(only))
 
 
-def live_capacity(needs: object, host: object, memory_mib: object, host_mib: object = 0) -> list[dict[str, str]]:
-    """Findings of a host whose models need more memory than its GPUs have, in the shape of findings on hosts.
+def live_capacity(
+    engines: object,
+    host: object,
+    memory_mib: object,
+    host_mib: object = 0,
+    gpu_memory: object = None,
+    models: object = None,
+) -> list[dict[str, str]]:
+    """Findings of a host whose models need more memory than it has, in the shape of findings on hosts.
 
-    `needs` are the host's `gpu_needs` of the plan, `memory_mib` is the memory of each GPU. Without a GPU the memory of
-    the host counts, `host_mib`; if that is 0, nothing is found.
+    `engines` are the host's `in_memory` of the plan, `memory_mib` is the memory of each GPU, `host_mib` that of a host
+    without GPUs, else 0. `gpu_memory` is what the inventory declares; it counts if nothing else is known. `models` are
+    the facts of the files on the host, by path.
     """
-    cards, wanted, name = to_plain(memory_mib), to_plain(needs), str(host)
-    memory, of = (cards, "GPU memory") if isinstance(cards, list) and cards else ([host_mib], "memory")
-    gib = round(sum(float(str(part)) for part in memory) / 1024, 1)
-    found = check_host(name, wanted, gib, "has", of) if gib else ()  # type: ignore[arg-type]
+    name, wanted, cards = str(host), to_plain(engines), to_plain(memory_mib)
+    facts: Any = to_plain(models) or {}
+    sizes = [float(str(card)) for card in cards] if isinstance(cards, list) else []
+    room = _room(sizes, float(str(host_mib or 0)), name, gpu_memory)
+    found = list(unreadable_files(wanted, facts))  # type: ignore[arg-type]
+    # What the inventory declares was compared with estimates before any host was asked.
+    if room is not None and (facts or not room.declared):
+        found += check_host(name, wanted, room, facts)  # type: ignore[arg-type]
     return [
         {"check": f.check, "severity": f.severity, "path": f.path, "message": f.problem, "hint": f.remedy, "host": name}
         for f in found
     ]
+
+
+def _room(cards: Sequence[float], host_mib: float, host: str, gpu_memory: object) -> Room | None:
+    if cards:
+        each = [round(mib / 1024, 1) for mib in cards]
+        return Room(round(sum(cards) / 1024, 1), cards=each)
+    if host_mib:
+        return Room(round(host_mib / 1024, 1), on_cards=False)
+    given = declared({host: gpu_memory})
+    return Room(given[host], declared=True) if host in given else None
 
 
 def unreadable_lines(places: list[str]) -> list[str]:

@@ -14,11 +14,13 @@ class UnreadableError(Exception):
 class Layer(TypedDict):
     """A layer of a model.
 
-    bytes: its weights. k, v: elements that its cache holds for each token, 0 without one. window: tokens that the cache
-    is limited to, 0 for none. state: elements, in 32 bits, that it holds for each sequence whatever its length.
+    bytes: its weights. experts: those of them that only some tokens need. k, v: elements that its cache holds for
+    each token, 0 without one. window: tokens that the cache is limited to, 0 for none. state: elements, in 32 bits,
+    that it holds for each sequence whatever its length.
     """
 
     bytes: int
+    experts: int
     k: int
     v: int
     window: int
@@ -31,7 +33,7 @@ class Facts(TypedDict):
     problem: why nothing is known, else empty. context: the longest it was trained for, in tokens. width: of its
     embedding. heads: of its attention. bytes: all weights. input_bytes: those that llama.cpp leaves in the host's
     memory when all layers are on a card. output_bytes: those outside of the layers that go to the card with the last
-    one. types: bytes by type of tensor.
+    one. picture_bytes: in which a picture is computed, 0 if it reads none. types: bytes by type of tensor.
     """
 
     problem: str
@@ -44,6 +46,7 @@ class Facts(TypedDict):
     bytes: int
     input_bytes: int
     output_bytes: int
+    picture_bytes: int
     layers: list[Layer]
     types: dict[str, int]
 
@@ -61,6 +64,7 @@ def unreadable(problem: str) -> Facts:
         "bytes": 0,
         "input_bytes": 0,
         "output_bytes": 0,
+        "picture_bytes": 0,
         "layers": [],
         "types": {},
     }

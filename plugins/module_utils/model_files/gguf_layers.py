@@ -12,6 +12,8 @@ from .gguf import Header, Tensor, Value, read_header
 
 MOST_LAYERS = 1024
 BLOCK = re.compile(r"blk\.(\d+)\.(.+)")
+# What `--cpu-moe` leaves to the processor (common/common.h, LLM_FFN_EXPS_REGEX).
+EXPERTS = re.compile(r"ffn_(up|down|gate|gate_up)_(ch|)exps\.")
 # Of every so many layers the last one sees the whole context, where the file has no pattern of its own.
 PERIODS = {
     "afmoe": 4,
@@ -65,6 +67,7 @@ def facts_of(header: Header) -> Facts:
         "bytes": sum(layer["bytes"] for layer in layers) + outside,
         "input_bytes": given,
         "output_bytes": outside - given + shared,
+        "picture_bytes": model.picture_bytes(),
         "layers": layers,
         "types": dict(sorted(types.items())),
     }
@@ -112,6 +115,7 @@ class _Model:
             found.append(
                 {
                     "bytes": self.block_bytes[index],
+                    "experts": _experts(self.blocks[index]),
                     "k": k,
                     "v": v,
                     "window": windows[index],
@@ -119,6 +123,11 @@ class _Model:
                 }
             )
         return found
+
+    def picture_bytes(self) -> int:
+        """Scores of attention between all patches of a picture (Ollama, fs/ggml/ggml.go, VisionGraphSize)."""
+        patches = (self.number("vision.image_size") // max(self.number("vision.patch_size"), 1)) ** 2
+        return 4 * patches**2 * self.number("vision.attention.head_count")
 
     def _cache(self, index: int) -> tuple[int, int]:
         """Elements of K and V for each token. The tensors tell it, which may differ from layer to layer."""
@@ -164,6 +173,10 @@ class _Model:
         size, inner = self.number("ssm.state_size"), self.number("ssm.inner_size")
         kept = max(self.number("ssm.conv_kernel") - 1, 0)
         return kept * (inner + 2 * self.number("ssm.group_count") * size) + size * inner
+
+
+def _experts(block: dict[str, Tensor]) -> int:
+    return sum(tensor.bytes for name, tensor in block.items() if EXPERTS.match(name))
 
 
 def _rows(block: dict[str, Tensor], name: str) -> int:

@@ -53,6 +53,7 @@ def safetensors_facts(folder: str) -> Facts:
         "bytes": total,
         "input_bytes": 0,
         "output_bytes": total - each * len(layers),
+        "picture_bytes": 0,
         "layers": layers,
         "types": dict(sorted(types.items())),
     }
@@ -151,6 +152,7 @@ def _layer(kind: str, k: int, v: int, window: int) -> Layer:
     # The state of linear attention depends on the model's own code; it does not grow with the context.
     return {
         "bytes": 0,
+        "experts": 0,
         "k": 0 if linear else k,
         "v": 0 if linear else v,
         "window": window if kind in ("sliding_attention", "chunked_attention") else 0,

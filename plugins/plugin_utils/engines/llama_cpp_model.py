@@ -23,11 +23,26 @@ from .llama_cpp_options import (
     LlamaCppOptions,
     environment_of,
 )
-from .memory import cache_share
+from .load import BATCH, OUTPUT_BYTES, Load
+from .memory import cache_bits, cache_share
 from .model import ModelEntry, by_name
 
 # What separates adapters on llama-server's command line, and what systemd reads in a command.
 _SEPARATOR = re.compile(r"[\s,:%\"'\\$]")
+# llama-server takes so many requests at once without another number (tools/server/server.cpp, n_parallel).
+_SEQUENCES = 4
+# Any value of it leaves the cache to the processor (common/arg.cpp, get_value_from_env).
+_NO_CACHE = "LLAMA_ARG_NO_KV_OFFLOAD"
+# With these, weights or cache of a layer on a card may be elsewhere.
+_ELSEWHERE = (
+    "LLAMA_ARG_CPU_MOE",
+    "LLAMA_ARG_DEVICE",
+    "LLAMA_ARG_KV_OFFLOAD",
+    "LLAMA_ARG_N_CPU_MOE",
+    _NO_CACHE,
+    "LLAMA_ARG_OVERRIDE_TENSOR",
+    "LLAMA_ARG_RPC",
+)
 
 
 class Adapter(GgufFile):
@@ -141,6 +156,44 @@ class LlamaCppModel(GgufModel):
     def cache_share(self) -> float:
         """Size of the KV cache, relative to one in 16 bits."""
         return cache_share(self.options.cache_type_k, self.options.cache_type_v)
+
+    def load(self, path: str) -> Load:
+        """How llama-server loads it. Without a number of sequences it has four, which share the context."""
+        own, variables, parts = super().load(path), self.variables, dict(self.besides)
+        draft = parts.pop("draft_model", {"path": ""})["path"]
+        batch, layers = self.options.ubatch_size or BATCH, variables.get("LLAMA_ARG_N_GPU_LAYERS", "")
+        return {
+            **own,
+            "file": self.file["path"],
+            "draft": draft,
+            "parts": [file["path"] for file in parts.values()],
+            "sequences": self.options.parallel or _SEQUENCES,
+            "shared": self.options.parallel is None or variables.get("LLAMA_ARG_KV_UNIFIED", "false") not in NO,
+            "windows": variables.get("LLAMA_ARG_SWA_FULL", "false") in NO,
+            "cache_bits": cache_bits(self.options.cache_type_k, self.options.cache_type_v),
+            "layers": int(layers) if layers.isdecimal() else -1,
+            "experts": self._experts,
+            "cached": variables.get("LLAMA_ARG_KV_OFFLOAD", "true") not in NO and _NO_CACHE not in variables,
+            "batch": batch,
+            "flash": self.options.flash_attention != "off",
+            "mask": True,
+            "outputs": BATCH,
+            "output_bytes": OUTPUT_BYTES,
+        }
+
+    @property
+    def _experts(self) -> int:
+        """Of how many of its first layers the processor has the experts, -1 for all."""
+        count = self.environment.get("LLAMA_ARG_N_CPU_MOE", "0")
+        if self.environment.get("LLAMA_ARG_CPU_MOE", "false") not in NO:
+            return -1
+        return int(count) if count.isdecimal() else 0
+
+    @property
+    def spills(self) -> bool:
+        """Whether it computes on the processor what the cards do not hold: unless all layers must be on a card."""
+        layers = self.options.gpu_layers
+        return layers in (None, "auto", -1) or any(name in self.environment for name in _ELSEWHERE)
 
 
 OneLlamaCpp = Annotated[LlamaCppModel, BeforeValidator(by_name), AlsoSpelled({"type": "string"})]

@@ -12,7 +12,8 @@ from pydantic import BeforeValidator, Field
 from ..schema.base import AlsoSpelled, Context, Described, ModelName, Strict, Text, Words, text_list
 from ..schema.sizes import declared_size, named_size
 from .abilities import Ability
-from .memory import SIXTEEN_BITS, Need, need
+from .load import BATCHED_TOKENS, SAMPLER_BYTES, SEQUENCES, Load
+from .memory import SIXTEEN_BITS, Need, cache_bits, need
 
 
 class Cost(Strict):
@@ -125,10 +126,39 @@ class ModelEntry(Described):
 
     @property
     def need(self) -> Need | None:
-        """GPU memory that it needs, or None if its size is not known."""
+        """Memory that it needs by its name and size, or None if its size is not known."""
+        return self.estimate(self.context, self.cache_share)
+
+    def estimate(self, context: int, share: float) -> Need | None:
+        """The same with a context of so many tokens, and a cache of another size relative to one in 16 bits."""
         if self.billions is None:
             return None
-        return need(self.billions, self.quantization or self.name, self.USUAL_BITS, self.context, self.cache_share)
+        return need(self.billions, self.quantization or self.name, self.USUAL_BITS, context, share)
+
+    def load(self, path: str) -> Load:
+        """How an engine loads it; `path` is its place in the registry. One with the name of a folder is there."""
+        guess = self.need
+        return {
+            "path": path,
+            "model": self.name,
+            "file": self.name if self.name.startswith("/") else "",
+            "draft": "",
+            "parts": [],
+            "context": self.context,
+            "sequences": 1,
+            "shared": True,
+            "windows": True,
+            "cache_bits": cache_bits(None, None),
+            "layers": -1,
+            "experts": 0,
+            "cached": True,
+            "batch": BATCHED_TOKENS,
+            "flash": True,
+            "mask": False,
+            "outputs": SEQUENCES,
+            "output_bytes": SAMPLER_BYTES,
+            "estimate": guess.total if guess is not None else 0,
+        }
 
     @property
     def request_parameters(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from ..schema.base import AlsoSpelled, Context
 from .abilities import Ability
+from .load import BATCH, OUTPUT_BYTES, Load
 from .memory import GGUF_BITS, Need
 from .model import ModelEntry, RequestOptions, by_name
 from .ollama_options import duration
@@ -70,10 +71,14 @@ class OllamaModel(ModelEntry):
         """Whether the name is that of a model in Ollama's cloud."""
         return full_name(self.name).endswith(CLOUD)
 
-    @property
-    def need(self) -> Need | None:
-        """GPU memory that it needs. Of a model in the cloud, nothing is on the host."""
-        return None if self.in_cloud else super().need
+    def estimate(self, context: int, share: float) -> Need | None:
+        """Memory by its name and size. Of a model in the cloud, nothing is on the host."""
+        return None if self.in_cloud else super().estimate(context, share)
+
+    def load(self, path: str) -> Load:
+        """How Ollama loads it."""
+        own: Load = super().load(path)
+        return {**own, "batch": BATCH, "mask": True, "outputs": BATCH, "output_bytes": OUTPUT_BYTES}
 
     @property
     def context(self) -> int:

@@ -13,15 +13,18 @@ from pydantic import model_validator
 from ..data.plain import Plain
 from ..data.row import Row
 from ..findings.findings import Finding
-from ..findings.paths import Place
+from ..findings.paths import Place, join
 from ..schema.base import Described, ModelName, Seconds, SecretName, Url, UrlPath, is_loopback
 from ..schema.pydantic_findings import refused
 from ..schema.secrets import ENGINE_KEY, is_generated
 from .abilities import Ability
 from .clients import OLLAMA, OPENAI, api_base, client_for
+from .load import Engine
 from .model import ModelEntry
 from .site import Site
 
+# Where the providers are in the registry.
+BELOW = "ai_backend_providers"
 Status = Literal["active", "inactive", "disabled", "deprecated", "template"]
 
 
@@ -149,6 +152,18 @@ class Provider(Described):
     def service(self, site: Site) -> Row:
         """The row of a managed one on a host."""
         raise NotImplementedError(f"{self.kind} is not installable")
+
+    def in_memory(self, name: str) -> Engine:
+        """What one with this name has in memory; the largest of its models counts."""
+        return {
+            "provider": name,
+            "managed": self.is_managed,
+            "together": 1,
+            "card": -1,
+            "spills": False,
+            "maps": False,
+            "models": [entry.load(join(BELOW, name, "models", index)) for index, entry in enumerate(self.entries)],
+        }
 
     @property
     def files(self) -> Mapping[str, Mapping[str, Any]]:

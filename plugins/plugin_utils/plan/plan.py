@@ -18,7 +18,7 @@ from ..schema.cache import USER
 from ..schema.ports import FLEET, FLEET_PORT
 from ..schema.secrets import missing
 from .fleet import Fleet
-from .gpu_memory import gpu_needs
+from .gpu_memory import engines_in_memory, model_files
 from .upstreams import upstreams
 
 SCHEMA = 2
@@ -35,7 +35,8 @@ def plan_of(fleet: Fleet) -> dict[str, Any]:
      gateway: bool, tls_certificate: path or "", unencrypted: address that other hosts reach without TLS, or "",
      replaces: [unit of an engine that was installed in another way],
      downloads: [{path, url, sha256, secret}] of files that its engines need; `secret` names a token or is empty,
-     gpu_needs: [gpu_memory.py], gpu_engines: [{provider, gpu_layers, gpu_variable}]}}}
+     in_memory: [engines/load.py], model_files: [path that tells more of it],
+     gpu_engines: [{provider, gpu_layers, gpu_variable}]}}}
 
     `instances`, `ports`, `sockets`, `secrets` and `published` are those of all services together. All lists but
     `services` are sorted, all ports are ints.
@@ -73,6 +74,7 @@ def litellm_text(plan: dict[str, Any], host: str) -> str:
 def _host(fleet: Fleet, host: str) -> dict[str, Any]:
     rows = fleet.rows[host]
     gateway = host in fleet.place.gateways
+    engines = engines_in_memory(fleet, host)
     ports = {instance: port for row in rows for instance, port in row["ports"].items()}
     sockets = {instance: path for row in rows for instance, path in row.get("sockets", {}).items()}
     return {
@@ -89,7 +91,8 @@ def _host(fleet: Fleet, host: str) -> dict[str, Any]:
         "tls_certificate": fleet.registry.gateway.tls_certificate if gateway else "",
         "unencrypted": fleet.registry.gateway.unencrypted if gateway else "",
         "downloads": _downloads(fleet, host),
-        "gpu_needs": gpu_needs(fleet, host),
+        "in_memory": engines,
+        "model_files": model_files(engines),
         "replaces": sorted({unit for row in rows for unit in row["config"].get("replaces", ())}),
         "gpu_engines": [_gpu_engine(row) for row in rows if "gpu_variable" in row["config"]],
     }

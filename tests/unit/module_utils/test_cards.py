@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from host_stand_in import NOBODY, FakeSystemctl, made, manifest
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.host import cards
+from ansible_collections.lab.ai_backend.plugins.module_utils.host import cards, graphics
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.host import Host
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
@@ -55,6 +55,25 @@ def test_layers_for_engines_of_the_processor_are_critical(tmp_path: pathlib.Path
 
 def test_no_layers_on_a_host_without_cards_are_fine(tmp_path: pathlib.Path) -> None:
     assert said(host(tmp_path, NETWORK), "none", engine()) == []
+
+
+@pytest.mark.parametrize(
+    ("device", "gpu", "counts"),
+    [
+        (NETWORK, "none", True),
+        ({"class": "0x030000", "vendor": "0x1234"}, "none", True),
+        (NVIDIA, "none", False),
+        (NETWORK, "cuda", False),
+    ],
+    ids=["no card", "a console", "a card", "a build for one"],
+)
+def test_the_memory_of_a_host_counts_where_it_has_no_card(
+    tmp_path: pathlib.Path, device: dict[str, str], gpu: str, counts: bool
+) -> None:
+    layout = host(tmp_path, device)
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc" / "meminfo").write_text("MemTotal:       16777216 kB\nMemFree: 1 kB\n")
+    assert graphics.host_memory(layout, gpu) == (16384 if counts else 0)
 
 
 def test_a_card_that_no_engine_uses_is_a_warning(tmp_path: pathlib.Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import socket
 import threading
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from gguf_stand_in import llama, write
 from host_stand_in import FakeSystemctl, made, manifest
 from proc_stand_in import Proc
 
@@ -17,7 +19,9 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import 
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
 from ansible_collections.lab.ai_backend.plugins.module_utils.releases import generations
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching import switch as switching
+from ansible_collections.lab.ai_backend.plugins.modules import host as preparation
 from ansible_collections.lab.ai_backend.plugins.modules import look as module
+from ansible_collections.lab.ai_backend.plugins.modules import model_files
 
 SECRET = "the-password"  # pragma: allowlist secret
 
@@ -176,3 +180,42 @@ def test_a_driver_that_does_not_answer_is_a_warning(tool: Callable[[str], None])
         return 124, "it hangs"
 
     assert graphics.gpu_memory("gpu1", run=hang)[1][0]["severity"] == "warning"
+
+
+def test_a_deploy_asks_the_cards_only_if_there_is_a_model(tool: Callable[[str], None], tmp_path: pathlib.Path) -> None:
+    tool(f"touch {tmp_path}/asked; echo 24564")
+    there, missing = write(tmp_path / "m.gguf", **llama()), tmp_path / "later.gguf"
+    params = {"host": "gpu1", "gpu": "cuda", "model_files": [str(missing)]}
+    layout = Layout(str(tmp_path / "root"))
+    assert preparation.found_models(layout, params) == {"models": {}, "gpu_memory_mib": [], "memory_mib": 0}
+    assert not (tmp_path / "asked").exists()
+    found = preparation.found_models(layout, {**params, "model_files": [str(missing), str(there)]})
+    assert (list(found["models"]), found["gpu_memory_mib"]) == ([str(there)], [24564])
+    assert found["models"][str(there)]["problem"] == ""
+
+
+def test_the_modules_that_read_models_take_the_same_files() -> None:
+    assert preparation.ARGUMENTS["model_files"] == model_files.ARGUMENTS["model_files"]
+
+
+def test_the_facts_of_models_leave_a_module_as_json(
+    monkeypatch: pytest.MonkeyPatch, tool: Callable[[str], None], tmp_path: pathlib.Path
+) -> None:
+    tool("echo 16384")
+    path = str(write(tmp_path / "m.gguf", **llama()))
+    left: dict[str, Any] = {}
+
+    class Module:
+        def __init__(self, argument_spec: dict[str, Any], supports_check_mode: bool) -> None:
+            assert supports_check_mode
+            given = {"host": "gpu1", "gpu": "cuda", "model_files": [path]}
+            assert set(given) == set(argument_spec)
+            self.params = given
+
+        def exit_json(self, **result: Any) -> None:
+            left.update(json.loads(json.dumps(result)))
+
+    monkeypatch.setattr(model_files, "AnsibleModule", Module)
+    model_files.main()
+    assert (left["changed"], left["gpu_memory_mib"], left["memory_mib"]) == (False, [16384], 0)
+    assert left["models"][path]["architecture"] == "llama"

@@ -65,6 +65,32 @@ def test_without_an_output_of_its_own_the_embedding_goes_to_the_card_too(tmp_pat
     assert facts["bytes"] == sum(facts["types"].values()), "the file has it once"
 
 
+@pytest.mark.parametrize(
+    ("size", "patch", "heads", "gib"),
+    [(1540, 14, 16, 8.73), (896, 14, 16, 1.0), (224, 0, 0, 0)],
+    ids=["mistral-small3.1", "gemma3", "of no use"],
+)
+@pytest.mark.parametrize("architecture", ["clip", "mistral3"])
+def test_what_reads_pictures_tells_how_large_their_scores_are(
+    tmp_path: pathlib.Path, architecture: str, size: int, patch: int, heads: int, gib: float
+) -> None:
+    """Ollama names 8.8 GiB and 1.0 GiB (https://github.com/ollama/ollama/issues/10615, .../pull/12000)."""
+    keys = {"vision__image_size": size, "vision__patch_size": patch, "vision__attention__head_count": heads}
+    facts = gguf(tmp_path, of(architecture, 0, **keys), {})
+    assert round(facts["picture_bytes"] / 2**30, 2) == gib
+
+
+def test_of_a_mixture_the_experts_are_told_apart(tmp_path: pathlib.Path) -> None:
+    model = llama()
+    for name in ("ffn_up_exps", "ffn_gate_exps", "ffn_down_exps", "ffn_up_shexp"):
+        model["tensors"][f"blk.1.{name}.weight"] = ((256, 256, 8), Q8_0)
+    model["tensors"]["blk.1.ffn_gate_inp.weight"] = ((256, 8), F32)
+    first, second = gguf(tmp_path, **model)["layers"]
+    each = 256 * 256 * 8 // 32 * 34
+    assert (first["experts"], second["experts"]) == (0, 3 * each)
+    assert second["bytes"] - first["bytes"] == 4 * each + 256 * 8 * 4
+
+
 def test_the_tiny_model_is_read(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "tiny.gguf"
     path.write_bytes(tiny_model.build())

@@ -72,10 +72,10 @@ def test_memory_and_addresses_reach_their_checks(lab: Callable[..., Raw]) -> Non
 def test_memory_that_was_found_is_held_against_the_models_as_declared_memory_is(lab: Callable[..., Raw]) -> None:
     raw = lab()
     raw["providers"]["native"]["models"] = [{"name": "m:70b", "path": "/m.gguf"}]
-    needs = entries.plan(raw, GROUPS, ADDRESSES)["hosts"]["two"]["gpu_needs"]
+    engines = entries.plan(raw, GROUPS, ADDRESSES)["hosts"]["two"]["in_memory"]
 
     def found(*cards: int, host: int = 0) -> list[Raw]:
-        rows: list[Raw] = entries.live_capacity(needs, "two", list(cards), host)
+        rows: list[Raw] = entries.live_capacity(engines, "two", list(cards), host)
         return rows
 
     (row,) = found(12288, 12288)
@@ -89,6 +89,39 @@ def test_memory_that_was_found_is_held_against_the_models_as_declared_memory_is(
     (row,) = found(host=16384)
     assert row["message"].startswith("host 'two' has 16 GiB of memory, its models need about ")
     assert found(host=131072) == []
+
+
+def test_what_the_files_of_models_tell_is_held_against_what_is_known_of_the_memory(lab: Callable[..., Raw]) -> None:
+    raw = lab()
+    options = {"gpu_layers": "all"}
+    raw["providers"]["native"]["models"] = [
+        {"name": "m", "path": "/m.gguf", "context_length": 4096, "options": options}
+    ]
+    host = entries.plan(raw, GROUPS, ADDRESSES)["hosts"]["two"]
+    layer = {"bytes": 20 << 30, "experts": 0, "k": 1024, "v": 1024, "window": 0, "state": 0}
+    shape = {"context": 4096, "width": 64, "heads": 4, "vocabulary": 64, "picture_bytes": 0}
+    size = {"bytes": 20 << 30, "input_bytes": 0, "output_bytes": 0, "layers": [layer]}
+    models = {"/m.gguf": {"problem": "", **shape, **size}}
+    assert host["model_files"] == ["/m.gguf"]
+
+    def found(cards: list[int], declared: object, models: Raw) -> list[Raw]:
+        rows: list[Raw] = entries.live_capacity(host["in_memory"], "two", cards, 0, declared, models)
+        return rows
+
+    (row,) = found([16384], "", models)
+    assert (row["check"], row["severity"], row["path"]) == (
+        "capacity",
+        "critical",
+        "ai_backend_providers.native.models[0]",
+    )
+    assert row["message"].startswith("host 'two' has 16 GiB of GPU memory, weights and cache of its models need 20.0 (")
+    assert found([32768], "16", models) == [], "what the cards tell is what they have"
+    # Without a tool that tells it, the inventory does; what it declares was compared with names before.
+    (row,) = found([], 16, models)
+    assert (row["severity"], row["message"][:24]) == ("critical", "host 'two' declares 16 G")
+    assert found([], 16, {}) == found([], "", models) == found([], None, models) == []
+    (row,) = found([], "", {"/m.gguf": {**models["/m.gguf"], "problem": "is cut off"}})
+    assert (row["severity"], row["message"]) == ("warning", "/m.gguf is cut off")
 
 
 def test_what_cannot_be_read_is_a_report_with_the_reason(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from ..abilities import PROOFS, TEXT, Ability, proof_of
 from ..archive import check_archive
 from ..llama_cpp_model import LlamaCppModel, OneLlamaCpp
 from ..llama_cpp_options import ARGUMENTS, CPU_THREADS, NO, Environment, LlamaCppOptions
+from ..load import Engine
 from ..model import ModelEntry
 from ..provider import Provider
 from ..site import Site
@@ -135,6 +136,17 @@ class LlamaCpp(Provider):
         if entry is None or entry.abilities is not None or not self.is_managed or not isinstance(entry, LlamaCppModel):
             return super().abilities(entry)
         return started_for(entry.variables)
+
+    def in_memory(self, name: str) -> Engine:
+        """What one with this name has in memory. Layers that must be on a card, and do not fit, end its start.
+
+        Without a word on it llama-server maps the file too, and a model that is larger than the memory starts, and
+        reads it again for each token. Who wants that writes it.
+        """
+        model = self.models[0] if self.models else LlamaCppModel(name=name)
+        alone, mapped = model.options.split_mode == "none", model.options.load_mode == "mmap"
+        card = (model.options.main_gpu or 0) if alone else -1
+        return {**super().in_memory(name), "card": card, "spills": model.spills, "maps": mapped}
 
     @property
     def files(self) -> Mapping[str, Mapping[str, Any]]:

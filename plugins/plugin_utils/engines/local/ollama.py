@@ -19,6 +19,8 @@ from ...findings.paths import Place
 from ..abilities import CHAT, PROOFS, Ability, proof_of
 from ..archive import check_archive
 from ..clients import OLLAMA, api_base
+from ..load import Engine, Load
+from ..memory import cache_bits, cache_share
 from ..model import ModelEntry
 from ..ollama_local_model import LocalOllamaModel, OneLocalOllama, manifest_of
 from ..ollama_model import TAG, full_name
@@ -112,6 +114,33 @@ class Ollama(Provider):
                 "shared": site.shared,
                 "pauses": list(site.pauses),
             },
+        }
+
+    def in_memory(self, name: str) -> Engine:
+        """What one with this name has in memory. It computes on the processor what its cards do not hold."""
+        own = super().in_memory(name)
+        pairs = zip(self.models, own["models"], strict=True)
+        loads = [self._load(name, model, load) for model, load in pairs if not model.in_cloud]
+        return {**own, "together": self.options.max_loaded_models or 1, "spills": True, "models": loads}
+
+    def _load(self, name: str, model: LocalOllamaModel, load: Load) -> Load:
+        """Each of the requests that it takes at the same time has a context of its own."""
+        sequences, kind = self.options.num_parallel or 1, self.options.kv_cache_type
+        given = model.options.num_ctx or model.parameters.num_ctx or model.context_length
+        context = (given or self.options.context_length or model.context) * sequences
+        layers = model.parameters.num_gpu if model.options.num_gpu is None else model.options.num_gpu
+        guess = model.estimate(context, cache_share(kind, kind))
+        return {
+            **load,
+            "file": f"{self._store(name)}/{manifest_of(model.name)}" if self.is_managed else "",
+            "context": context,
+            "sequences": sequences,
+            "shared": False,
+            "cache_bits": cache_bits(kind, kind),
+            "layers": -1 if layers is None else layers,
+            "batch": model.parameters.num_batch or load["batch"],
+            "flash": self.options.flash_attention is not False,
+            "estimate": guess.total if guess is not None else 0,
         }
 
     def _manifests(self) -> list[str]:
