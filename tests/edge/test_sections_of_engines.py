@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
@@ -59,12 +59,13 @@ class Engine(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 class Way:
     """An edge with one engine, which is not started."""
 
-    def __init__(self, folder: pathlib.Path, shared: bool = False, before: str = "") -> None:
+    def __init__(self, folder: pathlib.Path, shared: bool = False, before: str = "", paths: Sequence[str] = ()) -> None:
         self.path, self.port, self.admin = folder / "http.sock", free_port(), folder / "admin.sock"
         row = gateway_row({})
         row["config"]["gateway"] = None
         (section,) = [one for one in row["config"]["published"] if one["name"] == "native"]
         section |= {"to": f"unix@{self.path}", "port": self.port} | ({"retries": 0} if shared else {})
+        section |= {"paths": list(paths)} if paths else {}
         row["config"]["published"] = [section]
         self.process = started(folder, rendered(folder, row, serving={ENGINE: before} if before else None))
         end = time.monotonic() + 10
@@ -74,9 +75,9 @@ class Way:
             assert self.process.poll() is None and time.monotonic() < end, (folder / "log").read_text()
             time.sleep(0.02)
 
-    def ask(self) -> Answer:
+    def ask(self, path: str = "/v1/models") -> Answer:
         with contextlib.closing(http.client.HTTPConnection("127.0.0.2", self.port, timeout=30)) as asked:
-            asked.request("GET", "/v1/models")
+            asked.request("GET", path)
             return Answer(asked.getresponse())
 
     def until(self, good: Callable[[Answer], bool]) -> Answer:
@@ -121,6 +122,26 @@ def test_it_is_asked_at_its_socket(way: Any) -> None:
     edge = way()
     engine = Engine(edge.path)
     assert (edge.ask().body, engine.asked) == (b"socket", ["/health", "/v1/models"])
+
+
+def test_paths_for_which_it_asks_no_key_are_closed(way: Any) -> None:
+    edge = way(paths=["/health", "/v1/"])
+    engine = Engine(edge.path)
+    assert [edge.ask(path).status for path in ("/health", "/v1/models", "/v1/chat/completions?x=1")] == [200] * 3
+    closed = (
+        "/metrics",
+        "/invocations",
+        "/docs",
+        "/",
+        "/v1",
+        "//v1/models",
+        "/V1/models",
+        "/health/",
+        "/healthy",
+        "/?/v1/",
+    )
+    assert [edge.ask(path).status for path in closed] == [404] * len(closed)
+    assert not set(engine.asked) & set(closed)
 
 
 def test_a_request_waits_for_one_that_is_not_there_yet(way: Any) -> None:

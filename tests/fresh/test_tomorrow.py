@@ -35,7 +35,7 @@ PIPS = {
 OLDEST = "23.0.1"
 Pins = dict[str, str]
 Metadata = dict[str, email.message.Message]
-LOCKS = [ROOT / lock for lock, _follows in locks.LOCKS.values()]
+LOCKS = [ROOT / lock for lock, _follows in locks.LOCKS.values() if lock not in locks.LARGE]
 
 
 def pins_of(lock: pathlib.Path) -> Pins:

@@ -34,6 +34,8 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines import (  #
     ollama_model,
     ollama_options,
     provider,
+    vllm_model,
+    vllm_options,
 )
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines.cloud import Cloud  # noqa: E402
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema import (  # noqa: E402
@@ -70,6 +72,8 @@ SECTIONS: list[tuple[str, type[BaseModel], str]] = [
         ollama_model.OllamaOptions,
         "Sent with each request that does not set them.",
     ),
+    ("models of vllm", vllm_model.VllmModel, ""),
+    ("options of a vllm provider", vllm_options.VllmOptions, ""),
     ("options of other types", model.RequestOptions, "Sent with each request that does not set them."),
     ("rate_limits", model.RateLimits, ""),
     ("cost_per_1k_tokens", model.Cost, ""),
@@ -144,12 +148,13 @@ def tables() -> str:
         described = above or first_line(shape)
         if shape is LLAMA_CPP:
             parts.append(f"{level} {title}\n\n{types_table()}")
-            for name in ("llama_cpp", "ollama"):
+            for name in ("llama_cpp", "ollama", "vllm"):
                 described = f"In addition to the keys of every provider, `{name}` has:"
                 keys = table(catalog.provider_types()[name], skip=set(provider.Provider.model_fields))
                 parts.append(f"{described}\n\n{keys}")
             continue
-        skip = set(model.ModelEntry.model_fields) if issubclass(shape, gguf_model.GgufModel) else set()
+        local = issubclass(shape, gguf_model.GgufModel | vllm_model.VllmModel)
+        skip = set(model.ModelEntry.model_fields) if local else set()
         parts.append("\n".join(filter(None, [f"{level} {title}\n\n{described}\n", table(shape, skip), refused(shape)])))
     names = ", ".join(f"`{name}`" for name in GENERATED)
     parts.append(
@@ -278,7 +283,7 @@ def schema() -> str:
 
 _ROUTING: tuple[type[Strict], ...] = (routing.Routing, rules.Exact, rules.Pattern, rules.Chain)
 _POOLS: tuple[type[Strict], ...] = (pools.Pool, pools.PoolTarget, pools.Capability)
-_OPTIONS: tuple[type[Strict], ...] = (ollama_options.OllamaServerOptions,)
+_OPTIONS: tuple[type[Strict], ...] = (ollama_options.OllamaServerOptions, vllm_options.VllmOptions)
 SPELLED = {shape.__name__: shape for shape in (*_ROUTING, *_POOLS, *_OPTIONS)}
 
 

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Write the hash locks anew. No lock takes a release younger than a week, or one that requirements/denied.toml names.
 
+What a source leaves out of what its packages ask for is in a file of the same name with the ending `.excludes`.
+
 A malicious release is usually found within days. The age is the upload time that the package index gives; an index
 that gives none is named, and then nobody has checked it.
 
@@ -44,7 +46,9 @@ def make(source: str, lock: str, follows: str, days: int, upgrade: bool) -> str:
         if (ROOT / lock).exists():
             # uv keeps the versions of the lock that it writes over.
             shutil.copy(ROOT / lock, made)
+        excludes = pathlib.PurePath(source).with_suffix(".excludes")
         argv = [source, "-o", str(made), *(["-c", follows] if follows else []), *(["--upgrade"] if upgrade else [])]
+        argv += ["--excludes", str(excludes)] if (ROOT / excludes).exists() else []
         code, words = compiled(argv, days)
         timeless = sorted(set(NO_TIME.findall(words)))
         if timeless:

@@ -20,7 +20,11 @@ LOCKS = {
     "requirements/mutation.in": ("requirements/mutation.txt", "requirements/dev.txt"),
     "requirements/audit.in": ("requirements/audit.txt", "requirements/dev.txt"),
     "requirements/litellm.in": ("roles/litellm/files/litellm.lock", ""),
+    "requirements/vllm-cpu.in": ("roles/vllm/files/vllm-cpu.lock", ""),
+    "requirements/vllm-cuda.in": ("roles/vllm/files/vllm-cuda.lock", ""),
 }
+# Locks of gigabytes: what installs each lock leaves them to `make test-heavy`.
+LARGE = ("roles/vllm/files/vllm-cpu.lock", "roles/vllm/files/vllm-cuda.lock")
 DENIED = ROOT / "requirements" / "denied.toml"
 Pin = tuple[str, str]
 Denied = dict[str, Any]

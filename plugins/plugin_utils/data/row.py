@@ -12,6 +12,7 @@ class Publish(TypedDict):
 
     name: the edge's section. mode: http or tcp. here: to the gateway of this host. abroad: to those of other hosts.
     retries: how often a connection is tried again, a second apart; above 0 the edge waits for a service that loads.
+    paths: the only paths that it lets through, those with a slash at the end with all below them; without, all.
     """
 
     name: str
@@ -19,6 +20,7 @@ class Publish(TypedDict):
     here: bool
     abroad: bool
     retries: int
+    paths: NotRequired[list[str]]
 
 
 class Row(TypedDict):

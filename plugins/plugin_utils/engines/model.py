@@ -93,7 +93,7 @@ class ModelEntry(Described):
     specialty: Text | None = None
     """What it is good at; for people and GET /model/info."""
     context_length: Context | None = None
-    """Tokens of context; a managed llama.cpp is started with it, and its `parallel` requests share it."""
+    """Tokens of context. A managed llama.cpp is started with it, and its `parallel` requests share it; a vLLM too."""
     abilities: Annotated[tuple[Ability, ...], BeforeValidator(text_list)] | None = None
     """What it can do, e.g. `[chat, vision, tools]`; requests for anything else are refused. Default: by engine."""
     tags: Words = ()
@@ -167,7 +167,7 @@ class ModelEntry(Described):
 
 
 class RemoteModel(ModelEntry):
-    """A model of vLLM, a cloud or any OpenAI-compatible server."""
+    """A model of a cloud or any OpenAI-compatible server."""
 
     options: RequestOptions = RequestOptions()
     """Defaults for requests that do not set them."""

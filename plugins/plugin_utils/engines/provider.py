@@ -141,6 +141,11 @@ class Provider(Described):
         """What it is, in a sentence."""
         return self.type
 
+    @property
+    def secret_names(self) -> Sequence[str]:
+        """Names of the secrets that a user must give for it."""
+        return [self.env_var] if self.env_var is not None else []
+
     def health_url(self, base: str) -> str:
         """The URL of its health check, if the registry names no path for it."""
         return api_base(OLLAMA, base) + self.HEALTH if self.HEALTH else self.models_url(base)
@@ -198,6 +203,11 @@ class Provider(Described):
     @classmethod
     def check_host(cls, host: str, values: Mapping[str, Plain]) -> Iterator[Finding]:
         """Findings of a host that runs the engine; `values` are the ROLE_VARIABLES that are set there."""
+        yield from ()
+
+    @classmethod
+    def check_together(cls, host: str, engines: Mapping[str, Provider]) -> Iterator[Finding]:
+        """Findings about the managed ones of this type that run on one host."""
         yield from ()
 
     @model_validator(mode="after")

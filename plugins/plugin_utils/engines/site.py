@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from ..data.row import Publish
 
@@ -20,6 +21,7 @@ class Site:
 
     port: on loopback. shared: whether another engine answers some of its names too. pauses: the names that only this
     engine answers. here and abroad: whether the gateway of this host uses it, and the gateways of other hosts.
+    engines: {name: provider} of all managed ones on the host.
     """
 
     provider: str
@@ -28,6 +30,7 @@ class Site:
     pauses: Sequence[str]
     here: bool
     abroad: bool
+    engines: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def publish(self) -> Publish | None:

@@ -13,6 +13,7 @@ from typing import Any
 from ...module_utils.host.layout import STAGES
 from ..data.folder_modules import modules_in
 from ..data.row import Row
+from ..engines.provider import Provider
 from ..engines.site import Site
 from ..findings.findings import Finding
 from ..findings.paths import join
@@ -75,6 +76,7 @@ class Fleet:
         found = [*self.place.findings, *check_addresses(self.place, {*self.reach.needs, *self._published()})]
         if not self.unsure & {"ports", "providers"}:
             found += [finding for host, rows in self.rows.items() for finding in self._clashes(host, rows)]
+            found += [finding for host in self.rows for finding in _check_together(self, host)]
         return tuple(found)
 
     def _published(self) -> Iterator[Need]:
@@ -158,4 +160,16 @@ def _engine(fleet: Fleet, name: str, host: str) -> Row:
     shared, pauses = companions(fleet, name)
     here, abroad = host in fleet.place.gateways, provider.hosts is not None
     abroad = abroad and bool(fleet.place.gateways_beside(host))
-    return provider.service(Site(name, fleet.place.port(name), shared, pauses, here, abroad))
+    return provider.service(Site(name, fleet.place.port(name), shared, pauses, here, abroad, _engines(fleet, host)))
+
+
+def _engines(fleet: Fleet, host: str) -> dict[str, Provider]:
+    """{name: provider} of the managed engines of a host."""
+    return {name: fleet.registry.providers[name] for name in fleet.place.engines_on(host)}
+
+
+def _check_together(fleet: Fleet, host: str) -> Iterator[Finding]:
+    """Findings about engines of one type that run on the same host."""
+    engines = _engines(fleet, host)
+    for kind in sorted({type(engine) for engine in engines.values()}, key=lambda kind: kind.__name__):
+        yield from kind.check_together(host, {name: one for name, one in engines.items() if isinstance(one, kind)})

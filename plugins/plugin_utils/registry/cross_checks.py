@@ -85,7 +85,7 @@ def check_secrets(entries: Mapping[str, Entry], present: Mapping[str, bool]) -> 
     findings = []
     for name, entry in entries.items():
         path = join("ai_backend_providers", name)
-        for variable in sorted({*_key_of(entry), *_tokens_of(entry)}):
+        for variable in sorted({*_named_by(entry), *_tokens_of(entry)}):
             if missing(variable, present):
                 remedy = (
                     f"write `{variable}: \"{{{{ lookup('ansible.builtin.env', '{variable}') }}}}\"` below "
@@ -96,10 +96,10 @@ def check_secrets(entries: Mapping[str, Entry], present: Mapping[str, bool]) -> 
     return findings
 
 
-def _key_of(entry: Entry) -> Iterator[str]:
+def _named_by(entry: Entry) -> Iterator[str]:
     provider = entry.known("status", "env_var", "requires_api_key")
-    if provider is not None and provider.active and provider.env_var is not None:
-        yield provider.env_var
+    if provider is not None and provider.active:
+        yield from provider.secret_names
 
 
 def _tokens_of(entry: Entry) -> Iterator[str]:

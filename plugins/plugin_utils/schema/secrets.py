@@ -36,8 +36,8 @@ _KEY_SHAPES = re.compile(
 )
 _RUN = re.compile(r"[A-Za-z0-9]{24,}")
 _HEX = re.compile(r"[0-9a-fA-F]{32,}")
-# A digest is long and random and no secret.
-_DIGEST_KEYS = frozenset({"digest", "sha256"})
+# A digest or a commit is long and random and no secret.
+_DIGEST_KEYS = frozenset({"digest", "revision", "sha256"})
 
 
 def looks_like_secret(text: str) -> bool:

@@ -30,7 +30,9 @@ def refusal(kind: str, **keys: Any) -> str:
 
 
 def test_a_model_is_a_name_or_a_mapping() -> None:
-    provider = read("vllm", **LOCAL, models=["a", {"name": "b", "size": 8, "tags": "x", "cost_per_1k_tokens": 0.5}])
+    provider = read(
+        "vllm", **LOCAL, managed=False, models=["a", {"name": "b", "size": 8, "tags": "x", "cost_per_1k_tokens": 0.5}]
+    )
     assert [entry.name for entry in provider.entries] == ["a", "b"]
     entry = provider.entry("b")
     assert entry is not None

@@ -135,6 +135,7 @@ def _near(fleet: Fleet, host: str, rows: Sequence[Row]) -> Iterator[Section]:
             **_section("service", publish["name"], publish, [EDGE_LOOPBACK], port),
             "instance": row["instance"],
             "to": listens(row, row["instance"]),
+            **({"paths": publish["paths"]} if "paths" in publish else {}),
         }
 
 
