@@ -32,8 +32,8 @@ LIBRARIES = {
     "module_utils": (
         (
             "host",
-            "fetching",
             "releases",
+            "fetching",
             "probes",
             "switching",
             "rollback",

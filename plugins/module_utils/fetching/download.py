@@ -15,6 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from typing import Any, TypedDict, cast
+from urllib.parse import urlsplit
 
 from ..host.layout import read_json, sync_folder
 from .progress import Progress, size
@@ -36,7 +37,7 @@ REASONS = {401: "it needs a login", 403: "it refuses", 404: "it has no such file
 
 
 class Request(TypedDict):
-    """`environment` are proxies and the like. `token` is empty for a server without a login."""
+    """`environment` are proxies and the like. `token` is for the server of the address alone, and may be empty."""
 
     url: str
     path: str
@@ -47,6 +48,18 @@ class Request(TypedDict):
 
 class DownloadError(Exception):
     pass
+
+
+class SameServer(urllib.request.HTTPRedirectHandler):
+    """Keeps the headers of a request with a key where a server sends it on to itself, and nowhere else."""
+
+    def redirect_request(self, req, fp, code, msg, headers, newurl):  # type: ignore[no-untyped-def]
+        sent_on = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if sent_on is not None and urlsplit(newurl)[:2] == urlsplit(req.full_url)[:2]:
+            for name, value in req.unredirected_hdrs.items():
+                if name == "Authorization":
+                    sent_on.add_unredirected_header(name, value)
+        return sent_on
 
 
 def part_of(path: str) -> str:
@@ -92,7 +105,7 @@ def attempt(request: Request, report: Callable[[object], None]) -> None:
     headers = {"Range": f"bytes={have}-"} if have else {}
     asked = ask(request["url"], request["token"], headers)
     # Without Ansible's open_url, because there is no Ansible on a host.
-    with urllib.request.build_opener().open(asked, timeout=STALLED_SECONDS) as answer:
+    with urllib.request.build_opener(SameServer()).open(asked, timeout=STALLED_SECONDS) as answer:
         have, total = expected(answer, have)
         check_room(request["path"], max(0, total - have))
         progress = Progress(os.path.basename(request["path"]))

@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from .download import RESERVE_BYTES, STALLED_SECONDS, ask, bytes_in, part_of
+from .download import RESERVE_BYTES, STALLED_SECONDS, SameServer, ask, bytes_in, part_of
 from .progress import size
 
 File = Mapping[str, Any]
@@ -20,7 +20,7 @@ File = Mapping[str, Any]
 def published_size(url: str, token: str = "") -> int:
     """Bytes of a file, as its server tells; 0 where it does not. What is wrong with the server, the download tells."""
     try:
-        with urllib.request.build_opener().open(ask(url, token, {}, "HEAD"), timeout=STALLED_SECONDS) as answer:
+        with urllib.request.build_opener(SameServer()).open(ask(url, token, {}, "HEAD"), timeout=STALLED_SECONDS) as answer:
             return max(0, int(answer.headers.get("Content-Length") or 0))
     except (OSError, ValueError, http.client.HTTPException):
         return 0
