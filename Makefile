@@ -18,7 +18,7 @@ WITH_DOWNLOADS := downloads="$$(tests/tools/bootstrap env)" && eval "$$downloads
 
 SCENARIO ?= default cluster
 
-.PHONY: help audit bundle venv dev test edge fresh unit lint sanity documents upgrade molecule demo demo-clean golden mutation litellm-keys contract contract-proxy llama-source execution-environment bench-cold bench-demo bench-door bench-failover bench-gateway bench-noop bench-reload bench-render bench-rollback bench-threads lock docs build clean
+.PHONY: help audit bundle venv dev test edge fresh unit lint sanity documents upgrade molecule demo demo-clean golden mutation litellm-keys contract contract-proxy llama-source test-heavy execution-environment bench-cold bench-demo bench-door bench-failover bench-gateway bench-noop bench-reload bench-render bench-rollback bench-threads lock docs build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -112,6 +112,10 @@ edge: dev ## what strangers and odd clients meet at the edge: its configuration 
 
 llama-source: dev ## build the second source of the tests' llama-server and ask it (a quarter of an hour, once)
 	python -m pytest tests/heavy/test_llama_source.py $(ARGS)
+
+test-heavy: dev ## the real vLLM without a card, on a host, with an adapter and embeddings (gigabytes, cached; some minutes)
+	SUITES=bookworm tests/tools/bootstrap images
+	$(WITH_DOWNLOADS) python -m pytest tests/heavy/test_vllm.py $(ARGS)
 
 execution-environment: dev ## build one out of the archive, as docs/install.md says, and validate a registry in it
 	SUITES=trixie tests/tools/bootstrap images

@@ -87,6 +87,11 @@ class Layout:
         return self.path("var/lib/ai-backend/models")
 
     @property
+    def hub(self) -> str:
+        """Models from Hugging Face's hub: `<repository>/<commit>`, each complete with its marker."""
+        return self.path("var/lib/ai-backend/models/hub")
+
+    @property
     def generations(self) -> str:
         return self.path("var/lib/ai-backend/generations")
 

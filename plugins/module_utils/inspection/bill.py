@@ -97,6 +97,18 @@ def of_model(path: str) -> Component:
     return {"type": "machine-learning-model", "bom-ref": f"model:{name}", "name": name, **sum_of(digest)}
 
 
+def of_hub(layout: Layout, path: str) -> Component:
+    """A model from the hub, with its files."""
+    name, commit = os.path.split(os.path.relpath(path, layout.hub))
+    known = file_list.read(path)
+    files = [
+        {"type": "file", "bom-ref": f"model:{name}/{commit}/{file}", "name": file, **sum_of(entry[2])}
+        for file, entry in sorted((known or {"files": {}})["files"].items())
+    ]
+    ref = f"model:{name}/{commit}"
+    return {"type": "machine-learning-model", "bom-ref": ref, "name": name, "version": commit, "components": files}
+
+
 def of_store(marker: str) -> Iterator[Component]:
     """The models that an engine keeps in a folder of its own, as the folder's marker lists them."""
     content = read_json(marker)
@@ -113,7 +125,9 @@ def of_instance(
     if package:
         yield package
     for path in file_list.installed(layout, [manifest]):
-        if os.path.isdir(path):
+        if path.startswith(f"{layout.hub}/"):
+            yield of_hub(layout, path)
+        elif os.path.isdir(path):
             yield from of_artifact(path)
         else:
             yield of_model(path)

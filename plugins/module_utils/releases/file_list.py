@@ -154,8 +154,10 @@ def installed(layout: Layout, manifests: Iterable[Mapping[str, Any]], everything
     wanted = {os.path.join(layout.artifacts, name) for name in folders_in(layout.artifacts)} if everything else set()
     for manifest in manifests:
         wanted |= {manifest.get("artifact", "")} - {""}
-        models = (path for path in manifest.get("requires", ()) if os.path.dirname(path) == layout.models)
-        wanted |= set(filter(os.path.isfile, models))
+        needed = manifest.get("requires", ())
+        wanted |= {path for path in needed if os.path.dirname(path) == layout.models and os.path.isfile(path)}
+        markers = (path for path in needed if os.path.basename(path) == ARTIFACT_MARKER)
+        wanted |= {os.path.dirname(path) for path in markers if path.startswith(f"{layout.hub}/")}
     return sorted(
         path for path in wanted if os.path.isfile(path) or os.path.exists(os.path.join(path, ARTIFACT_MARKER))
     )

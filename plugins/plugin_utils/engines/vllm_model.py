@@ -95,7 +95,7 @@ class VllmModel(RemoteModel):
             path = (self.path or place_of(self.name)).rstrip("/")
             needs = f"{path}/{'config.json' if self.base is None else 'adapter_config.json'}"
             return {"name": self.name, "path": path, "needs": needs, "source": {"kind": "path"}}
-        path = f"{Layout().models}/hub/{self.hf_repo.replace('/', '--')}/{self.revision}"
+        path = f"{Layout().hub}/{self.hf_repo.replace('/', '--')}/{self.revision}"
         source = {"kind": "hub", "repo": self.hf_repo, "revision": self.revision, "token": self.hf_token or ""}
         return {"name": self.name, "path": path, "needs": f"{path}/{ARTIFACT_MARKER}", "source": source}
 

@@ -19,6 +19,7 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.releases.generation
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching import switch as switching
 
 pytestmark = pytest.mark.usefixtures("environments")
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
 WHEELS = {"LiteLLM": "1.106.2", "typing_extensions": "4.15.0"}
 
 
@@ -90,6 +91,22 @@ def test_models_that_an_engine_keeps_in_a_folder_are_named_by_its_marker(
     content = bill(layout, "gpu1", systemctl)
     assert needs(content, "instance:many@one") == ["model:a:1", "model:b:1"]
     assert parts(content)["model:a:1"]["hashes"] == [{"alg": "SHA-256", "content": "a" * 64}]
+
+
+def test_a_model_from_the_hub_has_its_commit_and_its_files(
+    host: Host, layout: Layout, there: None, systemctl: FakeSystemctl
+) -> None:
+    folder = pathlib.Path(layout.hub, "org--model", COMMIT)
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").write_text("weights")
+    file_list.write(str(folder), file_list.make(str(folder)))
+    marker = f"{folder}/.complete"
+    switching.switch(host, "vllm@a", made(layout, manifest("vllm", requires=[marker])), change=Change(2))  # type: ignore[arg-type]
+    found = parts(bill(layout, "gpu1", systemctl))[f"model:org--model/{COMMIT}"]
+    assert (found["name"], found["version"]) == ("org--model", COMMIT)
+    digest = hashlib.sha256(b"weights").hexdigest()
+    assert found["components"][0]["hashes"] == [{"alg": "SHA-256", "content": digest}]
+    assert str(folder) in file_list.installed(layout, [{"requires": [marker]}])
 
 
 def test_the_same_host_has_the_same_bill(layout: Layout, there: None, systemctl: FakeSystemctl) -> None:

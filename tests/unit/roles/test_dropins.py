@@ -116,3 +116,52 @@ def test_only_an_ollama_with_a_card_gets_the_devices(gpu: str) -> None:
     assert ("SupplementaryGroups=render video" in lines) == ("PrivateDevices=no" in lines) == (gpu != "none")
     # Its releases share a folder, and it writes nowhere else.
     assert [line for line in lines if line.startswith("ReadWritePaths=")] == ["ReadWritePaths=/models/ollama/x"]
+
+
+def vllm(template: str, backend: str, **config: Any) -> list[str]:
+    """The lines of a template of vLLM's role for a row with this configuration."""
+    given = {"devices": "", "threads": "cores - 1", "environment": {}, "stop_seconds": 30, **config}
+    row = {"instance": "vllm@x"}
+    host = {"cores": 8}
+    return dropin(
+        "vllm",
+        template,
+        ai_backend_service=row,
+        ai_backend_host=host,
+        vllm_backend=backend,
+        __vllm_config=given,
+        __vllm_python="/opt/x/bin/python",
+    )
+
+
+@pytest.mark.parametrize(
+    ("backend", "threads", "lines"),
+    [
+        ("cpu", "cores - 1", ["OMP_NUM_THREADS=7"]),
+        ("cpu", "3", ["OMP_NUM_THREADS=3"]),
+        ("cuda", "cores - 1", []),
+    ],
+)
+def test_a_vllm_without_a_card_leaves_a_core_too(backend: str, threads: str, lines: list[str]) -> None:
+    found = vllm("vllm.env.j2", backend, threads=threads)
+    assert [line for line in found if line.startswith("OMP_NUM_THREADS=")] == lines
+    assert ("VLLM_CPU_OMP_THREADS_BIND=nobind" in found) == (backend == "cpu")
+
+
+@pytest.mark.parametrize("backend", ["cpu", "cuda", "rocm"])
+def test_only_a_vllm_with_a_card_gets_the_devices(backend: str) -> None:
+    lines = vllm("dropin.conf.j2", backend)
+    assert ("SupplementaryGroups=render video" in lines) == ("PrivateDevices=no" in lines) == (backend != "cpu")
+
+
+def test_a_vllm_has_the_time_to_end_its_answers() -> None:
+    assert "TimeoutStopSec=150" in vllm("dropin.conf.j2", "cuda", stop_seconds=120)
+    unit = (ROOT / "roles" / "vllm" / "files" / "ai-backend-vllm@.service").read_text()
+    # Its processes would else all be ended at once.
+    assert "KillMode=mixed" in unit.splitlines()
+
+
+def test_a_vllm_downloads_and_sends_nothing() -> None:
+    lines = vllm("vllm.env.j2", "cuda", devices="2,3", environment={"VLLM_X": 'say "a"'})
+    assert {"HF_HUB_OFFLINE=1", "VLLM_NO_USAGE_STATS=1", "VLLM_PLUGINS=", "CUDA_VISIBLE_DEVICES=2,3"} <= set(lines)
+    assert r'VLLM_X="say \"a\""' in lines
