@@ -70,7 +70,7 @@ def test_it_is_retired_and_comes_back_with_a_rollback(with_hello, gateway):
     assert gateway.fetch(URL, "").stdout.strip() == "hello from gpu1"
 
 
-@pytest.mark.parametrize("role", ["edge", "llama_cpp", "ollama", "redis", "litellm"])
+@pytest.mark.parametrize("role", ["edge", "llama_cpp", "ollama", "redis", "litellm", "vllm"])
 def test_the_play_in_a_roles_readme_runs_in_check_mode(role):
     words = ["ansible-playbook", "-i", str(INVENTORY), "--check", str(PROJECT / f"roles/{role}/examples/play.yml")]
     done = subprocess.run(words, cwd=PROJECT, env=os.environ, capture_output=True, text=True, check=False)

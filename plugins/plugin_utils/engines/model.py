@@ -93,7 +93,7 @@ class ModelEntry(Described):
     specialty: Text | None = None
     """What it is good at; for people and GET /model/info."""
     context_length: Context | None = None
-    """Tokens of context. A managed llama.cpp is started with it, and its `parallel` requests share it; a vLLM too."""
+    """Tokens of context. A managed vLLM is started with it, and a llama.cpp, whose `parallel` requests share it."""
     abilities: Annotated[tuple[Ability, ...], BeforeValidator(text_list)] | None = None
     """What it can do, e.g. `[chat, vision, tools]`; requests for anything else are refused. Default: by engine."""
     tags: Words = ()
