@@ -24,7 +24,7 @@ from wheelhouse import PYTHONS
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOOLS = ROOT / "tests" / "tools"
-HOST, URL = "lab-ai-backend-heavy-gpu1", "http://198.18.46.11:4000"
+HOST, URL = "lab-ai-backend-heavy-gpu1", "http://198.18.60.11:4000"
 LOCK = ROOT / "roles/vllm/files/vllm-cpu.lock"
 RECAP = re.compile(r"^gpu1 +: ok=\d+ +changed=(\d+) +unreachable=0 +failed=(\d+)", re.MULTILINE)
 PROVIDERS = yaml.safe_load((HERE / "inventory/group_vars/all/providers.yml").read_text())["ai_backend_providers"]
@@ -51,6 +51,12 @@ def on_host(command: str) -> str:
     run = subprocess.run(["docker", "exec", HOST, "bash", "-c", command], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     return run.stdout
+
+
+def asked(connection: str, path: str) -> str:
+    """Status and text of an answer to a request on the host."""
+    code = f"import socket; from http.client import HTTPConnection; c = {connection}; c.request('GET', '{path}'); "
+    return on_host(f'/usr/bin/python3 -c "{code} a = c.getresponse(); print(a.status, a.read().decode())"')
 
 
 def with_extra(**extra: Any) -> tuple[str, str]:
@@ -160,12 +166,13 @@ def test_nothing_listens_off_loopback(client: httpx.Client) -> None:
 
 def test_the_edge_has_only_the_paths_that_need_the_key(client: httpx.Client) -> None:
     def status(path: str) -> str:
-        return on_host(f"curl -s -o /dev/null -w '%{{http_code}}' http://127.0.0.2:8001{path}").strip()
+        return asked("HTTPConnection('127.0.0.2', 8001)", path).partition(" ")[0]
 
     closed = ("/metrics", "/invocations", "/docs", "/tokenize", "/version")
     assert {path: status(path) for path in ("/health", "/v1/models")} == {"/health": "200", "/v1/models": "401"}
     assert {path: status(path) for path in closed} == dict.fromkeys(closed, "404")
-    metrics = on_host("curl -s --unix-socket /run/ai-backend/vllm@coder/http.sock http://localhost/metrics")
+    socket = "HTTPConnection('x'); c.sock = socket.socket(socket.AF_UNIX); c.sock.connect('{}')"
+    metrics = asked(socket.format("/run/ai-backend/vllm@coder/http.sock"), "/metrics")
     assert "vllm:num_requests_running" in metrics
 
 
