@@ -19,8 +19,9 @@ File = Mapping[str, Any]
 
 def published_size(url: str, token: str = "") -> int:
     """Bytes of a file, as its server tells; 0 where it does not. What is wrong with the server, the download tells."""
+    asked = ask(url, token, {}, "HEAD")
     try:
-        with urllib.request.build_opener(SameServer()).open(ask(url, token, {}, "HEAD"), timeout=STALLED_SECONDS) as answer:
+        with urllib.request.build_opener(SameServer()).open(asked, timeout=STALLED_SECONDS) as answer:
             return max(0, int(answer.headers.get("Content-Length") or 0))
     except (OSError, ValueError, http.client.HTTPException):
         return 0

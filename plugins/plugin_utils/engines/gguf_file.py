@@ -68,7 +68,7 @@ class GgufOrigin(Strict):
     """The package that contains the GGUF file."""
     sha256: str | None = None
     """The GGUF file's SHA-256."""
-    download_env_var: SecretName | None = None
+    url_token: SecretName | None = None
     """Name of the token in ai_backend_secrets that the url needs, for example of a gated model."""
 
     @model_validator(mode="after")
@@ -82,11 +82,11 @@ class GgufOrigin(Strict):
             raise ValueError("url and sha256 go together → write both")
         if self.sha256 is not None and not _SHA256.fullmatch(self.sha256):
             raise ValueError("sha256 is not 64 lowercase hex digits → write the file's sha256sum")
-        if self.download_env_var is not None and self.url is None:
-            raise ValueError("download_env_var is for a url → remove it, or write `url` and `sha256`")
-        if self.download_env_var is not None and is_generated(self.download_env_var):
+        if self.url_token is not None and self.url is None:
+            raise ValueError("url_token is for a url → remove it, or write `url` and `sha256`")
+        if self.url_token is not None and is_generated(self.url_token):
             remedy = "name the token of the publisher, such as HF_TOKEN"
-            raise refused("secrets", f"download_env_var is a secret of the deployment → {remedy}")
+            raise refused("secrets", f"url_token is a secret of the deployment → {remedy}")
         if self.path is not None and (not self.path.startswith("/") or ".." in self.path.split("/")):
             raise ValueError("path is not absolute → start it with '/'")
         return self
@@ -103,7 +103,7 @@ class GgufOrigin(Strict):
         `secret` of a url is the name of its token, if it needs one.
         """
         if self.url is not None:
-            token = {"secret": self.download_env_var} if self.download_env_var else {}
+            token = {"secret": self.url_token} if self.url_token else {}
             return {"kind": "url", "url": self.url, "sha256": self.sha256 or "", **token}
         if self.wheel is not None:
             return {"kind": "wheel", "sha256": self.sha256 or "", "wheel": self.wheel.model_dump()}

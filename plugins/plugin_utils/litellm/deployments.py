@@ -118,7 +118,7 @@ def _entry_params(entry: ModelEntry) -> dict[str, Any]:
 
 def _answers_as(provider: Provider, target: Target, entry: ModelEntry | None) -> str:
     """A digest of what decides an answer: the engine, the model and its options. It is part of the cache's keys."""
-    shown = {"tags", "cost_per_1k_tokens", "download_env_var", "rate_limits", "specialty", *Described.model_fields}
+    shown = {"tags", "cost_per_1k_tokens", "url_token", "rate_limits", "specialty", *Described.model_fields}
     what = {
         "type": provider.type,
         "provider": target.provider,

@@ -63,4 +63,5 @@ def _wrong(rows: Sequence[Row]) -> Iterator[str]:
                 yield f"{where} needs the address of its archive and its sha256 in the inventory"
             if service["pulled"]:
                 names = ", ".join(service["pulled"])
-                yield f"{where} pulls {names} from a registry of models: give each a file (`url` and `sha256`)"
+                remedy = "give each a file (`url` and `sha256`), or put it on the hosts and write its `path`"
+                yield f"{where} gets {names} from a hub, which a bundle can't contain: {remedy}"

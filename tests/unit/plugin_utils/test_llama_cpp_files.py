@@ -93,7 +93,7 @@ def test_a_gated_model_names_its_token_and_the_plan_carries_the_name_alone(
     model: Callable[..., Raw], planned: Callable[..., Raw]
 ) -> None:
     raw = model()
-    raw["providers"]["native"]["models"] = [{"name": "m", **URL, "download_env_var": "HF_TOKEN"}]
+    raw["providers"]["native"]["models"] = [{"name": "m", **URL, "url_token": "HF_TOKEN"}]
     with pytest.raises(RegistryError, match=r"ai_backend_secrets\.HF_TOKEN: has no value, 'native' needs it"):
         planned(raw)
     raw["secrets"] = {**raw.get("secrets", {}), "HF_TOKEN": "hf-of-a-lab"}
@@ -106,9 +106,9 @@ def test_a_gated_model_names_its_token_and_the_plan_carries_the_name_alone(
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ({"source": "tiny", "download_env_var": "HF_TOKEN"}, "download_env_var is for a url"),
-        ({**URL, "download_env_var": "LITELLM_MASTER_KEY"}, "download_env_var is a secret of the deployment"),
-        ({**URL, "download_env_var": "hf_token"}, "download_env_var"),
+        ({"source": "tiny", "url_token": "HF_TOKEN"}, "url_token is for a url"),
+        ({**URL, "url_token": "LITELLM_MASTER_KEY"}, "url_token is a secret of the deployment"),
+        ({**URL, "url_token": "hf_token"}, "url_token"),
     ],
 )
 def test_what_is_no_token_is_refused(

@@ -194,7 +194,7 @@ class Vllm(Provider):
         return [*super().secret_names, *sorted(tokens if self.is_managed else ())]
 
     @property
-    def files(self) -> Mapping[str, Plain]:
+    def files(self) -> Mapping[str, Mapping[str, Any]]:
         """{path on the host: source} of the folders that a managed one needs."""
         return {entry.folder["path"]: entry.folder["source"] for entry in self.models}
 
