@@ -53,7 +53,8 @@ def run(request: Request, reporter: Reporter) -> None:
 
     process = subprocess.Popen(  # pylint: disable=ansible-bad-function
         request["argv"],
-        env={**os.environ, **request["environment"]},
+        # Else a command in Python shows its lines when some thousand bytes of them have come.
+        env={**os.environ, "PYTHONUNBUFFERED": "1", **request["environment"]},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
