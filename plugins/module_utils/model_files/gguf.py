@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import struct
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import BinaryIO, Union
 
 from .facts import UnreadableError
 
@@ -76,7 +76,8 @@ TYPES = {
     42: ("q2_0", 64, 18),
 }
 
-Value = str | float | bool | list[float]
+# Not with `|`, which ansible-test takes for an operation on types.
+Value = Union[str, float, bool, list[float]]  # noqa: UP007
 
 
 @dataclass(frozen=True)

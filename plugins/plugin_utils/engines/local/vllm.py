@@ -228,7 +228,8 @@ class Vllm(Provider):
             if total > 1 + 1e-9 and len(shares) > 1:
                 parts = " + ".join(f"'{name}' {share:g}" for name, share in shares.items())
                 problem = f"the shares of card {card} on host '{host}' are more than all of it: {parts} = {total:g}"
-                path = join("ai_backend_providers", next(iter(shares)), "options", "gpu_memory_utilization")
+                first, *_others = shares
+                path = join("ai_backend_providers", first, "options", "gpu_memory_utilization")
                 yield Finding(path, problem, "write smaller ones, or leave them out: they are derived then")
                 return
         for name, share in sorted(derived(uses).items()):
