@@ -366,3 +366,22 @@ def test_a_lock_for_rocm_is_the_users_own() -> None:
     assert str(finding).startswith("vllm_lock: is empty, and the collection has no lock for ROCm")
     assert not list(Vllm.check_host("one", {"vllm_backend": "rocm", "vllm_lock": "/x.lock"}))
     assert not list(Vllm.check_host("one", {}))
+
+
+def test_what_it_has_in_memory_is_read_from_the_folder_of_its_model(
+    raw: Callable[..., Raw], planned: Callable[..., Raw]
+) -> None:
+    adapters = [{**MODEL, "name": "coder"}, {"name": "sql", "base": "coder", "path": "/srv/sql"}]
+    keys = {"models": adapters, "options": {"devices": [1], "kv_cache_dtype": "fp8", "cpu_offload_gb": 4}}
+    host = planned(raw(coder=keys), GROUPS)["hosts"]["one"]
+    (engine,) = (engine for engine in host["in_memory"] if engine["provider"] == "coder")
+    assert (engine["card"], engine["spills"]) == (1, True)
+    assert [(one["model"], one["file"], one["cache_bits"]) for one in engine["models"]] == [
+        ("coder", "/srv/coder", [8.0, 8.0])
+    ]
+    assert "/srv/coder" in host["model_files"]
+
+
+def test_on_several_cards_all_of_them_count(raw: Callable[..., Raw], planned: Callable[..., Raw]) -> None:
+    host = planned(raw(coder={"options": {"tensor_parallel_size": 2}}), GROUPS)["hosts"]["one"]
+    assert [engine["card"] for engine in host["in_memory"] if engine["provider"] == "coder"] == [-1]

@@ -17,6 +17,7 @@ from ...findings.paths import Place, join
 from ...schema.secrets import ENGINE_KEY
 from ..abilities import PROOFS, Ability, proof_of
 from ..clients import VLLM
+from ..load import Engine, Load
 from ..model import ModelEntry
 from ..provider import Provider
 from ..site import Site
@@ -186,6 +187,18 @@ class Vllm(Provider):
         if self.options.pools:
             return ["rerank"] if self.options.convert == "classify" else ["embedding"]
         return sorted(_TEXT | ({"tools"} if self.options.tool_call_parser else set()))
+
+    def in_memory(self, name: str) -> Engine:
+        """What one with this name has in memory: its model, and a cache for one request of the longest kind."""
+        own = super().in_memory(name)
+        if not self.is_managed or not self.active:
+            return own
+        options, index = self.options, self.models.index(self.served)
+        load: Load = {**own["models"][index], "file": self.served.folder["path"]}
+        if (options.kv_cache_dtype or "").startswith("fp8"):
+            load["cache_bits"] = [8.0, 8.0]
+        card = (options.devices or (0,))[0] if options.cards == 1 else -1
+        return {**own, "card": card, "spills": bool(options.cpu_offload_gb), "models": [load]}
 
     @property
     def secret_names(self) -> Sequence[str]:
