@@ -95,12 +95,12 @@ def adapter_weights() -> Tensors:
     }
 
 
-def safetensors(shapes: Tensors, seed: int) -> bytes:
+def safetensors(shapes: Tensors, seed: int, deviation: float) -> bytes:
     """A file of random tensors in 16 bits: the upper half of a float of 32."""
     source, header, data = random.Random(seed), {}, bytearray()
     for name, shape in shapes.items():
         count = shape[0] * (shape[1] if len(shape) > 1 else 1)
-        numbers = [1.0] * count if len(shape) == 1 else [source.gauss(0, 0.05) for _ in range(count)]
+        numbers = [1.0] * count if len(shape) == 1 else [source.gauss(0, deviation) for _ in range(count)]
         packed = struct.pack(f"<{count}f", *numbers)
         start = len(data)
         data += b"".join(packed[at + 2 : at + 4] for at in range(0, len(packed), 4))
@@ -142,7 +142,7 @@ def model_files() -> dict[str, bytes]:
         "config.json": json.dumps(config).encode(),
         "tokenizer.json": json.dumps(tokenizer()).encode(),
         "tokenizer_config.json": json.dumps(words).encode(),
-        "model.safetensors": safetensors(weights(), 7),
+        "model.safetensors": safetensors(weights(), 7, 0.05),
     }
 
 
@@ -160,7 +160,7 @@ def adapter_files() -> dict[str, bytes]:
     }
     return {
         "adapter_config.json": json.dumps(config).encode(),
-        "adapter_model.safetensors": safetensors(adapter_weights(), 8),
+        "adapter_model.safetensors": safetensors(adapter_weights(), 8, 0.5),
     }
 
 

@@ -19,7 +19,7 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.releases.generation
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching import switch as switching
 
 pytestmark = pytest.mark.usefixtures("environments")
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"  # pragma: allowlist secret
 WHEELS = {"LiteLLM": "1.106.2", "typing_extensions": "4.15.0"}
 
 

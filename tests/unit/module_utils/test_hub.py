@@ -17,7 +17,7 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.fetching import dow
 from ansible_collections.lab.ai_backend.plugins.module_utils.fetching.download import DownloadError
 from ansible_collections.lab.ai_backend.plugins.module_utils.releases import file_list
 
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"  # pragma: allowlist secret
 LARGE, SMALL = os.urandom(300_000), b'{"architectures": ["LlamaForCausalLM"]}'
 FILES = {
     ".gitattributes": b"x",
