@@ -82,12 +82,11 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.bundling.manifest import place_of
-from ..module_utils.bundling.packages import BundleError
 from ..module_utils.fetching import background
 from ..module_utils.fetching.download import from_mirror
 from ..module_utils.fetching.download import main as download
-from ..module_utils.fetching.state import DONE, RUNNING, may_download_by
-from ..module_utils.host.waiting import wait_until
+from ..module_utils.fetching.looking import FetchError, look
+from ..module_utils.fetching.state import may_download_by
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "url": {"type": "str", "required": True},
@@ -113,21 +112,18 @@ def got(params: Mapping[str, Any], check_mode: bool) -> Mapping[str, Any]:
         wanted = {"url": from_mirror(url, params["mirror"]), "path": path, "sha256": sha256}
         request = {**wanted, "token": params["token"], "environment": may_download_by(os.environ)}
         background.start(work, request, download)
-    wait_until(lambda: background.outcome(work)["state"] != RUNNING, params["wait"])
-    outcome = background.outcome(work)
-    if outcome["state"] == RUNNING:
-        return {"changed": True, "finished": False, "progress": outcome["text"]}
-    shutil.rmtree(work, ignore_errors=True)
-    if outcome["state"] != DONE:
-        raise BundleError(outcome["text"])
-    return {"changed": True, "finished": True, "progress": outcome["text"]}
+
+    def forget() -> None:
+        shutil.rmtree(work, ignore_errors=True)
+
+    return {"changed": True, **look(lambda: background.outcome(work), forget, params["wait"])}
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
         result = got(module.params, module.check_mode)
-    except (BundleError, OSError) as error:
+    except (FetchError, OSError) as error:
         module.fail_json(msg=str(error), finished=True, progress="failed")
     module.exit_json(**result)
 

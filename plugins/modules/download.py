@@ -82,10 +82,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.fetching import unit as fetching
 from ..module_utils.fetching.download import from_mirror
-from ..module_utils.fetching.state import DONE, RUNNING, may_download_by
-from ..module_utils.fetching.unit import FetchError
+from ..module_utils.fetching.looking import FetchError
+from ..module_utils.fetching.state import may_download_by
 from ..module_utils.host.host import Host, this_host
-from ..module_utils.host.waiting import wait_until
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "url": {"type": "str", "required": True},
@@ -112,14 +111,7 @@ def fetched(module: AnsibleModule, host: Host) -> Mapping[str, Any]:
     if not fetching.begun(host, name, wanted):
         request = {**wanted, "token": params["token"], "environment": may_download_by(os.environ)}
         fetching.start(host, name, "fetching.download", request, "root", [os.path.dirname(path)])
-    wait_until(lambda: fetching.outcome(host, name)["state"] != RUNNING, params["wait"])
-    outcome = fetching.outcome(host, name)
-    if outcome["state"] == RUNNING:
-        return {"changed": True, "finished": False, "progress": outcome["text"]}
-    fetching.forget(host, name)
-    if outcome["state"] != DONE:
-        raise FetchError(outcome["text"])
-    return {"changed": True, "finished": True, "progress": outcome["text"]}
+    return {"changed": True, **fetching.look_at(host, name, params["wait"])}
 
 
 def main() -> None:

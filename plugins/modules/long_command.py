@@ -88,10 +88,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.fetching import unit as fetching
 from ..module_utils.fetching.command import may_have
-from ..module_utils.fetching.state import DONE, RUNNING
-from ..module_utils.fetching.unit import FetchError
+from ..module_utils.fetching.looking import FetchError
 from ..module_utils.host.host import Host, this_host
-from ..module_utils.host.waiting import wait_until
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "required": True},
@@ -119,14 +117,7 @@ def worked(module: AnsibleModule, host: Host) -> Mapping[str, Any]:
         request = {**wanted, "environment": may_have(os.environ)}
         request |= {"pattern": params["pattern"], "steps": params["steps"]}
         fetching.start(host, name, "fetching.command", request, "root", params["writes"], MAY_READ_HOME)
-    wait_until(lambda: fetching.outcome(host, name)["state"] != RUNNING, params["wait"])
-    outcome = fetching.outcome(host, name)
-    if outcome["state"] == RUNNING:
-        return {"changed": True, "finished": False, "progress": outcome["text"]}
-    fetching.forget(host, name)
-    if outcome["state"] != DONE:
-        raise FetchError(outcome["text"])
-    return {"changed": True, "finished": True, "progress": outcome["text"]}
+    return {"changed": True, **fetching.look_at(host, name, params["wait"])}
 
 
 def main() -> None:

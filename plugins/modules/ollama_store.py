@@ -98,11 +98,10 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.fetching import unit as fetching
-from ..module_utils.fetching.state import DONE, RUNNING, may_download_by
-from ..module_utils.fetching.unit import FetchError
+from ..module_utils.fetching.looking import FetchError
+from ..module_utils.fetching.state import may_download_by
 from ..module_utils.host.host import Host, this_host
 from ..module_utils.host.layout import ARTIFACT_MARKER, service_of, user_of
-from ..module_utils.host.waiting import wait_until
 from ..module_utils.ollama import store as stores
 from ..module_utils.ollama import unit
 from ..module_utils.ollama.fetch import Request
@@ -176,16 +175,12 @@ def fetched(module: AnsibleModule, host: Host) -> dict[str, Any]:
     name = params["instance"]
     if not fetching.begun(host, name, {"store": params["store"]}):
         begin(host, params, source, lender)
-    wait_until(lambda: fetching.outcome(host, name)["state"] != RUNNING, params["wait"])
-    outcome = fetching.outcome(host, name)
-    if outcome["state"] == RUNNING:
-        return {**result, "finished": False, "progress": outcome["text"]}
-    fetching.forget(host, name)
-    if outcome["state"] != DONE:
+    try:
+        return {**result, **fetching.look_at(host, name, params["wait"])}
+    except FetchError as error:
         for other in params["replaces"]:
             return_files(host.layout, other)
-        raise OllamaError(f"{outcome['text']}. Nothing was switched, and what served before serves as before")
-    return {**result, "progress": outcome["text"]}
+        raise OllamaError(f"{error}. Nothing was switched, and what served before serves as before") from error
 
 
 def tidy(store: str, wanted: Collection[str], port: int) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from ..host.host import Host
 from ..host.layout import Layout, read_json, write_atomic
+from .looking import FetchError, look
 from .state import FAILED, RUNNING, request_file, state_of
 
 # The first argument is the host's copy of the library, the second the module in it, the third the folder of the fetch.
@@ -38,10 +39,6 @@ PROPERTIES = (
     "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX",
     "TimeoutStopSec=30",
 )
-
-
-class FetchError(Exception):
-    pass
 
 
 def folder_of(layout: Layout, name: str) -> str:
@@ -118,3 +115,8 @@ def outcome(host: Host, name: str) -> dict[str, Any]:
 
 def forget(host: Host, name: str) -> None:
     shutil.rmtree(folder_of(host.layout, name), ignore_errors=True)
+
+
+def look_at(host: Host, name: str, wait: float) -> dict[str, Any]:
+    """{finished, progress} of a fetch that was begun, after at most `wait` seconds. Raises FetchError if it failed."""
+    return look(lambda: outcome(host, name), lambda: forget(host, name), wait)

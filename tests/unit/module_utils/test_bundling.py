@@ -21,6 +21,7 @@ from ansible_collections.lab.ai_backend.plugins.lookup.bundle import LookupModul
 from ansible_collections.lab.ai_backend.plugins.module_utils.bundling import manifest, part
 from ansible_collections.lab.ai_backend.plugins.module_utils.bundling.packages import BundleError
 from ansible_collections.lab.ai_backend.plugins.module_utils.fetching import background
+from ansible_collections.lab.ai_backend.plugins.module_utils.fetching.looking import FetchError
 from ansible_collections.lab.ai_backend.plugins.module_utils.fetching.state import DONE, FAILED, RUNNING, Reporter
 from ansible_collections.lab.ai_backend.plugins.modules import bundle_file
 
@@ -194,7 +195,7 @@ def test_a_file_of_the_controller_is_copied_into_it_and_checked(tmp_path: pathli
 def test_a_file_with_another_sum_is_not_in_it(tmp_path: pathlib.Path) -> None:
     source = tmp_path / "model.gguf"
     source.write_bytes(b"other")
-    with pytest.raises(BundleError, match="Nothing of it was kept"):
+    with pytest.raises(FetchError, match="Nothing of it was kept"):
         got(tmp_path / "bundle", f"file://{source}")
     assert list((tmp_path / "bundle" / "files").iterdir()) == []
 

@@ -15,7 +15,14 @@ from toolcache import ROOT
 SNIPPETS = [block for block in every_block() if block.language == "yaml"]
 # What the environment or a vault would give.
 GIVEN = re.compile(r"\{\{ lookup\('ansible\.builtin\.env', .*?\) \}\}")
-GROUPS = {"all": ["gpu1"], "gateway": ["gpu1"], "redis": ["gpu1"], "llama_cpp": ["gpu1"], "ollama": ["gpu1"], "vllm": ["gpu1"]}
+GROUPS = {
+    "all": ["gpu1"],
+    "gateway": ["gpu1"],
+    "redis": ["gpu1"],
+    "llama_cpp": ["gpu1"],
+    "ollama": ["gpu1"],
+    "vllm": ["gpu1"],
+}
 WHOLE = re.compile(r"^```yaml\n(ai_backend_providers:\n.*?)^```", re.MULTILINE | re.DOTALL)
 
 
