@@ -33,6 +33,7 @@ class Behaviour:
         self.port, self.requests = port, 0
         self.failure = ""
         self.last: Plain = {}
+        self.path = ""
 
     def fail(self, how: str) -> None:
         """From now on, each request fails: a key of BAD, or `refused`."""
@@ -78,7 +79,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.close()
             return
-        behaviour.last = body
+        behaviour.last, behaviour.path = body, self.path
         status, text = verdict(self.path, body, behaviour.failure)
         if status != 200:
             kind = "invalid_request_error" if status < 500 else "server_error"
@@ -110,8 +111,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("content-type", "text/event-stream")
         self.send_header("connection", "close")
         self.end_headers()
-        choice = {"index": 0, "delta": {"role": "assistant", "content": "ok"}, "finish_reason": "stop"}
-        chunk = {"id": "c", "created": 1, "model": body.get("model"), "object": "chat.completion.chunk"}
+        choice: Plain = {"index": 0, "finish_reason": "stop"}
+        chunk = {"id": "c", "created": 1, "model": body.get("model")}
+        if self.path.endswith("/chat/completions"):
+            choice["delta"] = {"role": "assistant", "content": "ok"}
+            chunk["object"] = "chat.completion.chunk"
+        else:
+            choice["text"] = "ok"
+            chunk["object"] = "text_completion"
         self.wfile.write(f"data: {json.dumps({**chunk, 'choices': [choice]})}\n\ndata: [DONE]\n\n".encode())
         self.close_connection = True
 
@@ -154,7 +161,15 @@ def openai(path: str, body: Plain) -> Plain:
     if path.endswith("/chat/completions"):
         choice: Plain = {"index": 0, "message": {"role": "assistant", "content": "ok"}, "finish_reason": "stop"}
         return {**common, "object": "chat.completion", "choices": [choice]}
-    return {**common, "object": "text_completion", "choices": [{"index": 0, "text": "ok", "finish_reason": "stop"}]}
+    choice = {"index": 0, "text": "ok", "finish_reason": "stop", "stop_reason": None, "prompt_logprobs": None}
+    if body.get("logprobs"):
+        choice["logprobs"] = {
+            "tokens": ["", "ok"],
+            "token_logprobs": [None, -0.5],
+            "top_logprobs": [None, {"ok": -0.5, "no": -2.5}],
+            "text_offset": [0, 0],
+        }
+    return {**common, "object": "text_completion", "choices": [choice], "kv_transfer_params": None}
 
 
 def ollama(body: Plain) -> Plain:

@@ -171,6 +171,19 @@ def test_what_a_model_cannot_do_is_said_before_it_is_asked(house: House) -> None
     assert house.engines["text"].requests == before
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize(("model", "engine"), [("text", "text"), ("first", "second")], ids=["llama.cpp", "vLLM"])
+def test_a_completion_is_asked_for_as_one(house: House, model: str, engine: str, stream: bool) -> None:
+    """LiteLLM asked vLLM for a chat with the prompt as its question: another answer, and an error with `logprobs`."""
+    given = {"prompt": "def f(", "logprobs": 2, "echo": True, "stop": ["x"], "max_tokens": 4, "ignore_eos": True}
+    answer = house.slot.request("POST", "/v1/completions", GOOD, {"model": model, "stream": stream, **given})
+    assert answer.status == 200, answer.body
+    assert "ok" in json.dumps(answer.body)
+    asked = house.engines[engine]
+    assert asked.path == "/v1/completions"
+    assert {name: asked.last.get(name) for name in given} == given
+
+
 def message(content: object) -> dict[str, Any]:
     return {"role": "user", "content": content}
 
