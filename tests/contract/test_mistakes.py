@@ -305,31 +305,7 @@ def test_an_answer_of_the_cache_belongs_to_what_gave_it(house: House) -> None:
     assert other.headers.get("x-litellm-cache-key") != first.headers["x-litellm-cache-key"]
 
 
-# -- each API with each kind of engine: none has more than chats and completions
-
-TOOLS: dict[str, list[dict[str, Any]]] = {
-    "/v1/chat/completions": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}],
-    "/v1/responses": [{"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}}],
-    "/v1/messages": [{"name": "f", "input_schema": {"type": "object", "properties": {}}}],
-}
-
-
-@pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("path", [*TOOLS, "/v1/completions"])
-@pytest.mark.parametrize("model", ["text", "anything", "small:1b", "paid"])
-def test_each_api_works_with_each_kind_of_engine(house: House, model: str, path: str, stream: bool) -> None:
-    question = [message(os.urandom(4).hex())]
-    body = {"model": model, "max_tokens": 5, "messages": question, "stream": stream, "tools": TOOLS.get(path)}
-    if path == "/v1/responses":
-        body = {"model": model, "input": question, "stream": stream, "tools": TOOLS[path]}
-    elif path == "/v1/completions":
-        body = {"model": model, "prompt": os.urandom(4).hex(), "stream": stream}
-    status, _headers, data = send(house.slot, GOOD, path, Odd("good", json.dumps(body).encode()))
-    assert status == 200, data
-    assert b"ok" in data
-    assert b'"error":{' not in data.replace(b" ", b"")
-    sent = [engine.last for engine in house.engines.values()]
-    assert not any(key.startswith("use_chat") for body in sent for key in body), "a setting of the gateway was sent"
+# -- what one kind of engine needs
 
 
 def test_an_embedding_model_of_ollama_embeds_and_does_nothing_else(house: House) -> None:
