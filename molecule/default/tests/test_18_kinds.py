@@ -5,7 +5,7 @@ import json
 import subprocess
 
 import pytest
-from fleet import play, registry
+from fleet import play, registry, wait
 
 from ansible_collections.lab.ai_backend.plugins.modules import tiny_model
 
@@ -33,6 +33,7 @@ TUNED = {
             "source": "tiny",
             "draft_model": DRAFT,
             "lora": [{"path": ADAPTER, "scale": 0.5}],
+            "options": {"sleep_after": "3s"},
         }
     ],
 }
@@ -99,6 +100,28 @@ def test_an_engine_has_its_draft_and_its_adapters(client, gateway):
     assert (adapter["path"], adapter["scale"]) == (ADAPTER, 0.5)
     journal = gateway.run("journalctl --unit ai-backend-llama-cpp@tuned --output cat")
     assert f"loading draft model '{DRAFT}'" in journal
+
+
+def health_of(gateway, instance):
+    """What the status table shows."""
+    (line,) = (line for line in play("status").output.splitlines() if instance in line)
+    return "asleep" if " asleep " in line else line
+
+
+def test_an_engine_sleeps_when_nobody_asks_and_wakes_for_the_next_question(client, gateway):
+    key = gateway.secret("llama-cpp.env", "LLAMA_API_KEY")
+    assert client.ask(model="tuned-tiny", text="before it sleeps").status_code == 200
+    sleeping = (
+        "journalctl --unit ai-backend-llama-cpp@tuned --output cat | grep -c 'is entering sleeping state' || true"
+    )
+    slept = int(gateway.run(sleeping))
+    wait(lambda: int(gateway.run(sleeping)) > slept, 30)
+    # Neither the report nor a scrape wakes it.
+    gateway.fetch("http://127.0.0.2:8087/metrics", key)
+    assert health_of(gateway, "llama-cpp@tuned") == "asleep"
+    assert health_of(gateway, "llama-cpp@tuned") == "asleep"
+    answer = client.ask(model="tuned-tiny", text="after it slept")
+    assert (answer.status_code, answer.json()["model"]) == (200, "tuned-tiny"), answer.text
 
 
 def test_one_of_its_files_that_is_not_there_stops_the_deploy_before_a_change(gateway):

@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, TypedDict
 
 from ..host.host import Host
 from ..host.layout import Layout, linked_release, list_instances, service_of, slot_instance, unit_of
+from ..host.secret_files import SecretError
 from ..host.systemd import Systemd, Unit
-from ..probes.checks import ProbeError, run_once
+from ..probes.checks import Address, Probe, ProbeError, request, run_once
 from ..releases.generations import active_slot, newest, path_of, read_all
 from ..releases.releases import address_of, manifest_of
 from .cooldowns import serving_cooldowns
@@ -36,16 +38,27 @@ class Line(TypedDict):
     models: list[str]
 
 
+def asleep(layout: Layout, probe: Probe, address: Address) -> bool:
+    """Whether an engine has freed its memory until the next request; `probe` is of the kind `context`.
+
+    To ask for its properties does not wake it (llama-server, build 11669; its slots would). Raises ProbeError.
+    """
+    status, text = request(layout, probe, address)
+    return status == 200 and json.loads(text).get("is_sleeping") is True
+
+
 def health(layout: Layout, manifest: Mapping[str, Any], instance: str) -> str:
-    """`ok`, or why not."""
+    """`ok`, `asleep`, or why not."""
+    words, address = "ok", address_of(manifest, instance)
     for probe in manifest["probes"]:
-        if probe["kind"] not in LOOKING:
-            continue
         try:
-            run_once(layout, probe, address_of(manifest, instance))
-        except ProbeError as error:
+            if probe["kind"] in LOOKING:
+                run_once(layout, probe, address)
+            elif probe["kind"] == "context" and asleep(layout, probe, address):
+                words = "asleep"
+        except (ProbeError, SecretError, ValueError) as error:
             return str(error)
-    return "ok"
+    return words
 
 
 UNKNOWN: Mapping[str, Any] = {"probes": [], "ports": {}, "listener": ""}

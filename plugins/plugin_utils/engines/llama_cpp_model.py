@@ -133,18 +133,25 @@ class LlamaCppModel(GgufModel):
     @property
     def arguments(self) -> list[str]:
         """What llama-server has no variable for, as words of its command line."""
+        sleep = self.options.sleep_after
+        words = ["--sleep-idle-seconds", str(sleep)] if sleep is not None else []
         paths = [file["path"] for key, file in self.besides.items() if key not in FILES]
         if not paths:
-            return []
+            return words
         if all(one.scale == 1 for one in self.lora):
-            return ["--lora", ",".join(paths)]
+            return [*words, "--lora", ",".join(paths)]
         scaled = zip(paths, self.lora, strict=True)
-        return ["--lora-scaled", ",".join(f"{path}:{one.scale:g}" for path, one in scaled)]
+        return [*words, "--lora-scaled", ",".join(f"{path}:{one.scale:g}" for path, one in scaled)]
 
     @property
     def context(self) -> int:
         """Tokens of context that the engine reserves memory for; its slots share them."""
         return self.options.context_length or self.context_length or 0
+
+    @property
+    def sleeps_after(self) -> int | None:
+        """Seconds without a request after which it leaves the memory, until the next one; None if it stays."""
+        return self.options.sleep_after
 
     @property
     def request_context(self) -> int:

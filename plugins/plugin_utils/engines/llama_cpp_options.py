@@ -15,6 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from ..schema.base import AlsoSpelled, Context, Strict
+from ..schema.durations import Duration
 from .environment import text_of, texts
 
 Count = Annotated[int, Field(ge=1)]
@@ -31,6 +32,7 @@ SYNONYMS = {
     "type_k": "cache_type_k",
     "type_v": "cache_type_v",
     "n_parallel": "parallel",
+    "sleep_idle_seconds": "sleep_after",
 }
 # Threads of an engine without a GPU, without another value in `threads`. With a thread on every core, it shares the
 # cores with other processes, and each of its steps waits for the thread that lost its core. With a 135M model on two
@@ -54,6 +56,8 @@ _VARIABLES = {
     "reranking": "LLAMA_ARG_RERANKING",
     "load_mode": "LLAMA_ARG_LOAD_MODE",
 }
+# Options that have none: they are words of the command line (llama_cpp_model.py).
+WITHOUT_VARIABLE = {"sleep_after"}
 # The role sets these from the plan; which of two values is used would be accidental.
 _SET_BY_THE_ROLE = {
     "LLAMA_ARG_HOST": "it listens on a socket; the edge publishes it",
@@ -149,6 +153,8 @@ class LlamaCppOptions(Strict):
     """Serve rankings only."""
     load_mode: Literal["auto", "none", "mmap", "mlock", "mmap+mlock", "dio"] | None = None
     """How the model file is read."""
+    sleep_after: Duration | None = None
+    """Time without a request, such as 15m, after which the model leaves the memory; the next request loads it."""
 
     @field_validator("gpu_layers", mode="before")
     @classmethod
@@ -209,7 +215,7 @@ def environment_of(
     options: LlamaCppOptions, environment: Mapping[str, str], context_length: int | None
 ) -> dict[str, str]:
     """LLAMA_ARG_* variables, sorted by name. `context_length` is the model's own word for the same option."""
-    values = {**options.model_dump(exclude_none=True)}
+    values = options.model_dump(exclude_none=True, exclude=WITHOUT_VARIABLE)
     if context_length is not None:
         values.setdefault("context_length", context_length)
     result = dict(environment)

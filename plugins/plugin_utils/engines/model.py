@@ -115,6 +115,11 @@ class ModelEntry(Described):
         return self.context_length or 0
 
     @property
+    def sleeps_after(self) -> int | None:
+        """Seconds without a request after which it leaves the memory, until the next one; None if it stays."""
+        return None
+
+    @property
     def request_context(self) -> int:
         """Tokens of context of one request; 0 if this is not known."""
         return self.context

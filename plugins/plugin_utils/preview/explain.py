@@ -37,7 +37,7 @@ def explain(fleet: Fleet, model: str, down: Collection[str] = (), tokens: int = 
      breaker: {failures, cooldown_seconds, alone}, warnings: [str]}
 
     deployment: {id, provider, engine, host, model, api_base, weight, share, timeout_seconds, stream_gap_seconds,
-     max_input_tokens}.
+     max_input_tokens, sleeps_after_seconds}.
     ask: {provider, model, host, one_of: [provider], answered}. Of several that share the traffic, those that fail are
     shown as asked first, so `asked` is the longest sequence of a request. kind: exact, capability, pattern or default.
     `down` are providers that are down; in `when_down` one after the other is down, in the order asked. `tokens` is the
@@ -176,14 +176,15 @@ def _levels(registry: Registry, router: Router, model: str, group: Group) -> Ite
 
 
 def _deployment(registry: Registry, deployment: Deployment, level: Sequence[Deployment]) -> Plain:
-    params = deployment.params
+    params, provider = deployment.params, registry.providers[deployment.provider]
+    entry = provider.entry(deployment.model)
     weights = [other.params.get("weight") for other in level]
     # LiteLLM shares by the weights, or evenly without them.
     share = (params.get("weight", 0) / sum(w or 0 for w in weights)) if any(weights) else 1 / len(level)
     return {
         "id": deployment.id,
         "provider": deployment.provider,
-        "engine": registry.providers[deployment.provider].type,
+        "engine": provider.type,
         "host": host_of(deployment),
         "model": deployment.model,
         "api_base": params["api_base"],
@@ -192,6 +193,7 @@ def _deployment(registry: Registry, deployment: Deployment, level: Sequence[Depl
         "timeout_seconds": params["timeout"],
         "stream_gap_seconds": params["stream_timeout"],
         "max_input_tokens": deployment.limit,
+        "sleeps_after_seconds": entry.sleeps_after if entry is not None else None,
     }
 
 
@@ -262,7 +264,10 @@ def as_lines(told: Plain) -> list[str]:
         for row in level["deployments"]:
             weighted = f", {row['share']:.0%}" if level["strategy"] == "simple-shuffle" else ""
             limits = f"{row['timeout_seconds']} s, stream gap {row['stream_gap_seconds']} s"
-            lines.append(f"    {row['provider']} ({row['engine']}) {row['model']} {_place(row)}{weighted}, {limits}")
+            asleep = row["sleeps_after_seconds"]
+            wakes = f", sleeps after {asleep} s without a request and wakes for the next" if asleep else ""
+            what = f"{row['provider']} ({row['engine']}) {row['model']} {_place(row)}"
+            lines.append(f"    {what}{weighted}, {limits}{wakes}")
     if told["chain"]:
         lines.append(f"  then the groups {', '.join(told['chain'])}")
     if told["down"]:

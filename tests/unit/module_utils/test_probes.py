@@ -20,6 +20,7 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.host.host import Ho
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout, unit_of, write_atomic
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.secret_files import SecretError, secret
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
+from ansible_collections.lab.ai_backend.plugins.module_utils.inspection.status import health
 from ansible_collections.lab.ai_backend.plugins.module_utils.probes import checks
 from ansible_collections.lab.ai_backend.plugins.module_utils.probes import prove as proving
 from ansible_collections.lab.ai_backend.plugins.module_utils.switching.switch import point
@@ -404,3 +405,24 @@ def test_a_ranking_is_proven_by_two_ranked_documents(layout: Layout, port: int) 
     Engine.answers["/v1/rerank"] = (200, json.dumps({"results": []}))
     with pytest.raises(checks.ProbeError, match="model a did not rank two documents"):
         checks.run_once(layout, probe, port)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ((200, '{"is_sleeping": true}'), "asleep"),
+        ((200, '{"is_sleeping": false}'), "ok"),
+        ((200, '{"build": "of a server that knows no sleep"}'), "ok"),
+    ],
+)
+def test_the_status_tells_whether_an_engine_sleeps_and_asks_it_nothing_else(
+    layout: Layout, port: int, answer: tuple[int, str], words: str
+) -> None:
+    Engine.answers = {"/health": (200, "ok"), "/props": answer}
+    probes = [
+        {"kind": "http", "path": "/health", "status": 200},
+        {"kind": "context", "path": "/props", "tokens": 512, "key": KEY},
+        CHAT,
+    ]
+    assert health(layout, {"probes": probes, "ports": {"engine": port}, "sockets": {}}, "engine") == words
+    assert [path for path, _key, _body in Engine.asked] == ["/health", "/props"]

@@ -191,3 +191,12 @@ def test_nobody_is_asked_twice_for_one_request(routed: Routed) -> None:
     registry = routed(f"{pool}\nfallback_chains: {{gguf: [gpt-4o]}}")
     result = told(registry, "gguf", "python", "native", "openai")
     assert sorted(way(result)) == ["native/lab-tiny", "openai/gpt-4o", "python/gguf"]
+
+
+def test_a_name_that_wakes_its_engine_says_so(lab: Callable[..., Raw]) -> None:
+    raw = lab()
+    raw["providers"]["native"]["models"][0] = {"name": "lab-tiny", "source": "tiny", "options": {"sleep_after": "15m"}}
+    found = told(load(raw), "lab-tiny")
+    assert [row["sleeps_after_seconds"] for level in found["levels"] for row in level["deployments"]] == [900]
+    (line,) = (line for line in as_lines(found) if "native (llama_cpp)" in line)
+    assert line.endswith(", sleeps after 900 s without a request and wakes for the next")

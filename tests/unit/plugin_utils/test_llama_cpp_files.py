@@ -118,3 +118,21 @@ def test_what_is_no_token_is_refused(
     raw["providers"]["native"]["models"] = [{"name": "m", **keys}]
     with pytest.raises(RegistryError, match=words):
         planned(raw)
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"), [("15m", "900"), ("2h", "7200"), ("90s", "90"), (30, "30"), ("30", "30")]
+)
+def test_a_model_that_sleeps_is_started_so(config: Callable[..., Raw], given: object, seconds: str) -> None:
+    found = config(options={"sleep_after": given}, lora="/srv/a.gguf")
+    assert found["arguments"] == ["--sleep-idle-seconds", seconds, "--lora", "/srv/a.gguf"]
+    assert not any("SLEEP" in name for name in found["environment"])
+    assert config(options={"sleep_idle_seconds": given})["arguments"] == ["--sleep-idle-seconds", seconds]
+
+
+@pytest.mark.parametrize("given", ["soon", "-1", 0, True, "1d", 1.5])
+def test_what_is_no_time_to_sleep_is_refused(
+    model: Callable[..., Raw], planned: Callable[..., Raw], given: object
+) -> None:
+    with pytest.raises(RegistryError, match="sleep_after"):
+        planned(model(options={"sleep_after": given}))
