@@ -60,7 +60,8 @@ def _wrong(rows: Sequence[Row]) -> Iterator[str]:
             where = f"{row['host']}: {service['instance']}"
             archive = service["archive"]
             if archive and not (archive.get("url") and archive.get("sha256")):
-                yield f"{where} needs the address of its archive and its sha256 in the inventory"
+                how = "playbooks/engine_source.yml prints both"
+                yield f"{where} needs the address of its archive and its sha256: {how}"
             if service["pulled"]:
                 names = ", ".join(service["pulled"])
                 remedy = "give each a file (`url` and `sha256`), or put it on the hosts and write its `path`"

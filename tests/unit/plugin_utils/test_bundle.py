@@ -60,7 +60,7 @@ def test_what_can_not_be_in_it_is_named() -> None:
     pulled = service(instance="ollama@big", pulled=["llama3.1:8b"])
     nowhere = service(instance="llama-cpp@fast", archive={"url": "", "sha256": ""})
     assert bundle_plan([host("gpu1", TRIXIE, pulled, nowhere)])["wrong"] == [
-        "gpu1: llama-cpp@fast needs the address of its archive and its sha256 in the inventory",
+        "gpu1: llama-cpp@fast needs the address of its archive and its sha256: playbooks/engine_source.yml prints both",
         "gpu1: ollama@big gets llama3.1:8b from a hub, which a bundle can't contain: give each a file (`url` and "
         "`sha256`), or put it on the hosts and write its `path`",
     ]
