@@ -138,3 +138,19 @@ def test_a_service_role_takes_its_row_and_shows_a_play_with_one(role: pathlib.Pa
     assert set(example) == set(Row.__annotations__)
     assert set(row["options"]["config"]["options"]) == set(example["config"])
     assert example["role"] == f"lab.ai_backend.{role.name}" in [entry.get("role", "") for entry in play["roles"]]
+
+
+# What the role of the host reads of its part of the plan, without a default.
+READ_OF_THE_SLICE = {
+    key
+    for file in tracked("roles/host/*/*.yml")
+    for key, default in re.findall(r"host_slice\.(\w+)(\s*\|\s*default)?", file.read_text())
+    if not default
+}
+
+
+@pytest.mark.parametrize("role", SERVICES, ids=lambda role: role.name)
+def test_the_play_of_a_service_role_prepares_the_host_with_all_that_this_reads(role: pathlib.Path) -> None:
+    (play,) = load(role / "examples/play.yml")
+    (host,) = (entry for entry in play["roles"] if entry.get("role") == "lab.ai_backend.host")
+    assert set(host["vars"]["host_slice"]) >= READ_OF_THE_SLICE
