@@ -154,3 +154,10 @@ def test_the_play_of_a_service_role_prepares_the_host_with_all_that_this_reads(r
     (play,) = load(role / "examples/play.yml")
     (host,) = (entry for entry in play["roles"] if entry.get("role") == "lab.ai_backend.host")
     assert set(host["vars"]["host_slice"]) >= READ_OF_THE_SLICE
+
+
+def test_packages_are_installed_in_one_role_so_that_a_bundle_knows_them() -> None:
+    installs = {
+        file.parents[1].name for file in tracked("roles/*/*/*.yml") if "ansible.builtin.apt:" in file.read_text()
+    }
+    assert installs == {"service"}
