@@ -44,7 +44,10 @@ def asleep(layout: Layout, probe: Probe, address: Address) -> bool:
     To ask for its properties does not wake it (llama-server, build 11669; its slots would). Raises ProbeError.
     """
     status, text = request(layout, probe, address)
-    return status == 200 and json.loads(text).get("is_sleeping") is True
+    try:
+        return status == 200 and json.loads(text).get("is_sleeping") is True
+    except (ValueError, AttributeError) as error:
+        raise ProbeError(f"GET {probe['path']} gave an unreadable answer") from error
 
 
 def health(layout: Layout, manifest: Mapping[str, Any], instance: str) -> str:
@@ -56,7 +59,7 @@ def health(layout: Layout, manifest: Mapping[str, Any], instance: str) -> str:
                 run_once(layout, probe, address)
             elif probe["kind"] == "context" and asleep(layout, probe, address):
                 words = "asleep"
-        except (ProbeError, SecretError, ValueError) as error:
+        except (ProbeError, SecretError) as error:
             return str(error)
     return words
 

@@ -413,6 +413,7 @@ def test_a_ranking_is_proven_by_two_ranked_documents(layout: Layout, port: int) 
         ((200, '{"is_sleeping": true}'), "asleep"),
         ((200, '{"is_sleeping": false}'), "ok"),
         ((200, '{"build": "of a server that knows no sleep"}'), "ok"),
+        ((200, "<html>"), "GET /props gave an unreadable answer"),
     ],
 )
 def test_the_status_tells_whether_an_engine_sleeps_and_asks_it_nothing_else(
