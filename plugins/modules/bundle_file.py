@@ -83,8 +83,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.bundling.manifest import place_of
 from ..module_utils.fetching import background
-from ..module_utils.fetching.download import from_mirror
-from ..module_utils.fetching.download import main as download
+from ..module_utils.fetching.download import Request, from_mirror, run
 from ..module_utils.fetching.looking import FetchError, look
 from ..module_utils.fetching.state import may_download_by
 
@@ -103,19 +102,27 @@ def got(params: Mapping[str, Any], check_mode: bool) -> Mapping[str, Any]:
     url, sha256 = params["url"], params["sha256"]
     path = os.path.join(params["folder"], place_of(url, sha256))
     work = os.path.join(params["folder"], f".fetch-{sha256[:12]}")
+
+    def forget() -> None:
+        shutil.rmtree(work, ignore_errors=True)
+
     if os.path.exists(path) and not background.running(work):
+        if not check_mode:
+            # It may have ended after an interrupted run.
+            forget()
         return {"changed": False, "finished": True, "progress": "complete"}
     if check_mode:
         return {"changed": True, "finished": True, "progress": f"would download {url}"}
     os.makedirs(os.path.dirname(path), exist_ok=True)
     if not background.running(work):
-        wanted = {"url": from_mirror(url, params["mirror"]), "path": path, "sha256": sha256}
-        request = {**wanted, "token": params["token"], "environment": may_download_by(os.environ)}
-        background.start(work, request, download)
-
-    def forget() -> None:
-        shutil.rmtree(work, ignore_errors=True)
-
+        request: Request = {
+            "url": from_mirror(url, params["mirror"]),
+            "path": path,
+            "sha256": sha256,
+            "token": params["token"],
+            "environment": may_download_by(os.environ),
+        }
+        background.start(work, lambda: run(request, work))
     return {"changed": True, **look(lambda: background.outcome(work), forget, params["wait"])}
 
 

@@ -81,7 +81,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.bundling.packages import BundleError
 from ..module_utils.bundling.part import make, platform_of, this_host
-from ..module_utils.bundling.wheels import pin_of
+from ..module_utils.fetching.wheel_file import pin_of
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "path": {"type": "path"},

@@ -108,10 +108,10 @@ def fetched(module: AnsibleModule, host: Host) -> Mapping[str, Any]:
         return {"changed": False, "finished": True, "progress": "complete"}
     if module.check_mode:
         return {"changed": True, "finished": True, "progress": f"would get {params['repo']}"}
-    wanted = {word: params[word] for word in ("repo", "revision", "path", "token", "mirror")}
+    wanted = {word: params[word] for word in ("repo", "revision", "path", "mirror")}
     if not fetching.begun(host, name, wanted):
         os.makedirs(path, mode=0o755, exist_ok=True)
-        request: Request = {**wanted, "environment": may_download_by(os.environ)}  # type: ignore[typeddict-item]
+        request: Request = {**wanted, "token": params["token"], "environment": may_download_by(os.environ)}  # type: ignore[typeddict-item]
         fetching.start(host, name, "fetching.hub", request, "root", [path])
     return {"changed": True, **fetching.look_at(host, name, params["wait"])}
 

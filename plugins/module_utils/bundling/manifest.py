@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 
 from ..host.layout import read_json, write_atomic
 from ..inspection.bill import SPEC, purl, sum_of
+from ..releases.file_list import sha256_of
 from .packages import BundleError
 
 SCHEMA = 1
@@ -27,11 +27,6 @@ def place_of(url: str, sha256: str) -> str:
 
 def place_of_part(platform: str) -> str:
     return os.path.join("hosts", f"{platform}.tar")
-
-
-def digest_of(path: str) -> str:
-    with open(path, "rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def components(rows: Sequence[Row]) -> Iterator[Row]:
@@ -76,7 +71,7 @@ def write(folder: str, parts: Sequence[Row], files: Sequence[Row]) -> tuple[list
     for row in rows:
         path = os.path.join(folder, row["path"])
         row["bytes"] = os.path.getsize(path)
-        row.setdefault("sha256", digest_of(path))
+        row.setdefault("sha256", sha256_of(path))
     rows.sort(key=lambda row: str(row["path"]))
     write_atomic(os.path.join(folder, BILL), json.dumps(bill(rows), indent=2) + "\n")
     write_atomic(os.path.join(folder, SUMS), "".join(f"{row['sha256']}  {row['path']}\n" for row in rows))

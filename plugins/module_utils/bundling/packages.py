@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from ..host.systemd import Run
+from ..releases.file_list import sha256_of
 
 # What Ansible's own module for packages needs on a host.
 ALWAYS = ("python3-apt",)
@@ -53,8 +53,7 @@ def call(run: Run, words: Sequence[str], why: str) -> str:
 def entry_of(path: str, folder: str, run: Run) -> tuple[str, dict[str, Any]]:
     """(its paragraph of the index, {name, version, architecture, sha256}) of a package file."""
     fields = call(run, ["dpkg-deb", "--field", path], f"{os.path.basename(path)} is no package").strip()
-    with open(path, "rb") as handle:
-        digest = hashlib.file_digest(handle, "sha256").hexdigest()
+    digest = sha256_of(path)
     place = os.path.relpath(path, folder)
     known = {name.lower(): text for name, text in FIELD.findall(fields)}
     text = f"{fields}\nFilename: ./{place}\nSize: {os.path.getsize(path)}\nSHA256: {digest}\n"

@@ -4,29 +4,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from ..fetching.wheel_file import WheelError, pip_of
+from ..fetching.wheel_file import DOWNLOAD_SECONDS, EXACTLY, WheelError, pip_of
 from ..host.systemd import Run
-from .packages import SECONDS, BundleError
-
-OPTIONS = ("--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:")
-
-
-def pin_of(wheel: Mapping[str, str]) -> str:
-    """A lock with a single wheel."""
-    return f"{wheel['package']}=={wheel['version']} --hash=sha256:{wheel['sha256']}\n"
+from ..releases.file_list import sha256_of
+from .packages import BundleError
 
 
 def row_of(path: str) -> dict[str, Any]:
     name, version = os.path.basename(path).split("-")[:2]
-    with open(path, "rb") as handle:
-        digest = hashlib.file_digest(handle, "sha256").hexdigest()
-    return {"name": name.lower().replace("_", "-"), "version": version, "sha256": digest}
+    return {"name": name.lower().replace("_", "-"), "version": version, "sha256": sha256_of(path)}
 
 
 def collect(locks: Sequence[str], python: str, work: str, target: str, run: Run) -> list[dict[str, Any]]:
@@ -43,7 +34,7 @@ def collect(locks: Sequence[str], python: str, work: str, target: str, run: Run)
             pins = os.path.join(folder, f"{number}.txt")
             with open(pins, "w", encoding="utf-8") as handle:
                 handle.write(lock)
-            code, output = run([*pip, "download", *OPTIONS, "--dest", target, "--requirement", pins], SECONDS)
+            code, output = run([*pip, *EXACTLY, "--dest", target, "--requirement", pins], DOWNLOAD_SECONDS)
             if code:
                 raise BundleError(f"pip can't download a lock: {output.strip()[-1500:]}")
     return [row_of(os.path.join(target, name)) for name in sorted(os.listdir(target))]

@@ -2,21 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """A download in a process of its own, where there is no systemd to ask for a unit: on the controller.
 
-A lock that the process holds tells whether it lives; request and state are those of a unit (state.py).
+A lock that the process holds tells whether it lives; its state is that of a unit (state.py). What it is asked for may
+contain a token, and stays in memory: the folder may be on a disk that is carried away.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from ..host.layout import write_atomic
-from .state import FAILED, RUNNING, request_file, state_of
+from .state import FAILED, RUNNING, state_of
 
 LOCK = "lock"
 
@@ -33,12 +32,10 @@ def running(folder: str) -> bool:
     return False
 
 
-def start(folder: str, request: Mapping[str, Any], main: Callable[[str], object]) -> None:
-    """Begin `main` with the folder, in a process that outlives this one."""
+def start(folder: str, work: Callable[[], object]) -> None:
+    """Begin some work, which reports in the folder, in a process that outlives this one."""
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder, mode=0o700)
-    # It may contain the password of a proxy.
-    write_atomic(request_file(folder), json.dumps(request) + "\n", mode=0o600)
     # Held before the process begins: a look never meets one that has not taken it yet.
     lock = os.open(os.path.join(folder, LOCK), os.O_CREAT | os.O_WRONLY, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
@@ -54,7 +51,7 @@ def start(folder: str, request: Mapping[str, Any], main: Callable[[str], object]
         for standard in range(3):
             os.dup2(nothing, standard)
         with contextlib.suppress(Exception):
-            main(folder)
+            work()
     os._exit(0)
 
 

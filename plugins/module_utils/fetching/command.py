@@ -11,8 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypedDict, cast
 
-from ..host.layout import read_json
-from .state import DONE, FAILED, Reporter, request_file
+from .state import DONE, FAILED, Reporter, take_request
 
 LAST_LINES = 15
 # What a unit has of its own, and what belongs to the run that starts it.
@@ -72,7 +71,7 @@ def run(request: Request, reporter: Reporter) -> None:
 
 def main(folder: str) -> None:
     """Run what the folder's request names; the folder's state shows how far that is and how it ended."""
-    request = cast(Request, read_json(request_file(folder)))
+    request = cast(Request, take_request(folder))
     reporter = Reporter(folder)
     try:
         run(request, reporter)

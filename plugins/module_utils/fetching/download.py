@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import os
 import re
@@ -17,9 +16,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypedDict, cast
 from urllib.parse import urlsplit
 
-from ..host.layout import read_json, sync_folder
+from ..host.layout import sync_folder
+from ..releases.file_list import sha256_of
 from .progress import Progress, size
-from .state import DONE, FAILED, Reporter, request_file
+from .state import DONE, FAILED, Reporter, take_request
 
 PIECE = 1 << 20
 # Without a byte in this time the server is asked again, from where it stopped.
@@ -162,21 +162,13 @@ def get(request: Request, report: Callable[[object], None], sleep: Callable[[flo
         sleep(min(2**failed, LONGEST_PAUSE_SECONDS))
 
 
-def sum_of(path: str) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as handle:
-        while piece := handle.read(PIECE):
-            digest.update(piece)
-    return digest.hexdigest()
-
-
 def download(request: Request, report: Callable[[object], None]) -> None:
     """The file under its name, with its checksum. Raises DownloadError, and then nothing has that name."""
     path = request["path"]
     part = part_of(path)
     get(request, report)
     report(f"{os.path.basename(path)} is checked")
-    found = sum_of(part)
+    found = sha256_of(part)
     if found != request["sha256"]:
         os.unlink(part)
         raise DownloadError(f"it has the sha256 {found}, not {request['sha256']}. Nothing of it was kept")
@@ -186,8 +178,12 @@ def download(request: Request, report: Callable[[object], None]) -> None:
 
 
 def main(folder: str) -> None:
-    """Download what the folder's request names; the folder's state shows how far that is and how it ended."""
-    request = cast(Request, read_json(request_file(folder)))
+    """Download what the folder's request names."""
+    run(cast(Request, take_request(folder)), folder)
+
+
+def run(request: Request, folder: str) -> None:
+    """Download what is asked for; the folder's state shows how far that is and how it ended."""
     reporter = Reporter(folder)
     os.environ.update(request["environment"])
     try:

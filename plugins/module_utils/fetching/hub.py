@@ -16,7 +16,7 @@ import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NotRequired, TypedDict, cast
 
-from ..host.layout import ARTIFACT_MARKER, read_json, sync_folder
+from ..host.layout import ARTIFACT_MARKER, sync_folder
 from ..releases import file_list
 from .download import (
     RESERVE_BYTES,
@@ -28,10 +28,9 @@ from .download import (
     get,
     part_of,
     reason_of,
-    sum_of,
 )
 from .progress import size
-from .state import DONE, FAILED, Reporter, request_file
+from .state import DONE, FAILED, Reporter, take_request
 
 HUB = "https://huggingface.co/"
 # Weights in other forms: other engines read them, or they may contain code.
@@ -126,7 +125,7 @@ def right(path: str, one: File) -> bool:
     """Whether a file is there with the content that the hub lists."""
     if not os.path.isfile(path) or os.path.getsize(path) != one["bytes"]:
         return False
-    return sum_of(path) == one["sha256"] if one["sha256"] else blob_of(path) == one["blob"]
+    return file_list.sha256_of(path) == one["sha256"] if one["sha256"] else blob_of(path) == one["blob"]
 
 
 def check_room(path: str, files: Iterable[File]) -> None:
@@ -194,7 +193,7 @@ def strays(path: str, names: Iterable[str]) -> Iterator[str]:
 
 def main(folder: str) -> None:
     """Get what the folder's request names; the folder's state shows how far that is and how it ended."""
-    request = cast(Request, read_json(request_file(folder)))
+    request = cast(Request, take_request(folder))
     reporter = Reporter(folder)
     os.environ.update(request["environment"])
     try:

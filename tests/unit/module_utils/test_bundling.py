@@ -23,6 +23,7 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.bundling.packages i
 from ansible_collections.lab.ai_backend.plugins.module_utils.fetching import background
 from ansible_collections.lab.ai_backend.plugins.module_utils.fetching.looking import FetchError
 from ansible_collections.lab.ai_backend.plugins.module_utils.fetching.state import DONE, FAILED, RUNNING, Reporter
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.waiting import wait_until
 from ansible_collections.lab.ai_backend.plugins.modules import bundle_file
 
 PLATFORM = "debian-trixie-x86_64-python3.13"
@@ -102,7 +103,7 @@ def test_a_part_has_an_index_that_apt_reads_and_the_wheels(tmp_path: pathlib.Pat
 def test_a_part_that_can_not_be_made_leaves_nothing(tmp_path: pathlib.Path, broken: str, words: str) -> None:
     run = commands(tmp_path, broken=f"-m {broken}" if broken in ("venv",) else broken)
     if broken == "pip":
-        run = commands(tmp_path, broken="download --quiet")
+        run = commands(tmp_path, broken="pip --disable-pip-version-check --no-input download")
     with pytest.raises(BundleError, match=words):
         part.make(["redis-server"], ["a==1"], "/usr/bin/python3", str(tmp_path / "part.tar"), run)
     assert list(tmp_path.iterdir()) == []
@@ -192,6 +193,33 @@ def test_a_file_of_the_controller_is_copied_into_it_and_checked(tmp_path: pathli
     assert [entry.name for entry in bundle.iterdir()] == ["files"]
 
 
+def test_a_token_is_on_no_disk_of_the_bundle_while_it_is_used(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = tmp_path / "used"
+
+    def run(request: dict[str, str], folder: str) -> None:
+        used.write_text(request["token"])
+        Reporter(folder).state(RUNNING, "12 %")
+        while not os.path.exists(os.path.join(folder, "stop")):
+            time.sleep(0.01)
+        pathlib.Path(request["path"]).write_bytes(b"GGUF")
+
+    monkeypatch.setattr(bundle_file, "run", run)
+    bundle = tmp_path / "bundle"
+    params = {"url": URL, "sha256": SHA256, "folder": str(bundle), "token": "hf-of-a-lab", "mirror": {}, "wait": 0.1}
+    assert not bundle_file.got(params, check_mode=False)["finished"]
+    wait_until(used.exists, 10)
+    assert used.read_text() == "hf-of-a-lab"
+    assert not [path for path in bundle.rglob("*") if path.is_file() and b"hf-of-a-lab" in path.read_bytes()]
+    # The run ends here, and the process after it.
+    (work,) = bundle.glob(".fetch-*")
+    (work / "stop").touch()
+    assert wait_until(lambda: not background.running(str(work)), 10)
+    assert bundle_file.got(params, check_mode=False)["progress"] == "complete"
+    assert [path.name for path in bundle.iterdir()] == ["files"]
+
+
 def test_a_file_with_another_sum_is_not_in_it(tmp_path: pathlib.Path) -> None:
     source = tmp_path / "model.gguf"
     source.write_bytes(b"other")
@@ -220,7 +248,7 @@ def told(folder: pathlib.Path, state: str) -> str:
 
 def test_a_process_in_the_background_is_followed_to_its_end(tmp_path: pathlib.Path) -> None:
     folder = tmp_path / "work"
-    background.start(str(folder), {}, worker)
+    background.start(str(folder), lambda: worker(str(folder)))
     assert told(folder, RUNNING).isdecimal()
     (folder / "stop").touch()
     assert told(folder, DONE) == "done"
@@ -228,6 +256,6 @@ def test_a_process_in_the_background_is_followed_to_its_end(tmp_path: pathlib.Pa
 
 def test_one_that_was_killed_has_failed(tmp_path: pathlib.Path) -> None:
     folder = tmp_path / "work"
-    background.start(str(folder), {}, worker)
+    background.start(str(folder), lambda: worker(str(folder)))
     os.kill(int(told(folder, RUNNING)), signal.SIGKILL)
     assert "ended before it was done" in told(folder, FAILED)

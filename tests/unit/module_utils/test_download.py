@@ -227,6 +227,7 @@ def test_the_end_is_told_in_the_folder_of_the_fetch(request_: Request, server: S
     assert json.loads((folder / "state.json").read_text()) == {"state": "done", "text": "m.gguf 10.2 MB"}
     os.unlink(request_["path"])
     server.faults = [("status", 404)]
+    (folder / "request.json").write_text(json.dumps(request_))
     downloading.main(str(folder))
     state = json.loads((folder / "state.json").read_text())
     assert state["state"] == "failed"

@@ -244,5 +244,6 @@ def test_the_end_is_told_in_the_folder_of_the_fetch(request_: hub.Request, tmp_p
     hub.main(str(folder))
     assert json.loads((folder / "state.json").read_text()) == {"state": "done", "text": "org/model 600 kB"}
     server.commit = "f" * 40
+    (folder / "request.json").write_text(json.dumps(request_))
     hub.main(str(folder))
     assert json.loads((folder / "state.json").read_text())["state"] == "failed"
