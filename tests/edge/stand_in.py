@@ -149,6 +149,9 @@ class Edge:
             time.sleep(0.02)
 
     def listens(self) -> bool:
+        # Made after the others.
+        if not (self.folder / "admin.sock").exists():
+            return False
         for there in ("127.0.0.1", self.bind):
             with contextlib.suppress(OSError), socket.create_connection((there, self.port)):
                 return True
@@ -232,10 +235,11 @@ def gateway_row(gateway: dict[str, Any]) -> dict[str, Any]:
 
 def configuration_of(folder: pathlib.Path, slot: str, port: int, gateway: dict[str, Any]) -> str:
     """The configuration as the role renders it, with what lies on a host replaced by what lies in the folder."""
-    published_at = gateway.pop("published_at", ["127.0.0.1"])
+    published_at, status_page = gateway.pop("published_at", ["127.0.0.1"]), gateway.pop("status_page", "")
     row = gateway_row(gateway)
     row["config"]["gateway"] |= {
         "port": port,
+        "status_page": status_page,
         "slots": dict.fromkeys(row["config"]["gateway"]["slots"], slot),
     }
     for service in row["config"]["published"]:
@@ -245,24 +249,29 @@ def configuration_of(folder: pathlib.Path, slot: str, port: int, gateway: dict[s
 
 
 def rendered(
-    folder: pathlib.Path, row: dict[str, Any], seconds: int = 610, serving: dict[str, str] | None = None
+    folder: pathlib.Path,
+    row: dict[str, Any],
+    seconds: int = 610,
+    serving: dict[str, str] | None = None,
+    leaving: list[dict[str, Any]] | None = None,
 ) -> str:
     """The configuration of a row as the role renders it, with the paths of a host in a folder.
 
-    `serving` is where instances listen that are not yet where the plan has them.
+    `serving` is where instances listen that are not yet where the plan has them, `leaving` what the plan has no longer.
     """
     active = folder / "active-slot"
     active.write_text("active blue\n")
     shutil.copytree(ROLE / "files", folder / "files", dirs_exist_ok=True)
     names = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())
     template = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(ROLE / "templates"),
         trim_blocks=True,
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # noqa: S701  # no page for browsers
     ).from_string((ROLE / "templates" / "haproxy.cfg.j2").read_text())
     text = template.render(
         ai_backend_service=row,
-        edge_leaving=[],
+        edge_leaving=leaving or [],
         edge_serving=serving or {},
         service_admin_socket=folder / "admin.sock",
         __edge_active_slot=active,

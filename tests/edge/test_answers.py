@@ -102,8 +102,23 @@ def test_the_log_has_the_path_alone(edge: Start, path: str) -> None:
     gateway = edge()
     gateway.ask(path)
     (line,) = gateway.logged(r'"GET ')
-    assert line.endswith(f'"GET {path.partition("?")[0]} HTTP/1.1"')
+    # At its end is the id that the gateway gave the request, if it got there.
+    assert line.endswith(f'"GET {path.partition("?")[0]} HTTP/1.1" -')
     assert "sk-secret" not in gateway.log.read_text()
+
+
+def test_the_log_has_the_gateways_id_of_a_request(edge: Start, slot: Slot) -> None:
+    slot.headers = {"x-request-id": "ci-7"}
+    gateway = edge()
+    answer = gateway.ask("/v1/models")
+    (line,) = gateway.logged(r'"GET ')
+    assert line.endswith('"GET /v1/models HTTP/1.1" ci-7')
+    assert "x-request-id" in answer.names
+    slot.headers = {"x-request-id": "x" * 300}
+    # Another path, so that the line of the first request is not taken for it.
+    gateway.ask("/v1/models/long")
+    (line,) = gateway.logged(r'"GET /v1/models/long ')
+    assert line.endswith(" " + "x" * 128)
 
 
 def test_pages_of_others_get_no_permission(edge: Start, slot: Slot) -> None:
