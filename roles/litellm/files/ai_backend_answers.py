@@ -2,10 +2,13 @@
 """The outermost layer of the gateway: a wrong key costs nothing, and each error is JSON in the shape of the API."""
 
 import json
+import sys
+import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import ai_backend_notes
+import ai_backend_record
 import ai_backend_requests
 from ai_backend_errors import LONGEST_TEXT, Failure, error_of, meaning, text_of
 from ai_backend_notes import Notes
@@ -35,8 +38,19 @@ class Answers:
             await self.app(scope, receive, send)
             return
         notes = ai_backend_notes.begin()
+        notes.id = ai_backend_record.id_of(scope["headers"])
         scope["headers"] = [(name, value) for name, value in scope["headers"] if is_for_gateway(name)]
-        answer = Answer(send, notes, str(scope["path"]), self.expose)
+        path = str(scope["path"])
+        notes.record = ai_backend_record.begin(notes.id, path, ai_backend_requests.known_path(path))
+        answer = Answer(send, notes, path, self.expose)
+        try:
+            await self.answer(scope, receive, answer)
+        finally:
+            recorded(notes, receive)
+
+    async def answer(self, scope: Message, receive: Receive, answer: "Answer") -> None:
+        """The same, inside of its record."""
+        notes = answer.notes
         keys = [value.decode("latin-1") for name, value in scope["headers"] if name in KEYS]
         if keys and not any(self.known(key) for key in keys):
             # Before LiteLLM reads the body.
@@ -58,6 +72,16 @@ class Answers:
             notes.error = error
             await answer.fail(500, b"")
             raise
+
+
+def recorded(notes: Notes, receive: Receive) -> None:
+    """End the record of a request. Nothing that fails there may fail the request."""
+    try:
+        # The server's own object knows whether the client is still there.
+        left = getattr(getattr(receive, "__self__", None), "disconnected", False)
+        ai_backend_record.end(notes.record, left is True)
+    except Exception:
+        traceback.print_exc(file=sys.stderr)
 
 
 def is_for_gateway(header: bytes) -> bool:
@@ -90,15 +114,18 @@ class Answer:
     async def send(self, message: Message) -> None:
         """What LiteLLM sends."""
         if message["type"] == "http.response.start":
+            ai_backend_record.answers(self.notes.record, message["headers"])
             if message["status"] >= 400:
                 self.held = message
                 return
             self.started = True
+            message["headers"] = self.named(message["headers"])
             if self.notes.ignored:
                 names = ", ".join(sorted(self.notes.ignored)).encode()
-                message["headers"] = [*message["headers"], (b"x-ai-backend-ignored", names)]
+                message["headers"].append((b"x-ai-backend-ignored", names))
             kinds = [value for name, value in message["headers"] if name.lower() == b"content-type"]
             self.stream = any(kind.startswith(b"text/event-stream") for kind in kinds)
+            ai_backend_record.started(self.notes.record, message["status"], self.stream)
         elif self.held is not None and message["type"] == "http.response.body":
             self.body += message.get("body", b"")
             if not message.get("more_body"):
@@ -107,6 +134,12 @@ class Answer:
         elif self.stream and b'"error"' in message.get("body", b""):
             message["body"] = b"\n".join(self.frame(line) for line in message["body"].split(b"\n"))
         await self.out(message)
+        ai_backend_record.sent(self.notes.record, message)
+
+    def named(self, headers: Any) -> list[tuple[bytes, bytes]]:
+        """Headers of an answer with the request's id; engines have ids of their own."""
+        kept = [(name, value) for name, value in headers if name.lower() != ai_backend_record.ID_HEADER]
+        return [*kept, (ai_backend_record.ID_HEADER, self.notes.id.encode())]
 
     def frame(self, line: bytes) -> bytes:
         """A line of a stream that broke: LiteLLM writes the exception into it."""
@@ -116,7 +149,9 @@ class Answer:
             text = str(found["error"]["message"])
         except (ValueError, KeyError, TypeError, AttributeError):
             return line
-        return b"data: " + self.shaped(self.translated(status, text))
+        failure = self.translated(status, text)
+        ai_backend_record.refused(self.notes.record, failure, self.notes.asked)
+        return b"data: " + self.shaped(failure)
 
     async def fail(self, status: int, body: bytes) -> None:
         """Send an error in the API's shape."""
@@ -152,5 +187,8 @@ class Answer:
             headers = [(name, value) for name, value in headers if name.lower() != b"retry-after"]
             headers.append((b"retry-after", str(failure.wait).encode()))
         self.started = True
+        ai_backend_record.refused(self.notes.record, failure, self.notes.asked)
+        headers = self.named(headers)
         await self.out({"type": "http.response.start", "status": failure.status, "headers": headers})
         await self.out({"type": "http.response.body", "body": body})
+        ai_backend_record.over(self.notes.record, failure.status)

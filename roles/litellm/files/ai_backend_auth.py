@@ -23,6 +23,7 @@ from typing import Any
 import ai_backend_breaker
 import ai_backend_calls
 import ai_backend_notes
+import ai_backend_record
 import ai_backend_requests
 import litellm
 from ai_backend_answers import Answers
@@ -31,7 +32,12 @@ from ai_backend_refusal import Refusal
 from ai_backend_requests import LISTS, MODELS
 from fastapi import Request
 from litellm.proxy import proxy_server
-from litellm.proxy._types import LitellmUserRoles, UserAPIKeyAuth
+from litellm.proxy._types import (
+    LiteLLM_ObjectPermissionTable,
+    LitellmUserRoles,
+    SpecialMCPServerNames,
+    UserAPIKeyAuth,
+)
 from litellm.proxy.auth.auth_utils import get_request_route
 from litellm.proxy.common_utils.http_parsing_utils import read_request_body
 from litellm.proxy.hooks import PROXY_HOOKS
@@ -54,6 +60,8 @@ CONFIG = HERE / "config.yaml"
 if not CONFIG.exists() or "default_api_key_" not in CONFIG.read_text(encoding="utf-8"):
     PROXY_HOOKS.pop("parallel_request_limiter", None)
 
+# All servers with tools, or one of them. LiteLLM has more paths of this kind, which are for its administrator.
+TOOLS = re.compile(r"/mcp(?:/(?P<server>[a-z][a-z0-9_]*))?/?")
 CLIENT, BEFORE, UNTIL = "AI_BACKEND_CLIENT_", "_BEFORE", "_BEFORE_UNTIL"
 
 
@@ -92,7 +100,8 @@ def keys() -> dict[str, tuple[Caller, float]]:
         for end, suffix in ((float("inf"), ""), (float(os.environ.get(name + UNTIL) or 0), BEFORE)):
             value = os.environ.get(name + suffix)
             if value and end:
-                digest = value.removeprefix("sha256:") if client is not None else digest_of(value)
+                # Of most clients the host has only the digest; of one that it runs, the key.
+                digest = value.removeprefix("sha256:") if value.startswith("sha256:") else digest_of(value)
                 found[digest] = (Caller(alias + suffix.lower().replace("_", "-"), client), end)
 
     if not os.environ["LITELLM_MASTER_KEY"]:
@@ -100,7 +109,8 @@ def keys() -> dict[str, tuple[Caller, float]]:
     add("LITELLM_MASTER_KEY", "master", None)
     for name, client in settings()["clients"].items():
         # After a rollback the key of a client may be missing: it is not let in then.
-        add(CLIENT + name.upper(), name, {**client, "name": name})
+        for variable in (CLIENT + name.upper(), *client.get("more_keys", ())):
+            add(variable, name, {**client, "name": name})
     return found
 
 
@@ -145,10 +155,26 @@ def check_path(path: str, client: dict[str, Any] | None) -> None:
     if client is None:
         may = any(path.startswith(text) if text.endswith("/") else path == text for text in settings()["paths"])
     else:
-        may = MODELS.fullmatch(path) is not None or LISTS.fullmatch(path) is not None
+        tools = TOOLS.fullmatch(path)
+        if tools:
+            check_tools(client, tools["server"])
+        may = tools is not None or MODELS.fullmatch(path) is not None or LISTS.fullmatch(path) is not None
     if not may:
         message = "this path is only for the operator, on the gateway's own host with the master key"
         raise Refusal(403, "path_not_allowed", message)
+
+
+def check_tools(client: dict[str, Any], server: str | None) -> None:
+    """403 for tools that a client may not use. What it may, LiteLLM is told too: a chat can also ask for tools."""
+    if not client["mcp"] or (server is not None and server not in client["mcp"]):
+        what = f"the tools of '{server}'" if server in settings()["mcp"] else "these tools"
+        raise Refusal(403, "tools_not_allowed", f"the client '{client['name']}' may not use {what}")
+
+
+def tools_of(client: dict[str, Any] | None) -> LiteLLM_ObjectPermissionTable:
+    """The servers whose tools LiteLLM lists and calls for a caller. An empty list would leave it to LiteLLM."""
+    servers = (settings() if client is None else client)["mcp"] or [SpecialMCPServerNames.no_mcp_servers.value]
+    return LiteLLM_ObjectPermissionTable(object_permission_id="ai_backend", mcp_servers=servers)
 
 
 def allowed(client: dict[str, Any], name: str) -> bool:
@@ -172,6 +198,17 @@ def answered(name: str) -> bool:
         or name in router.deployment_names
         or bool(router.pattern_router.route(name))
     )
+
+
+def group_of(name: str) -> str | None:
+    """A name as the record has it: what a pattern answers under the pattern's name, and what nothing answers not."""
+    router = proxy_server.llm_router
+    if router is None or name in router.model_names:
+        return name if router is not None else None
+    found = router.pattern_router.route(name)
+    if found:
+        return str(found[0]["model_name"])
+    return "*" if router.default_deployment is not None else None
 
 
 def check_models(names: list[str], client: dict[str, Any] | None) -> None:
@@ -263,6 +300,8 @@ async def authenticate(request: Request, api_key: str | None) -> UserAPIKeyAuth:
     operator = client is None and here
     notes = ai_backend_notes.current()
     notes.operator = operator
+    name = "operator" if client is None else str(client["name"])
+    ai_backend_record.asked(notes.record, name)
     path = get_request_route(request)
     if not operator:
         check_path(path, client)
@@ -271,8 +310,14 @@ async def authenticate(request: Request, api_key: str | None) -> UserAPIKeyAuth:
         if not operator:
             ai_backend_requests.check_body(body)
         names = ai_backend_requests.asked(body, request, asks)
+        if notes.record is not None:
+            notes.record.model = group_of(names[0]) if names else None
+            keeps = client is not None and bool(client.get("log_content"))
+            ai_backend_record.content(notes.record, body, keeps)
         check_models(names, client)
         ai_backend_requests.check_shape(body, asks)
+        for server in ai_backend_requests.own_tools(body) if client is not None else ():
+            check_tools(client, server)
         notes.abilities = ai_backend_requests.needed(body, asks)
         check_abilities(names, notes.abilities)
         if client is not None and any((client["requests"], client["tokens"], client["parallel"])):
@@ -284,6 +329,7 @@ async def authenticate(request: Request, api_key: str | None) -> UserAPIKeyAuth:
         user_id=caller.alias.removesuffix("-before"),
         # LiteLLM lists all models for an empty list.
         models=[] if client is None else client["names"] or ["no-default-models"],
+        object_permission=tools_of(client),
         user_role=LitellmUserRoles.PROXY_ADMIN if operator else LitellmUserRoles.INTERNAL_USER,
     )
 

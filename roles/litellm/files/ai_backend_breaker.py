@@ -8,6 +8,7 @@ causes counts without it; see is_of_host().
 """
 
 import asyncio
+import contextvars
 import hashlib
 import json
 import os
@@ -17,6 +18,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import ai_backend_notes
+import ai_backend_record
 import httpx
 import litellm
 from ai_backend_errors import engine_text
@@ -83,6 +86,10 @@ def install() -> None:
         return bool(count(self, kwargs, *rest, **more))
 
     async def next_of_chain(self: Router, e: Exception, *rest: Any, **more: Any) -> Any:
+        # LiteLLM calls it in both ways.
+        call = more.get("kwargs") or next((one for one in reversed(rest) if isinstance(one, dict)), {})
+        rows = self.get_model_list(model_name=call["model"]) if isinstance(call.get("model"), str) else None
+        ai_backend_record.failed(ai_backend_notes.current().record, e, rows[0]["model_info"] if rows else None)
         if is_of_client(e):
             raise e
         return await go_on(self, e, *rest, **more)
@@ -132,7 +139,8 @@ def _in_loop(start: Callable[[], Any]) -> None:
         _TASKS.add(task)
         task.add_done_callback(_TASKS.discard)
 
-    _LOOP[0].call_soon_threadsafe(begin)
+    # Not as a part of the request that failed.
+    _LOOP[0].call_soon_threadsafe(begin, context=contextvars.Context())
 
 
 async def prove(router: Router, deployment: str, error: Exception) -> None:
@@ -220,6 +228,8 @@ def write_record(deployment: str, error: Exception, seconds: float) -> None:
         place.mkdir(mode=0o750, exist_ok=True)
         draft = place / f"{name}.{os.getpid()}"
         draft.write_text(json.dumps(record), encoding="utf-8")
+        # Its group is that of the folder: the exporter tells of it.
+        draft.chmod(0o640)
         draft.replace(place / f"{name}.json")
     except OSError:
         # A full disk must not change what is answered.

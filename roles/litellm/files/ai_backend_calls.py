@@ -6,10 +6,12 @@ answers of the cache are the same.
 from typing import Any
 
 import ai_backend_notes
+import ai_backend_record
 import litellm
 from litellm.caching.caching import Cache
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.llms.ollama.chat.transformation import OllamaChatConfig
+from litellm.types.utils import CallTypes
 
 # Options of Ollama with the same name and meaning as OpenAI's. LiteLLM 1.106.2 writes the first into `repeat_penalty`,
 # which is another thing, and drops the second.
@@ -23,6 +25,10 @@ OLLAMA_IGNORES: dict[str, tuple[Any, ...]] = {
     "parallel_tool_calls": (True,),
     "top_logprobs": (0,),
 }
+
+
+# The calls that take headers for the engine.
+WITH_HEADERS = {CallTypes.acompletion, CallTypes.atext_completion, CallTypes.aembedding}
 
 
 class Calls(CustomLogger):
@@ -41,20 +47,42 @@ class Calls(CustomLogger):
         return [one for one in healthy_deployments if can(one, needs)]
 
     async def async_pre_call_deployment_hook(self, kwargs: dict[str, Any], call_type: object) -> dict[str, Any]:
-        """Note what the chosen engine does not use."""
+        """Note whom the router chose, give the engine the request's id, and note what it does not use."""
+        notes = ai_backend_notes.current()
+        ai_backend_record.tries(notes.record, info_of(kwargs))
+        if notes.id and call_type in WITH_HEADERS:
+            kwargs["extra_headers"] = {**(kwargs.get("extra_headers") or {}), "x-request-id": notes.id}
         client = kwargs.get("custom_llm_provider") or str(kwargs.get("model", "")).split("/", maxsplit=1)[0]
         if client == "ollama_chat":
             for name, nothing in OLLAMA_IGNORES.items():
                 value = kwargs.pop(name, None)
                 if value is not None and value not in nothing:
-                    ai_backend_notes.current().ignored.add(name)
+                    notes.ignored.add(name)
         return kwargs
+
+    async def async_post_call_failure_deployment_hook(
+        self, request_data: Any, exception: Exception, *_rest: object, **_more: object
+    ) -> None:
+        """Note why the chosen one failed."""
+        ai_backend_record.failed(ai_backend_notes.current().record, exception)
+
+    async def async_log_success_event(
+        self, kwargs: dict[str, Any], response_obj: object, start_time: object, end_time: object
+    ) -> None:
+        """Note what the answer has cost."""
+        ai_backend_record.counted(ai_backend_notes.current().record, kwargs, response_obj)
 
     async def async_post_call_failure_hook(
         self, request_data: dict[str, Any], original_exception: Exception, *_rest: object, **_more: object
     ) -> None:
         """Remember what failed: an answer has its status and its text only."""
         ai_backend_notes.current().error = original_exception
+
+
+def info_of(kwargs: dict[str, Any]) -> Any:
+    """What the configuration tells of the deployment of a call."""
+    metadata = kwargs.get("metadata") or kwargs.get("litellm_metadata") or {}
+    return kwargs.get("model_info") or metadata.get("model_info")
 
 
 def can(deployment: dict[str, Any], needs: frozenset[str]) -> bool:

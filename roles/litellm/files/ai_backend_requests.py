@@ -31,6 +31,7 @@ MODELS = re.compile(
     rf"(?:/v1)?/(?P<what>{'|'.join(sorted(ABILITY, key=len, reverse=True))})|/v2/(?P<second>rerank)"
     r"|/(?:engines|openai/deployments)/(?P<model>.+?)/(?P<deployed>chat/completions|completions|embeddings)"
 )
+OTHERS = ("health", "mcp", "metrics")
 LISTS = re.compile(r"(?:/v1)?/models(?:/[^:]+)?")
 # What LiteLLM can send back in a header, and what its list form does not split. schema/base.py has the same rule.
 NAME = re.compile(r"[!-+\--~]{1,256}")
@@ -60,8 +61,19 @@ SETTINGS = {
     ),
 }
 PREFIXES = ("_", "aws_", "azure_", "gcs_", "litellm_", "mock_", "router_", "s3_", "vertex_", "watsonx_")
+# How a chat names the gateway as a server of tools.
+GATEWAY_TOOLS = "litellm_proxy"
 CHOICES_OF_ANTHROPIC = ("auto", "any", "tool", "none")
 CACHE = {"no-cache", "no-store", "ttl", "s-maxage"}
+
+
+def known_path(path: str) -> str:
+    """One of few names for a path, for the record; what clients write has no end."""
+    if asks := MODELS.fullmatch(path):
+        return asks["what"] or asks["second"] or asks["deployed"]
+    if LISTS.fullmatch(path):
+        return "models"
+    return next((name for name in OTHERS if path.startswith(f"/{name}")), "other")
 
 
 def check_body(body: dict[str, Any]) -> None:
@@ -131,6 +143,15 @@ def needed(body: dict[str, Any], path: re.Match[str]) -> frozenset[str]:
     parts = {PARTS[part] for part in _part_types(body) if part in PARTS}
     tools = {"tools"} if body.get("tools") or body.get("functions") else set()
     return frozenset({kind, *parts, *tools})
+
+
+def own_tools(body: dict[str, Any]) -> Iterator[str | None]:
+    """The servers whose tools a chat asks the gateway itself for; None stands for all of them."""
+    for tool in body.get("tools") or ():
+        address = str(tool.get("server_url", ""))
+        if tool.get("type") == "mcp" and address.startswith(GATEWAY_TOOLS):
+            names = address.rpartition("/mcp/")[2] if "/mcp/" in address else ""
+            yield from names.split(",") if names else [None]
 
 
 def _part_types(body: dict[str, Any]) -> Iterator[str]:
