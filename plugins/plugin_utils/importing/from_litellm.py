@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Importing a LiteLLM config.yaml: deployments become providers and models, other settings become rules.
 
-The targets of a name stay the same; retries and similar settings do not, see docs/import.md.
+Each name leads where it led before, or a note names it; see docs/import.md.
 """
 
 from __future__ import annotations
@@ -12,151 +12,134 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..findings.paths import join
+from ..schema.globs import matches
 from .litellm_deployments import Row, list_of, rows_of
+from .litellm_names import Groups, as_pool, further_names, glob_rule, known_strategy
 from .litellm_settings import import_extra, import_general, import_settings
+from .litellm_tables import SECTIONS
 from .result import Imported, Raw
 
-_SECTIONS = ("router_settings", "litellm_settings", "general_settings")
+_SETTINGS = ("router_settings", "litellm_settings", "general_settings")
+_EXTRA = ("environment_variables", "mcp_servers")
 
 
 def import_litellm(made: Imported, config: Mapping[str, Any]) -> None:
-    """`model_list`, `router_settings`, `litellm_settings`, `general_settings`."""
-    rows = rows_of(made, config.get("model_list"))
-    router, library, general = (_section(made, config, name) for name in _SECTIONS)
-    strategy = router.pop("routing_strategy", "simple-shuffle")
-    by_name: dict[str, list[Row]] = defaultdict(list)
+    """`model_list`, `credential_list`, `router_settings`, `litellm_settings`, `general_settings`."""
+    router, library, general = (_section(made, config, name) for name in _SETTINGS)
+    if config.get("model_list") is not None and not isinstance(config["model_list"], list):
+        made.note("refused", "model_list", "is not a list", "write `- model_name: …` lines below it")
+    rows = rows_of(made, config.get("model_list"), config.get("credential_list"))
+    groups = Groups(made, known_strategy(made, router), defaultdict(list))
     for row in rows:
-        by_name[row.name].append(row)
-    routing = made.part("routing")
+        groups.rows[row.name].append(row)
     patterns: list[Raw] = []
-    for name, group in by_name.items():
+    for name, group in groups.rows.items():
         if group[0].wildcard:
-            patterns += _pattern(made, name, group)
+            patterns += glob_rule(groups, name, group)
         else:
-            _named(made, name, group, strategy)
-    _further_names(made, by_name)
+            as_pool(groups, name, group, name)
+    aliases = router.pop("model_group_alias", None)
     if patterns:
-        routing["patterns"] = sorted(patterns, key=lambda rule: len(re.escape(rule["glob"])), reverse=True)
-    chains = [*list_of(router.pop("fallbacks", None)), *list_of(library.pop("fallbacks", None))]
-    _fallbacks(made, chains, by_name)
-    _aliases(made, router.pop("model_group_alias", None), by_name)
+        rules = sorted(patterns, key=lambda rule: len(re.escape(rule["glob"])), reverse=True)
+        made.part("routing")["patterns"] = rules
+    _aliases(groups, aliases)
     for section, settings in (("router_settings", router), ("litellm_settings", library)):
-        import_settings(made, section, settings)
+        _fallbacks(groups, section, settings)
+        _other_fallbacks(groups, section, settings)
+    further_names(groups)
+    import_settings(made, router, library)
     import_general(made, general)
-    for key in sorted(set(config) - {"model_list", *_SECTIONS}):
-        if key in ("environment_variables", "mcp_servers"):
-            import_extra(made, key, config[key])
-        else:
-            made.note("refused", key, "has no place in the registry")
+    _rest(made, config)
 
 
 def _section(made: Imported, config: Mapping[str, Any], name: str) -> Raw:
     section = config.get(name) or {}
     if not isinstance(section, dict):
-        made.note("refused", name, "is not a mapping")
+        made.note("refused", name, "is not a mapping", "write `key: value` lines below it")
         return {}
     return dict(section)
 
 
-def _named(made: Imported, name: str, group: Sequence[Row], strategy: str) -> None:
-    """One deployment is an exact match, or nothing if the name is the model's own; several are a pool."""
-    routing = made.part("routing")
-    if len(group) == 1:
-        row = group[0]
-        if row.model != name or _declared_by(made, name) != [row.provider]:
-            entry: Raw = {"provider": row.provider}
-            routing.setdefault("exact_matches", {})[name] = entry | (
-                {"backend_model": row.model} if row.model != name else {}
-            )
-        return
-    orders = {row.order for row in group}
-    if len(orders) > 1:
-        group = sorted(group, key=lambda row: (row.order is None, row.order))
-        if len(orders) < len(group):
-            made.note("changed", f"model_list ({name})", "deployments of one order are tried one after the other")
-        pool: Raw = {"strategy": "priority"}
-    else:
-        pool = {"strategy": "weighted" if strategy == "simple-shuffle" else strategy}
-    pool["providers"] = [{"provider": row.provider, "model": row.model} for row in group]
-    weights = [row.weight for row in group]
-    if any(weights) and pool["strategy"] == "weighted":
-        for member, weight in zip(pool["providers"], weights, strict=True):
-            member["weight"] = weight or 1
-    routing.setdefault("load_balancing", {})[name] = pool
+def _rest(made: Imported, config: Mapping[str, Any]) -> None:
+    for key in sorted(set(config) - {*_SETTINGS, "model_list", "credential_list"}):
+        if key in _EXTRA:
+            import_extra(made, key, config[key])
+        elif key not in SECTIONS:
+            made.note("refused", key, "has no place in the registry")
+        elif SECTIONS[key].fate == "refused":
+            made.note("refused", key, SECTIONS[key].becomes)
 
 
-def _declared_by(made: Imported, name: str) -> list[str]:
-    providers = made.part("providers")
-    return [owner for owner, entry in providers.items() if any(model["name"] == name for model in entry["models"])]
-
-
-def _further_names(made: Imported, by_name: Mapping[str, object]) -> None:
-    """Models that had only another name can now be used by their own; of two owners the first one answers."""
-    owners: dict[str, list[str]] = defaultdict(list)
-    for owner, entry in made.part("providers").items():
-        for model in entry["models"]:
-            owners[model["name"]].append(owner)
-    for name, all_of_it in owners.items():
-        if name in by_name:
+def _fallbacks(groups: Groups, section: str, settings: Raw) -> None:
+    """A chain for each name; that of every name without one stays LiteLLM's own setting."""
+    made = groups.made
+    for index, entry in enumerate(list_of(settings.pop("fallbacks", None))):
+        path = join(section, "fallbacks", index)
+        if not isinstance(entry, dict):
+            made.note("refused", path, "is not a mapping", "write `- name: [name, …]`")
             continue
-        made.note("changed", f"model_list ({name})", "a model that had only another name can also be used by its own")
-        if len(all_of_it) > 1:
-            made.part("routing").setdefault("exact_matches", {})[name] = {"provider": all_of_it[0]}
+        for name, chain in entry.items():
+            known = [item for item in list_of(chain) if _is_name(groups, name, item, join(path, str(name)))]
+            if name == "*":
+                settings["default_fallbacks"] = [*list_of(settings.get("default_fallbacks")), *known]
+            elif not groups.leads(str(name)):
+                made.note("refused", path, f"'{name}' is not a name of the model list", "remove it, or declare it")
+            elif known:
+                groups.chain(str(name), known, path)
+                if "*" in str(name):
+                    problem = "is used for what the wildcard takes, where LiteLLM looked for a name with a star"
+                    made.note("changed", path, problem, "", [str(name)])
 
 
-def _pattern(made: Imported, name: str, group: Sequence[Row]) -> list[Raw]:
-    if len(group) > 1:
-        where = f"model_list ({name})"
-        made.note("changed", where, "a pattern has one provider: the others are tried after it, in their order")
-    first, *others = group
-    rule: Raw = {"glob": name, "provider": first.provider}
-    if "*" not in first.model:
-        rule["backend_model"] = first.model
-    elif first.model != name:
-        problem = f"it uses the model '{first.model}'; a pattern uses the name unchanged: declare the models by name"
-        made.note("refused", f"model_list ({name})", problem)
-        return []
-    if others:
-        rule["fallback_chain"] = [row.provider for row in others]
-    return [rule]
-
-
-def _fallbacks(made: Imported, entries: Sequence[object], by_name: Mapping[str, object]) -> None:
-    chains: Raw = {}
-    for index, entry in enumerate(entries):
-        for name, chain in entry.items() if isinstance(entry, dict) else ():
-            where = f"fallbacks[{index}]"
-            if name not in by_name:
-                made.note("refused", where, f"'{name}' is not a name of the model list")
+def _other_fallbacks(groups: Groups, section: str, settings: Raw) -> None:
+    """Chains that stay LiteLLM's own setting. A model that gets a name by the import is in none of them."""
+    for key in ("default_fallbacks", "context_window_fallbacks", "content_policy_fallbacks"):
+        path, given = join(section, key), settings.get(key)
+        if not isinstance(given, list):
+            continue
+        kept: list[Any] = []
+        for index, entry in enumerate(given):
+            if not isinstance(entry, dict):
+                kept += [entry] if _is_name(groups, "*", entry, join(path, index)) else []
                 continue
-            known = [item for item in list_of(chain) if item in by_name and "*" not in item]
-            for item in list_of(chain):
-                if item not in known:
-                    made.note("refused", where, f"'{item}' is not a name of the model list")
-            if known:
-                chains[name] = known
-    for name, chain in chains.items():
-        _chain(made, name, chain)
+            chains = {
+                name: [item for item in list_of(chain) if _is_name(groups, name, item, join(path, index))]
+                for name, chain in entry.items()
+                if _is_name(groups, name, name, join(path, index))
+            }
+            kept += [chains] if any(chains.values()) else []
+        settings[key] = kept
 
 
-def _chain(made: Imported, name: str, chain: list[str]) -> None:
-    routing = made.part("routing")
-    pattern = next((rule for rule in routing.get("patterns", ()) if rule["glob"] == name), None)
-    if pattern is not None:
-        pattern["fallback_chain"] = [*pattern.get("fallback_chain", ()), *chain]
-    else:
-        routing.setdefault("fallback_chains", {})[name] = chain
+def _is_name(groups: Groups, name: object, item: object, path: str) -> bool:
+    if isinstance(item, str) and "*" not in item and groups.leads(item):
+        return True
+    shown = f"'{item}' is not a name of the model list" if isinstance(item, str) else "an item is not a name"
+    names = [str(name)] if name in groups.rows else []
+    groups.made.note("refused", path, shown, "declare it in model_list", names)
+    return False
 
 
-def _aliases(made: Imported, aliases: object, by_name: Mapping[str, Sequence[Row]]) -> None:
-    """An alias of a name with one deployment is an exact match; of a pool, a pool of its own."""
+def _aliases(groups: Groups, aliases: object) -> None:
+    """An alias of a name with one deployment is an exact match; of a pool, a pool of its own. It has no chain."""
+    made = groups.made
     for alias, target in aliases.items() if isinstance(aliases, dict) else ():
-        name = target.get("model") if isinstance(target, dict) else target
-        group = by_name.get(str(name))
-        if group is None or alias in by_name:
-            made.note("refused", f"router_settings.model_group_alias.{alias}", "has no target in the model list")
+        alias, name = str(alias), str(target.get("model") if isinstance(target, dict) else target)
+        path = join("router_settings", "model_group_alias", alias)
+        group: Sequence[Row] = groups.rows.get(name) or groups.by_pattern(name)
+        if group and name not in groups.rows:
+            made.also[groups.glob_of(name)].add(alias)
+        if name in made.asked or any(matches(glob, name) for glob in made.asked if "*" in glob):
+            made.asks(alias, path)
+        if not group or alias in groups.rows:
+            problem = "has no target in the model list" if not group else "is a name of the model list too"
+            made.note("refused", path, problem, "name one that is there", [alias])
             continue
-        _named(made, str(alias), group, "simple-shuffle")
-        chain = made.part("routing").get("fallback_chains", {}).get(str(name))
-        if chain:
-            _chain(made, str(alias), list(chain))
+        if isinstance(target, dict) and target.get("hidden"):
+            made.note("changed", path, "is listed among the models, where LiteLLM hid it", "", [alias])
+        groups.aliases.add(alias)
+        made.also[name].add(alias)
+        for row in group:
+            made.users[row.target].add(alias)
+        as_pool(groups, alias, group, name)

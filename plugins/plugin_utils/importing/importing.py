@@ -7,189 +7,162 @@ The result passes all checks: what they refuse is removed again and reported.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from ..data.plain import to_plain
 from ..data.yaml_writer import to_yaml
 from ..findings.findings import Finding, RegistryError
-from ..findings.paths import join, steps_of
-from ..litellm.extra_checks import check_rendered
-from ..registry.registry import examine
-from ..registry.yaml_files import PREFIX
+from ..preview.explain import explain
+from ..preview.explain_lines import as_lines
+from ..registry.registry import Registry, examine
+from ..registry.yaml_files import PREFIX, Document, read_document
 from ..schema.routing import Routing
-from .from_files import import_mappings, import_ports, import_providers
+from ..validation.validation import Inventory, validate
+from .from_files import ABOUT_THE_FILE, import_mappings, import_providers, rename_references
 from .from_litellm import import_litellm
-from .result import Imported, Note, Raw
+from .from_ollama import import_ollama
+from .from_ports import are_ports, import_ports
+from .included import merged, with_included
+from .report import details, document, screen, summary
+from .result import Imported, Raw
+from .settle import check_led, settle
 
 HEADER = "# Imported by lab.ai_backend; you can edit it.\n---\n"
-_FATES = ("kept", "changed", "refused")
+# Files that an import always writes, so that those of the example registry are replaced.
+_ALWAYS = ("cache", "gateway", "ports", "providers", "routing", "secrets")
+_EXPLAINED = 5
+# What `explain` reports in addition to whom it asks.
+_MORE = ("  breaker:", "  down:", "  prompt over ")
+_HERE = "localhost"
 
 
 def import_texts(texts: Mapping[str, str], base_url: str = "") -> dict[str, Any]:
-    """Import files by name, as {files: {name: text}, report: {kept, changed, refused: [line]}, models: [name]}.
+    """Import files by name.
 
-    The kind of a file follows from its content: `model_list` is LiteLLM's, `providers` and rules are registry-like
-    files, `models` with digests are the list of a running Ollama; `base_url` is its address.
+    {files: {name: text}, report: see report.document, screen and details: [line], summary: line, models: [name],
+    checked: [line of what validate and explain report]}. The kind of a file follows from its content: `model_list` is
+    LiteLLM's, `providers` and rules are registry-like files, `models` with digests are the list of a running Ollama;
+    `base_url` is its address.
 
-    Raises RegistryError if there is nothing to import.
+    Raises RegistryError if a file cannot be read.
     """
     made = Imported()
-    for name in sorted(texts):
-        _import(made, name, _load(name, texts[name]), base_url)
-    if not made.registry.get("providers"):
-        problem = "has no provider that could be imported"
-        lines = "; ".join(str(note) for note in made.notes if note.fate == "refused")
-        raise RegistryError(
-            [Finding(", ".join(sorted(texts)), problem, lines or "give files with providers or models")]
-        )
-    _settle(made)
-    registry = {name: part for name, part in made.registry.items() if part}
-    refused = [note.where for note in made.notes if note.fate == "refused"]
-    # What was imported and then refused by the checks was not kept.
-    notes = sorted(
-        n for n in set(made.notes) if n.fate != "kept" or not any(w.endswith(f".{n.where}") for w in refused)
-    )
+    documents = _read(made, texts)
+    kinds = {name: _kind(dict(doc.value)) for name, doc in documents.items() if isinstance(doc.value, dict)}
+    # Providers first: rules and ports refer to them.
+    for name in sorted(kinds, key=lambda name: (list(_IMPORTERS).index(kinds[name]), name)):
+        made.places = documents[name].places
+        _IMPORTERS[kinds[name]](made, documents[name].value, base_url)
+    rename_references(made)
+    made.places = {}
+    registry: Raw = {}
+    served: dict[str, object] = {}
+    checked: list[str] = []
+    if settle(made):
+        registry = {name: part for name, part in made.registry.items() if part}
+        loaded = examine(registry).registry
+        check_led(made, loaded.routes)
+        served, checked = dict(loaded.routes.groups), _checked(registry, loaded, made.asked)
+        registry = {**{name: {} for name in _ALWAYS}, **registry}
+    if not registry:
+        made.note("refused", "", "no provider could be imported", "give the files with providers or models")
+    report = document(made, served)
     return {
         "files": {
             f"{name}.yml": HEADER + to_yaml({f"{PREFIX}{name}": part}) for name, part in sorted(registry.items())
         },
-        "report": {fate: [str(note) for note in notes if note.fate == fate] for fate in _FATES},
-        "models": sorted(examine(registry).registry.routes.names),
+        "report": report,
+        "screen": screen(report, registry),
+        "details": details(report),
+        "summary": summary(report),
+        "models": sorted(examine(registry).registry.routes.names) if registry else [],
+        "checked": checked,
     }
 
 
 def import_path(path: str, base_url: str = "") -> dict[str, Any]:
-    """The same for a file, or for the YAML and JSON files of a folder."""
+    """The same for a file, with those that it includes, or for the YAML and JSON files of a folder."""
     place = Path(path).expanduser()
-    files = (
-        sorted(f for f in place.glob("*.*") if f.suffix in (".yaml", ".yml", ".json")) if place.is_dir() else [place]
-    )
-    texts: dict[str, str] = {}
-    for file in files:
-        try:
-            texts[file.name] = file.read_text()
-        except (OSError, UnicodeDecodeError) as error:
-            problem = "is not there" if isinstance(error, FileNotFoundError) else "cannot be read"
-            raise RegistryError([Finding(str(file), problem, "name a configuration file or folder")]) from None
-    if not texts:
+    suffixes = (".yaml", ".yml", ".json")
+    files = sorted(f for f in place.glob("*.*") if f.suffix in suffixes) if place.is_dir() else [place]
+    if not files:
         raise RegistryError([Finding(path, "has no YAML file", "name a configuration file or folder")])
+    texts = {file.name: _text(file) for file in files}
+    if not place.is_dir():
+        texts |= {name: _text(file) for name, file in with_included(place, texts[place.name], _text).items()}
     return import_texts(texts, base_url)
 
 
-def _load(name: str, text: str) -> Raw:
+def _text(file: Path) -> str:
     try:
-        data = to_plain(yaml.safe_load(text))
-    except (yaml.YAMLError, ValueError, RecursionError):
-        raise RegistryError([Finding(name, "is not YAML or JSON", "correct the file", check="yaml")]) from None
-    if not isinstance(data, dict):
-        raise RegistryError([Finding(name, "is not a mapping", "give a configuration file", check="yaml")])
-    return dict(data)
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        problem = "is not there" if isinstance(error, FileNotFoundError) else "cannot be read"
+        raise RegistryError([Finding(str(file), problem, "name a configuration file or folder")]) from None
 
 
-def _import(made: Imported, name: str, data: Raw, base_url: str) -> None:
-    if "model_list" in data:
-        import_litellm(made, data)
-    elif isinstance(data.get("models"), list) and "providers" not in data:
-        _import_ollama(made, data["models"], base_url)
-    elif isinstance(data.get("providers"), dict) or all(isinstance(v, dict) and "type" in v for v in data.values()):
-        import_providers(made, data)
-    elif set(data) & {"ports", "services", "reserved_ports", "port_ranges"}:
-        import_ports(made, data)
-    elif set(data) & {"routing", "routes", "capabilities", *Routing.model_fields}:
-        import_mappings(made, data)
-    else:
-        made.note("refused", name, "is neither providers, rules, ports, a LiteLLM config nor a list of Ollama's models")
-
-
-def _import_ollama(made: Imported, models: list[Any], base_url: str) -> None:
-    """The result of `GET /api/tags`: names, parameters, quantization."""
-    entries = []
-    for index, model in enumerate(models):
-        if not isinstance(model, dict) or not isinstance(model.get("name"), str):
-            made.note("refused", join("models", index), "has no name")
+def _read(made: Imported, texts: Mapping[str, str]) -> dict[str, Document]:
+    """The files that are imported. What a deployment wrote itself is no source, if there is another one."""
+    found: dict[str, Document] = {}
+    for name in sorted(texts):
+        if "AUTO-GENERATED" in texts[name][:200] and len(texts) > 1:
+            made.note("changed", name, "is skipped: a program generated it, from what is imported here")
             continue
-        details = model.get("details") or {}
-        words = {"size": details.get("parameter_size"), "quantization": details.get("quantization_level")}
-        entries.append({"name": model["name"], **{word: value for word, value in words.items() if value}})
-    entry = {"type": "ollama", "base_url": base_url.rstrip("/"), "managed": False, "models": entries}
-    made.part("providers")["ollama"] = entry
-    made.note("changed", "ollama", "has `managed: false`, because it runs already")
+        doc = read_document(name, texts[name])
+        if not doc.readable:
+            raise RegistryError(doc.findings)
+        if not isinstance(doc.value, dict):
+            raise RegistryError([Finding(name, "is not a mapping", "give a configuration file", check="yaml")])
+        made.places = doc.places
+        for finding in doc.findings:
+            made.note("refused", finding.path, finding.problem, finding.remedy)
+        found[name] = doc
+    return merged(made, found)
 
 
-# -- what the checks refuse --------------------------------------------------------------------------------------------
+def _kind(data: Raw) -> str:
+    """What a file is, by its content; empty if it is nothing that is known."""
+    if "model_list" in data or {"litellm_settings", "router_settings"} & set(data):
+        return "litellm"
+    if isinstance(data.get("models"), list) and "providers" not in data:
+        return "ollama"
+    entries = [value for key, value in data.items() if key not in ABOUT_THE_FILE]
+    if isinstance(data.get("providers"), dict) or (
+        entries and all(isinstance(v, dict) and "type" in v for v in entries)
+    ):
+        return "providers"
+    if set(data) & {"routing", "routes", "capabilities", "routing_rules", *Routing.model_fields}:
+        return "rules"
+    return "ports" if are_ports(data) else ""
 
 
-def _settle(made: Imported) -> None:
-    """Remove what is refused until nothing is; each round removes something, so it ends."""
-    while made.registry.get("providers"):
-        examined = examine(made.registry)
-        ignored = [finding for finding in check_rendered(examined.registry) if finding.severity == "critical"]
-        findings = list(examined.findings) or ignored
-        if not findings:
-            _count(made)
-            return
-        removed = False
-        # The last item of a list first, so that the others keep their numbers.
-        for finding in sorted(findings, key=lambda finding: _order(finding.path), reverse=True):
-            made.note("refused", finding.path, f"{finding.problem}: {finding.remedy}")
-            removed = _take_out(made.registry, finding) or removed
-        if not removed:
-            break
-    raise RegistryError([Finding(note.where, note.text, "correct it") for note in made.notes if note.fate == "refused"])
+def _unknown(made: Imported, data: Any, _base_url: str) -> None:
+    problem = "is neither providers, rules, ports, a LiteLLM config nor a list of Ollama's models"
+    made.note("refused", "", f"the file with {', '.join(sorted(map(str, data))[:3]) or 'nothing in it'} {problem}")
 
 
-def _order(path: str) -> list[tuple[int, str]]:
-    return [(step, "") if isinstance(step, int) else (0, step) for step in steps_of(path)]
+_IMPORTERS: Mapping[str, Callable[[Imported, Any, str], None]] = {
+    "litellm": lambda made, data, _base_url: import_litellm(made, data),
+    "ollama": lambda made, data, base_url: import_ollama(made, data["models"], base_url),
+    "providers": lambda made, data, _base_url: import_providers(made, data),
+    "rules": lambda made, data, _base_url: import_mappings(made, data),
+    "ports": lambda made, data, _base_url: import_ports(made, data),
+    "": _unknown,
+}
 
 
-def _take_out(registry: Raw, finding: Finding) -> bool:
-    """Remove the part at a finding's path, or the nearest existing part that contains it, but not a whole section."""
-    first, *rest = steps_of(finding.path)
-    steps: list[str | int] = [str(first).removeprefix(PREFIX), *rest]
-    holder: Any = registry
-    way: list[tuple[Any, str | int]] = []
-    for step in steps:
-        there = step in holder if isinstance(holder, dict) else isinstance(step, int) and step < len(holder)
-        if not there:
-            break
-        way.append((holder, step))
-        holder = holder[step]
-        if not isinstance(holder, dict | list):
-            break
-    least = 2 if len(steps) <= 2 or steps[0] in ("providers", "secrets") else 3
-    if len(way) < least:
-        return finding.check == "ports" and _take_out_port(registry, finding.problem)
-    inner, key = way[-1]
-    del inner[key]
-    for outer, step in reversed(way[1:-1]):
-        # An empty rule has no effect.
-        if outer[step] in ({}, []):
-            del outer[step]
-    return True
-
-
-def _take_out_port(registry: Raw, problem: str) -> bool:
-    """The port is the default of a managed service: the imported one is removed."""
-    found = re.search(r"port (\d+)", problem)
-    services = registry.get("ports", {}).get("services", {})
-    port = int(found[1]) if found else 0
-    wrong = [
-        name for name, entry in services.items() if (entry.get("port") if isinstance(entry, dict) else entry) == port
-    ]
-    for name in wrong:
-        del services[name]
-    return bool(wrong)
-
-
-def _count(made: Imported) -> None:
-    providers = made.registry["providers"]
-    models = sum(len(entry.get("models", ())) for entry in providers.values())
-    made.notes.append(Note("kept", "providers", f"{len(providers)} with {models} models"))
-    for section, rules in sorted(made.registry.get("routing", {}).items()):
-        if isinstance(rules, dict | list):
-            made.notes.append(Note("kept", f"routing.{section}", f"{len(rules)} rules"))
+def _checked(registry: Raw, loaded: Registry, asked: Iterable[str]) -> list[str]:
+    """What `validate` and `explain` report of the result and of the first names, on one host that has everything."""
+    groups = {group: [_HERE] for group in ("gateway", "redis")}
+    groups |= {provider.hosts: [_HERE] for provider in loaded.providers.values() if provider.hosts}
+    # The values of secrets are not known here: they come from the environment of the deploy.
+    outcome = validate(registry, Inventory(groups, {_HERE: "127.0.0.1"}))
+    lines = [f"validate: {finding.severity}: {finding}" for finding in outcome.findings]
+    lines = lines or ["validate: sound"]
+    if outcome.fleet is None:
+        return lines
+    for name in [name for name in asked if name in loaded.routes.names][:_EXPLAINED]:
+        told = as_lines(explain(outcome.fleet, name))
+        lines += [f"explain {told[0]}", *(line for line in told[1:] if not line.startswith(_MORE))]
+    return lines

@@ -4,62 +4,46 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
-from ..engines.model import RequestOptions
-from ..engines.ollama_model import OllamaOptions
-from ..engines.remote.well_known import CLOUDS
 from ..findings.paths import join
+from .litellm_models import Given, entry_of, number
+from .litellm_providers import Choice, choose, client_of, provider_entry
+from .litellm_tables import OTHER_CLIENT, PARAMETERS
 from .result import Imported, Raw, name_of
-
-# LiteLLM's prefix -> type of the registry, with an address of its own and without.
-_TYPES = {
-    "openai": ("openai_compatible", "openai"),
-    "text-completion-openai": ("openai_compatible", "openai"),
-    "custom_openai": ("openai_compatible", ""),
-    "openai_like": ("openai_compatible", ""),
-    "anthropic": ("anthropic", "anthropic"),
-    "ollama": ("ollama", ""),
-    "ollama_chat": ("ollama", ""),
-    "hosted_vllm": ("vllm", ""),
-    "vllm": ("vllm", ""),
-    "llamafile": ("openai_compatible", ""),
-    "lm_studio": ("openai_compatible", ""),
-}
-_TYPES |= {known.prefix: (kind, kind) for kind, known in CLOUDS.items() if known.prefix not in _TYPES}
-_KEYS = {
-    "openai": "OPENAI_API_KEY",
-    "anthropic": "ANTHROPIC_API_KEY",
-    **{kind: known.env_var for kind, known in CLOUDS.items()},
-}
-# What of a deployment is not a setting of its model.
-_WAY = {"model", "api_base", "base_url", "api_key", "custom_llm_provider", "weight", "order"}
-_PARAMETERS = _WAY | {"timeout", "stream_timeout", "rpm", "tpm"}
-_COSTS = ("input_cost_per_token", "output_cost_per_token")
-# Names without a prefix that LiteLLM gives to a vendor (its lists of models).
-_BARE = {
-    "anthropic": re.compile(r"claude"),
-    "openai": re.compile(r"gpt-|chatgpt-|o\d|text-embedding-|text-davinci|davinci|babbage|dall-e|tts-|whisper|omni-"),
-}
 
 
 @dataclass(frozen=True)
 class Row:
-    """One deployment: its name, and the provider and model that answer it."""
+    """One deployment: its name and place, and the provider and model that answer it."""
 
     name: str
+    path: str
     provider: str
     model: str
     weight: float | None
-    order: int | None
+    order: float | None
+    timeout: int | None
 
     @property
     def wildcard(self) -> bool:
         """Whether the name is a pattern."""
         return "*" in self.name
+
+    @property
+    def target(self) -> tuple[str, str]:
+        """Who answers."""
+        return self.provider, self.model
+
+
+@dataclass
+class Known:
+    """The providers that were made, by what distinguishes them: deployments with other settings need another one."""
+
+    providers: dict[str, list[str]] = field(default_factory=dict)
 
 
 def list_of(value: object) -> list[Any]:
@@ -67,115 +51,116 @@ def list_of(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-# -- deployments ------------------------------------------------------------------------------------------------------
-
-
-def rows_of(made: Imported, entries: object) -> list[Row]:
+def rows_of(made: Imported, entries: object, credentials: object) -> list[Row]:
     """The deployments of a `model_list`; their providers and models are added to the registry."""
     rows: list[Row] = []
-    known: dict[tuple[str, str, str], str] = {}
-    for index, entry in enumerate(list_of(entries)):
-        where = join("model_list", index)
-        params = entry.get("litellm_params") if isinstance(entry, dict) else None
-        name = entry.get("model_name") if isinstance(entry, dict) else None
-        if not isinstance(params, dict) or not isinstance(name, str) or not isinstance(params.get("model"), str):
-            made.note("refused", where, "has no model_name or no litellm_params.model")
-            continue
-        row = _row(made, where, name, params, known)
+    known = Known()
+    for given in _given(made, entries, _credentials(credentials)):
+        row = _row(made, given, known)
         if row is not None:
+            made.users[row.target].add(row.name)
             rows.append(row)
     return rows
 
 
-def _row(made: Imported, where: str, name: str, params: Raw, known: dict[tuple[str, str, str], str]) -> Row | None:
-    prefix, model = client_of(params)
-    if prefix not in _TYPES:
-        made.note("refused", f"{where}.litellm_params.model", f"'{name}' is not imported: {_why_not(prefix, params)}")
+def _credentials(entries: object) -> dict[str, Raw]:
+    found: dict[str, Raw] = {}
+    for entry in list_of(entries):
+        if isinstance(entry, dict) and isinstance(entry.get("credential_values"), dict):
+            found[str(entry.get("credential_name"))] = entry["credential_values"]
+    return found
+
+
+def _given(made: Imported, entries: object, credentials: Mapping[str, Raw]) -> Iterator[Given]:
+    for index, entry in enumerate(list_of(entries)):
+        path = join("model_list", index)
+        entry = entry if isinstance(entry, dict) else {}
+        params, name = entry.get("litellm_params"), entry.get("model_name")
+        if not isinstance(params, dict) or not isinstance(name, str) or not isinstance(params.get("model"), str):
+            names = [name] if isinstance(name, str) else []
+            made.note("refused", path, "has no model_name or no litellm_params.model", "write both", names)
+            continue
+        made.asks(name, path)
+        named = params.get("litellm_credential_name")
+        params = {word: value for word, value in params.items() if word != "litellm_credential_name"}
+        if named is not None and str(named) not in credentials:
+            problem = "names no entry of credential_list"
+            made.note("refused", join(path, "litellm_params", "litellm_credential_name"), problem, "", [name])
+        info = entry.get("model_info")
+        values = credentials.get(str(named), {})
+        yield Given(name, path, {**values, **params}, info if isinstance(info, dict) else {})
+        for word in sorted(set(entry) - {"model_name", "litellm_params", "model_info"}):
+            made.note("refused", join(path, word), "is not a key that LiteLLM reads here", "", [name])
+
+
+def _row(made: Imported, given: Given, known: Known) -> Row | None:
+    client, model = client_of(given.params)
+    choice = choose(made, given, client, model)
+    if choice is None:
         return None
-    base = str(params.get("api_base") or params.get("base_url") or "")
-    far, near = _TYPES[prefix]
-    kind = far if base else near
-    if not kind:
-        made.note("refused", where, f"'{prefix}/' has no address without api_base")
-        return None
-    secret = made.key(params.get("api_key"), f"{where}.litellm_params.api_key")
-    if kind in _KEYS:
-        secret = secret or _KEYS[kind]
-        made.secret(secret)
-    key = kind, base, secret or ""
-    if key not in known:
-        known[key] = _provider(made, kind, base, secret)
-    provider = known[key]
-    if "*" not in model:
-        _model(made, where, provider, model, params)
-    order, weight = params.get("order"), params.get("weight")
-    return Row(name, provider, model, weight, order)
+    timeout = _timeout(made, given)
+    order, weight = number(made, given, "order"), number(made, given, "weight")
+    entry = None if "*" in model else entry_of(made, given, model, choice.kind)
+    if entry is None:
+        _of_pattern(made, given)
+    _left_out(made, given)
+    if client == "ollama_chat" and (entry or {}).get("abilities") == ["embedding"]:
+        made.note("changed", given.at("model"), "is asked at /api/embed, because of its mode", "", [given.name])
+    if client in OTHER_CLIENT and (entry or {}).get("abilities") != ["embedding"]:
+        made.note("changed", given.at("model"), OTHER_CLIENT[client], "", [given.name])
+    if choice.kind == "ollama" and (entry or {}).get("context_length") and "num_ctx" not in given.params:
+        problem = "is `context_length`, and Ollama gets it as num_ctx with each request: its own default is short"
+        made.note("changed", join(given.path, "model_info", "max_input_tokens"), problem, "", [given.name])
+    provider = _provider(made, given, choice, timeout, entry, known)
+    return Row(given.name, given.path, provider, model, weight, order, timeout)
 
 
-def client_of(params: Raw) -> tuple[str, str]:
-    """(LiteLLM's client, model) of a deployment, as LiteLLM chooses it; the client is empty where that is not known.
-
-    The prefix decides, then `custom_llm_provider`. Of a name without both, LiteLLM knows those of two vendors.
-    """
-    text = str(params["model"])
-    prefix, slash, model = text.partition("/")
-    given = params.get("custom_llm_provider")
-    if slash and (prefix in _TYPES or not given):
-        return prefix, model
-    if given:
-        return str(given), text
-    return next((client for client, names in _BARE.items() if names.match(text)), ""), text
+def _timeout(made: Imported, given: Given) -> int | None:
+    """Whole seconds."""
+    found = number(made, given, "timeout")
+    if found is None or found == int(found) >= 1:
+        return None if found is None else int(found)
+    seconds = max(1, int(found) + (found > int(found)))
+    made.note("changed", given.at("timeout"), f"is {seconds}: it is counted in whole seconds", "", [given.name])
+    return seconds
 
 
-def _why_not(prefix: str, params: Raw) -> str:
-    if not prefix:
-        return f"no provider can be told from '{params['model']}'; write it with the prefix of its provider"
-    return f"'{prefix}' is not a provider of this version; an OpenAI-compatible address is possible"
+def _of_pattern(made: Imported, given: Given) -> None:
+    """A pattern has no model whose settings could be kept."""
+    words = [w for w, key in PARAMETERS.items() if w in given.params and key.becomes.endswith("of the model")]
+    for word in words:
+        problem, remedy = "a pattern has no settings of its own", "declare the models that are asked for in `models:`"
+        made.note("refused", given.at(word), problem, remedy, [given.name])
+    if given.info:
+        problem, remedy = "a pattern has no model_info", "declare the models that are asked for in `models:`"
+        made.note("refused", join(given.path, "model_info"), problem, remedy, [given.name])
 
 
-def _provider(made: Imported, kind: str, base: str, secret: str | None) -> str:
+def _left_out(made: Imported, given: Given) -> None:
+    for word, key in PARAMETERS.items():
+        if word in given.params and key.fate != "kept":
+            made.note(key.fate, given.at(word), "is left out", key.becomes, [given.name])
+
+
+def _provider(
+    made: Imported, given: Given, choice: Choice, timeout: int | None, entry: Raw | None, known: Known
+) -> str:
+    """The provider for a deployment: one that has the same settings, and no other ones for the same model."""
     providers = made.part("providers")
-    parts = urlsplit(base)
-    label = kind if kind in _KEYS or kind in ("ollama", "vllm") else (parts.hostname or kind)
-    name = name_of(label, providers)
-    entry: Raw = {"type": kind, "models": []}
-    if base:
-        entry["base_url"] = _address(kind, base)
-    if kind in ("ollama", "vllm"):
-        entry["managed"] = False
-    if secret is not None and secret != _KEYS.get(kind):
-        entry |= {"env_var": secret, "requires_api_key": True}
-    providers[name] = entry
+    raw = provider_entry(choice, timeout)
+    same = known.providers.setdefault(json.dumps(raw, sort_keys=True, default=str), [])
+    for name in same:
+        there = next((m for m in providers[name]["models"] if entry is not None and m["name"] == entry["name"]), None)
+        if there is None or there == entry:
+            break
+    else:
+        name = name_of(choice.label, providers)
+        providers[name] = {**raw, "models": []}
+        same.append(name)
+        there = None
+        made.came_from(f"ai_backend_providers.{name}", given.path)
+    if entry is not None and there is None:
+        models = providers[name]["models"]
+        made.came_from(join("ai_backend_providers", name, "models", len(models)), given.path)
+        models.append(entry)
     return name
-
-
-def _address(kind: str, base: str) -> str:
-    """Ollama's own API begins at the root; the address of the others is used unchanged."""
-    return base.rstrip("/").removesuffix("/v1") if kind == "ollama" else base.rstrip("/")
-
-
-def _model(made: Imported, where: str, provider: str, model: str, params: Raw) -> None:
-    """Declare the model once; the settings of its first deployment are used for all."""
-    entries = made.part("providers")[provider]["models"]
-    if any(entry["name"] == model for entry in entries):
-        if set(params) - _WAY:
-            problem = f"the settings of an earlier deployment of '{model}' at '{provider}' are used for this one too"
-            made.note("changed", f"{where}.litellm_params", problem)
-        return
-    entry: Raw = {"name": model}
-    limits = {"requests_per_minute": params.get("rpm"), "tokens_per_minute": params.get("tpm")}
-    if any(limits.values()):
-        entry["rate_limits"] = {word: value for word, value in limits.items() if value}
-    if any(isinstance(params.get(word), int | float) for word in _COSTS):
-        costs = [float(params.get(word) or 0) * 1000 for word in _COSTS]
-        entry["cost_per_1k_tokens"] = {"input": costs[0], "output": costs[1]}
-    fields = OllamaOptions if made.part("providers")[provider]["type"] == "ollama" else RequestOptions
-    options = {word: params[word] for word in fields.model_fields if params.get(word) is not None}
-    if options:
-        entry["options"] = options
-    for word in sorted(set(params) - _PARAMETERS - set(_COSTS) - set(options)):
-        made.note("refused", f"{where}.litellm_params.{word}", "has no key in the registry")
-    if "timeout" in params:
-        made.note("changed", f"{where}.litellm_params.timeout", f"is timeout_seconds of the provider '{provider}'")
-        made.part("providers")[provider].setdefault("timeout_seconds", int(float(params["timeout"])))
-    entries.append(entry)

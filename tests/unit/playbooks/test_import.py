@@ -68,6 +68,28 @@ def test_files_are_written_once_and_never_over_others(tmp_path: pathlib.Path) ->
     assert written.read_text() == "mine"
 
 
+def test_a_lost_name_ends_the_run_after_its_files_and_report_are_written(tmp_path: pathlib.Path) -> None:
+    lost = '  - {model_name: "*", litellm_params: {model: "*"}}\n'
+    (tmp_path / "config.yaml").write_text(CONFIG + lost)
+    done = play(tmp_path, "-e", "import_from=config.yaml", "-e", "import_report=report.json")
+    assert done.returncode == 2, done.stdout
+    assert "kept 1 of 2 names; lost 1: see report" in done.stdout
+    assert "config.yaml:5 *: model_list[1].litellm_params.model: no provider can be told from" in done.stdout
+    assert "explain m:" in done.stdout
+    assert (tmp_path / "imported" / "routing.yml").is_file()
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["names"] == {"asked": 2, "kept": 1, "changed": ["m"], "lost": ["*"]}
+    (critical,) = [row for row in report["findings"] if row["severity"] == "critical"]
+    assert (critical["file"], critical["line"], critical["names"]) == ("config.yaml", 5, ["*"])
+
+
+def test_nothing_to_import_writes_nothing_and_reports_why(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "config.yaml").write_text("model_list: []\n")
+    done = play(tmp_path, "-e", "import_from=config.yaml")
+    assert (done.returncode, (tmp_path / "imported").exists()) == (2, False)
+    assert "kept 0 of 0 names" in done.stdout
+
+
 def test_a_running_ollama_is_asked_for_its_models(tmp_path: pathlib.Path, ollama: str) -> None:
     done = play(tmp_path, "-e", f"import_from={ollama}/")
     assert done.returncode == 0, done.stdout
@@ -81,3 +103,4 @@ def test_without_a_source_the_word_is_named(tmp_path: pathlib.Path) -> None:
     assert done.returncode != 0
     assert "import_from" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
+    assert done.stdout.count("write `-e import_from=") <= 2, "the reason is not repeated for each cause"

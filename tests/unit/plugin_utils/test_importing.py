@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines.catalog import provider_types
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import RegistryError
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.importing import litellm_tables as tables
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.importing.importing import import_path, import_texts
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm import config as litellm_config
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm.simulation import Router, asks, router_of
@@ -79,7 +81,8 @@ def registry_of(made: Raw) -> Registry:
 
 
 def fates(made: Raw, fate: str) -> str:
-    return "\n".join(made["report"][fate])
+    rows = [row for row in made["report"]["findings"] if row["fate"] == fate]
+    return "\n".join(f"{row['path']}: {row['message']} → {row['hint']}" for row in rows)
 
 
 # -- today's files ----------------------------------------------------------------------------------------------------
@@ -111,7 +114,7 @@ def test_a_key_by_reference_is_an_env_var_and_a_literal_one_is_refused_unseen(to
 
 
 def test_names_and_types_are_written_as_the_registry_wants_them(today: Raw) -> None:
-    assert "providers.llama-cpp-python: is named 'llama_cpp_python'" in fates(today, "changed")
+    assert "providers.llama-cpp-python: is named 'llama_cpp_python' everywhere" in fates(today, "changed")
     assert "providers.llama-cpp-python.type: is `llama_cpp`" in fates(today, "changed")
 
 
@@ -120,14 +123,15 @@ def test_what_the_checks_refuse_is_taken_out_and_said(today: Raw) -> None:
     assert "lost" not in registry.routing.exact_matches
     assert registry.routing.exact_matches["retried"].backend_model == "llama3.1:8b"
     refused = fates(today, "refused")
-    assert "ai_backend_routing.exact_matches.lost.provider: 'nobody' is not a provider" in refused
-    assert "ai_backend_routing.exact_matches.retried.retry: is not supported" in refused
+    assert "routing.exact_matches.lost.provider: 'nobody' is not a provider" in refused
+    assert "routing.exact_matches.retried.retry: is not supported" in refused
+    assert today["report"]["names"]["lost"] == ["lost"]
     assert "pulled_at" in refused
 
 
 def test_patterns_stand_in_the_order_litellm_asks_them(today: Raw) -> None:
     assert [rule.pattern for rule in registry_of(today).routing.patterns] == ["claude-*", "*"]
-    assert "patterns: are in the order in which LiteLLM checks them" in fates(today, "changed")
+    assert "routing.patterns: are in the order in which LiteLLM checks them" in fates(today, "changed")
 
 
 def test_ports_lose_what_has_no_meaning_and_give_way_to_ours(today: Raw) -> None:
@@ -149,10 +153,8 @@ def test_files_are_read_from_a_folder(tmp_path: Path, today: Raw) -> None:
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
-        ({"a.yaml": "x: ["}, "a.yaml: is not YAML or JSON"),
+        ({"a.yaml": "x: ["}, "a.yaml: is not YAML: did not find expected node content"),
         ({"a.yaml": "- x"}, "a.yaml: is not a mapping"),
-        ({"a.yaml": "nothing: {}"}, "has no provider that could be imported"),
-        ({"a.yaml": "model_list: []"}, "has no provider that could be imported"),
     ],
 )
 def test_what_cannot_be_imported_is_an_error_that_says_why(texts: dict[str, str], message: str) -> None:
@@ -332,12 +334,12 @@ def test_what_settings_refer_to_is_asked_of_the_environment() -> None:
 def test_a_fallback_among_the_settings_to_a_name_that_was_refused_goes_too() -> None:
     rows = [
         {"model_name": "m", "litellm_params": {"model": "openai/m", "api_base": "http://10.0.0.1/v1"}},
-        {"model_name": "az", "litellm_params": {"model": "azure/x"}},
     ]
     settings = {"default_fallbacks": ["az"], "context_window_fallbacks": [{"m": ["az"]}]}
     made = litellm(model_list=rows, router_settings=settings)
     registry_of(made)
-    assert "default_fallbacks: 'az' is not a name of this gateway" in fates(made, "refused")
+    assert "router_settings.default_fallbacks[0]: 'az' is not a name of the model list" in fates(made, "refused")
+    assert "router_settings.context_window_fallbacks[0]: 'az' is not a name" in fates(made, "refused")
 
 
 def test_the_master_key_is_the_deployments_secret() -> None:
@@ -350,35 +352,51 @@ def test_the_master_key_is_the_deployments_secret() -> None:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"model_name": "a", "litellm_params": {"model": "azure/gpt"}}, "'azure' is not a provider of this version"),
-        (
-            {"model_name": "a", "litellm_params": {"model": "azure/gpt", "api_base": "https://x.openai.azure.com"}},
-            "'a' is not imported: 'azure' is not a provider of this version",
-        ),
-        (
-            {"model_name": "a", "litellm_params": {"model": "gemini-1.5-pro"}},
-            "no provider can be told from 'gemini-1.5-pro'",
-        ),
         (
             {"model_name": "a", "litellm_params": {"model": "mine", "api_base": "http://10.0.0.1/v1"}},
-            "no provider can be told from 'mine'; write it with the prefix",
+            "no provider can be told from 'mine' → write it with the prefix",
         ),
-        ({"model_name": "a", "litellm_params": {"model": "ollama/x"}}, "'ollama/' has no address without api_base"),
-        ({"model_name": "a"}, "has no model_name or no litellm_params.model"),
+        ({"model_name": "a", "litellm_params": {"model": "azurre/x"}}, "no provider can be told from 'azurre/x'"),
         (
-            {"model_name": "a-*", "litellm_params": {"model": "openai/b-*", "api_base": "http://10.0.0.1/v1"}},
-            "uses the model 'b-",
+            {"model_name": "a", "litellm_params": {"model": "os.environ/MODEL"}},
+            "model_list[1].litellm_params.model: is read from the environment → write the model itself",
         ),
-        # Its engine would get `wild/gpt-4o` in place of `gpt-4o`.
         (
-            {"model_name": "wild/*", "litellm_params": {"model": "openai/*", "api_base": "http://10.0.0.1/v1"}},
-            "model_list (wild/*): it uses the model '*'; a pattern uses the name unchanged",
+            {"model_name": "a", "litellm_params": {"model": "lm_studio/x"}},
+            "api_base: is not given, and LiteLLM knows no",
+        ),
+        ({"model_name": "a"}, "model_list[1]: has no model_name or no litellm_params.model"),
+        (
+            {"model_name": "a-*", "litellm_params": {"model": "openai/*-*", "api_base": "http://10.0.0.1/v1"}},
+            "its model '*-*' has another number of `*` than the name",
+        ),
+        ({"model_name": "*", "litellm_params": {"model": "*"}}, "no provider can be told from '*'"),
+        (
+            {"model_name": "anthropic/*", "litellm_params": {"model": "anthropic/*"}},
+            "LiteLLM would list all its models that it knows → declare the models that are asked for",
         ),
     ],
 )
 def test_a_deployment_that_has_no_place_is_refused_by_name(row: Raw, message: str) -> None:
     rows = [{"model_name": "m", "litellm_params": {"model": "openai/m", "api_base": "http://10.0.0.1/v1"}}, row]
-    assert message in fates(litellm(model_list=rows), "refused")
+    made = litellm(model_list=rows)
+    assert message in fates(made, "refused")
+    (found,) = [
+        finding
+        for finding in made["report"]["findings"]
+        if message.split(" → ")[0] in f"{finding['path']}: {finding['message']}"
+    ]
+    assert (found["names"], found["file"], found["line"] is not None) == ([row["model_name"]], "config.yaml", True)
+
+
+@pytest.mark.parametrize("model", ["openai/*", "*"])
+def test_a_wildcard_sends_what_its_star_stands_for(model: str) -> None:
+    row = {"model_name": "wild/*", "litellm_params": {"model": f"openai/{model.rpartition('/')[2]}", "api_base": BASE}}
+    (rule,) = registry_of(litellm(model_list=[row])).routing.patterns
+    assert (rule.pattern, rule.backend_model) == ("wild/*", "*")
+
+
+BASE = "http://10.0.0.1/v1"
 
 
 def test_what_a_deployment_says_of_its_model_goes_to_the_model() -> None:
@@ -388,14 +406,12 @@ def test_what_a_deployment_says_of_its_model_goes_to_the_model() -> None:
         "rpm": 5,
         "input_cost_per_token": 0.001,
         "num_ctx": 4096,
-        "mystery": 1,
     }
     made = litellm(model_list=[{"model_name": "m", "litellm_params": params}])
     (entry,) = registry_of(made).providers["ollama"].entries
     assert entry.rate_limits is not None and entry.rate_limits.requests_per_minute == 5
     assert entry.cost_per_1k_tokens is not None and entry.cost_per_1k_tokens.input == 1
     assert getattr(entry, "options").num_ctx == 4096  # noqa: B009  # a field of this kind of model only
-    assert "model_list[0].litellm_params.mystery: has no key in the registry" in fates(made, "refused")
 
 
 def test_an_alias_of_a_group_leads_where_the_group_does() -> None:
@@ -425,13 +441,176 @@ def test_clouds_with_a_prefix_of_their_own_keep_it() -> None:
     assert (params["far"]["model"], params["far"]["api_base"]) == ("xai/grok", "https://proxy.example/v1")
 
 
-def test_the_settings_of_a_second_deployment_of_a_model_are_not_lost_in_silence() -> None:
-    place = {"model": "openai/m", "api_base": "http://10.0.0.1/v1"}
+def test_a_second_deployment_of_a_model_keeps_its_own_settings() -> None:
+    place = {"model": "openai/m", "api_base": BASE}
     rows = [
-        {"model_name": "m", "litellm_params": {**place, "rpm": 1}},
-        {"model_name": "n", "litellm_params": {**place, "rpm": 1000}},
-        {"model_name": "o", "litellm_params": place},
+        {"model_name": "slow", "litellm_params": {**place, "rpm": 1}},
+        {"model_name": "quick", "litellm_params": {**place, "rpm": 1000}},
+        {"model_name": "again", "litellm_params": {**place, "rpm": 1}},
     ]
-    made = import_texts({"config.yaml": yaml.safe_dump({"model_list": rows})})
-    assert "model_list[1].litellm_params: the settings of an earlier deployment of 'm'" in fates(made, "changed")
-    assert "model_list[2]" not in fates(made, "changed")
+    registry = registry_of(litellm(model_list=rows))
+    limits = {
+        name: registry.providers[rule.provider].entry("m").rate_limits.requests_per_minute  # type: ignore[union-attr]
+        for name, rule in registry.routing.exact_matches.items()
+        if name != "m"
+    }
+    assert limits == {"slow": 1, "quick": 1000, "again": 1}
+    assert len(registry.providers) == 2
+
+
+WILD = [
+    {
+        "model_name": "wild/*",
+        "litellm_params": {"model": "openai/*", "api_base": BASE, "api_key": "none"},  # pragma: allowlist secret
+    },
+    {"model_name": "wild/*", "litellm_params": {"model": "openai/own", "api_base": "http://10.0.0.2/v1"}},
+    {
+        "model_name": "own",
+        "litellm_params": {
+            "model": "openai/b",
+            "api_base": "http://10.0.0.3/v1",
+            "api_key": "none",  # pragma: allowlist secret
+        },
+    },
+]
+
+
+def test_an_alias_and_a_chain_may_lead_to_a_name_that_a_wildcard_takes() -> None:
+    router = {"model_group_alias": {"fast": "wild/a"}, "fallbacks": [{"own": ["wild/c"]}, {"wild/d": ["own"]}]}
+    made = litellm(model_list=WILD[::2], router_settings=router)
+    routing = registry_of(made).routing
+    models = {name: rule.backend_model for name, rule in routing.exact_matches.items()}
+    assert models == {"fast": "a", "own": "b", "wild/c": "c", "wild/d": "d"}
+    chains = {name: rule.chain for name, rule in routing.fallback_chains.items()}
+    assert chains == {"own": ("wild/c",), "wild/d": ("own",)}
+
+
+def test_a_name_of_a_wildcard_with_several_deployments_is_a_pool() -> None:
+    made = litellm(model_list=WILD, router_settings={"model_group_alias": {"fast": "wild/a"}})
+    pool = registry_of(made).routing.load_balancing["fast"]
+    assert [member.model for member in pool.providers] == ["a", "own"]
+
+
+def test_a_model_that_gets_its_own_name_takes_none_from_a_wildcard() -> None:
+    rows = [
+        {"model_name": "best", "litellm_params": {"model": "openai/gpt-4o", "api_base": BASE}},
+        {
+            "model_name": "gpt-*",
+            "litellm_params": {"model": "openai/gpt-*", "api_key": "os.environ/K"},  # pragma: allowlist secret
+        },
+    ]
+    routing = registry_of(litellm(model_list=rows)).routing
+    assert routing.exact_matches["gpt-4o"].provider == routing.patterns[0].provider
+    assert routing.exact_matches["best"].provider != routing.patterns[0].provider
+
+
+def test_an_alias_of_a_name_that_was_refused_is_lost_too() -> None:
+    rows = [{"model_name": "bedrock/*", "litellm_params": {"model": "bedrock/*"}}, row_of()]
+    made = litellm(model_list=rows, router_settings={"model_group_alias": {"fast": "bedrock/x"}})
+    assert made["report"]["names"]["lost"] == ["bedrock/*", "fast"]
+
+
+@pytest.mark.parametrize(("word", "left"), [("weight", 0), ("order", None)])
+def test_a_deployment_that_litellm_never_asks_is_left_out_and_named(word: str, left: object) -> None:
+    first, second = row_of(), row_of()
+    first["litellm_params"] = {**first["litellm_params"], "api_base": "http://10.0.0.2/v1", word: 3}
+    second["litellm_params"] = {**second["litellm_params"], **({word: left} if left is not None else {})}
+    made = litellm(model_list=[first, second])
+    assert f"model_list[1]: has no {word} next to others that have one" in fates(made, "changed")
+    assert registry_of(made).routing.load_balancing == {}
+
+
+# -- the tables of docs/import.md ------------------------------------------------------------------------------------
+
+VALUES = {
+    "custom_llm_provider": "openai",
+    "model_info": {},
+    "order": 1,
+    "weight": 2,
+    "timeout": 30,
+    "api_key": "os.environ/K",  # pragma: allowlist secret
+}
+ADDRESSES = ("api_base", "base_url")
+
+
+def row_of(**more: Any) -> Raw:
+    params = {"model": "openai/m", "api_base": BASE, "api_key": "none"}  # pragma: allowlist secret
+    return {"model_name": "m", "litellm_params": params, **more}
+
+
+def fate_of(made: Raw, path: str) -> str:
+    found = {row["fate"] for row in made["report"]["findings"] if row["path"].endswith(path)}
+    return found.pop() if len(found) == 1 else "kept" if not found else str(found)
+
+
+@pytest.mark.parametrize(
+    "word", sorted({*tables.PARAMETERS, "organization"} - {"litellm_credential_name", "model", *ADDRESSES})
+)
+def test_a_parameter_has_the_fate_of_the_table(word: str) -> None:
+    row = row_of()
+    row["litellm_params"] = {"model": "openai/m", "api_base": BASE, "api_key": "none", word: VALUES.get(word, 1)}
+    made = litellm(model_list=[row])
+    assert fate_of(made, f".litellm_params.{word}") == tables.PARAMETERS.get(word, tables.OTHER_PARAMETER).fate
+    assert made["models"] == ["m"]
+
+
+@pytest.mark.parametrize("word", sorted({*tables.INFO, "supports_vision"}))
+def test_a_key_of_model_info_has_the_fate_of_the_table(word: str) -> None:
+    value = {"mode": "embedding", "tags": ["a"], "description": "x"}.get(word, 5)
+    made = litellm(model_list=[row_of(model_info={word: value})])
+    assert fate_of(made, f".model_info.{word}") == tables.INFO.get(word, tables.OTHER_INFO).fate
+
+
+@pytest.mark.parametrize("word", sorted({*tables.DECIDED, *tables.SETTINGS}))
+def test_a_setting_has_the_fate_of_the_table(word: str) -> None:
+    assert fate_of(litellm(router_settings={word: 5}), f"router_settings.{word}") == "changed"
+
+
+@pytest.mark.parametrize("word", tables.SECTIONS)
+def test_a_section_has_the_fate_of_the_table(word: str) -> None:
+    value = {"include": [], "model_list": [row_of()], "credential_list": []}.get(word, {"a": {"url": "http://x"}})
+    made = litellm(**{"model_list": [row_of()], word: value})
+    assert fate_of(made, word) == tables.SECTIONS[word].fate or word.endswith("_settings")
+
+
+@pytest.mark.parametrize("kind", sorted({kind for way in tables.WAYS.values() for kind in way if kind}))
+def test_the_types_of_the_table_exist(kind: str) -> None:
+    assert kind in provider_types()
+
+
+def test_a_cache_that_was_off_stays_off() -> None:
+    assert not registry_of(litellm(litellm_settings={"cache": False})).cache.enabled
+    assert not registry_of(litellm()).cache.enabled
+    made = litellm(litellm_settings={"cache": True, "cache_params": {"type": "s3", "s3_bucket_name": "b"}})
+    assert registry_of(made).cache.enabled
+    assert "cache_params.type: is redis, where it was s3" in fates(made, "changed")
+    assert "cache_params.s3_bucket_name: is left out" in fates(made, "changed")
+
+
+@pytest.mark.parametrize("key", ["sk-1234", "", "sk-" + "abcdefgh12345678"])
+def test_a_master_key_that_cannot_be_kept_is_named(key: str) -> None:
+    made = litellm(general_settings={"master_key": key})
+    assert "general_settings.master_key: " in fates(made, "refused")
+    assert "set LITELLM_MASTER_KEY in ai_backend_secrets" in fates(made, "refused")
+
+
+def test_an_alias_of_a_pool_shares_like_the_pool() -> None:
+    rows = [row_of(), {"model_name": "m", "litellm_params": {"model": "openai/m", "api_base": "http://10.0.0.2/v1"}}]
+    router = {"routing_strategy": "usage-based-routing-v2", "model_group_alias": {"fast": "m"}}
+    pools = registry_of(litellm(model_list=rows, router_settings=router)).routing.load_balancing
+    assert pools["fast"].strategy == pools["m"].strategy == "usage-based-routing-v2"
+
+
+def test_a_stream_timeout_and_the_settings_of_a_wildcard_are_named() -> None:
+    params = {"model": "openai/x-*", "api_base": BASE, "stream_timeout": 5, "rpm": 3, "organization": "o", "timeout": 7}
+    made = litellm(model_list=[{"model_name": "x-*", "litellm_params": params}])
+    for word in ("stream_timeout", "rpm", "organization"):
+        assert f"litellm_params.{word}: " in fates(made, "refused")
+    (provider,) = registry_of(made).providers.values()
+    assert provider.timeout_seconds == 7
+
+
+def test_a_python_file_of_the_user_is_no_callback() -> None:
+    made = litellm(litellm_settings={"callbacks": ["mine.handler", "prometheus"]})
+    assert registry_of(made).gateway.litellm.extra["litellm_settings"] == {"callbacks": ["prometheus"]}
+    assert "mine.handler: the deployment has no Python files of yours" in fates(made, "refused")
