@@ -32,7 +32,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _raw:
-  description: One dict, C(part) with C(path) and C(sha256); C(files), sha256 to path; and C(sizes), sha256 to bytes.
+  description: >-
+    One dict, C(part) with C(path) and C(sha256); C(files), sha256 to path; C(models), the name of each model of many
+    files to these, each with C(source), its C(path) below the model's folder, and C(sha256); and C(sizes), sha256 to
+    bytes.
   type: list
   elements: dict
 """

@@ -36,6 +36,13 @@ options:
     type: list
     elements: dict
     default: []
+  models:
+    description:
+      - Each model of many files, with C(kind), C(name), C(revision) and C(digests) as for
+        M(lab.ai_backend.bundle_model).
+    type: list
+    elements: dict
+    default: []
 """
 
 EXAMPLES = r"""
@@ -71,10 +78,12 @@ from ..module_utils.bundling.manifest import write
 
 PARTS = ("platform", "packages", "wheels")
 FILES = ("url", "sha256")
+MODELS = ("kind", "name", "revision", "digests")
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "folder": {"type": "path", "required": True},
     "parts": {"type": "list", "elements": "dict", "default": []},
     "files": {"type": "list", "elements": "dict", "default": []},
+    "models": {"type": "list", "elements": "dict", "default": []},
 }
 
 
@@ -82,10 +91,12 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     if module.check_mode:
         module.exit_json(changed=True)
-    parts = [{name: part[name] for name in PARTS} for part in module.params["parts"]]
-    files = [{name: file[name] for name in FILES} for file in module.params["files"]]
+    given = [
+        [{word: row[word] for word in words} for row in module.params[name]]
+        for name, words in (("parts", PARTS), ("files", FILES), ("models", MODELS))
+    ]
     try:
-        rows, foreign = write(module.params["folder"], parts, files)
+        rows, foreign = write(module.params["folder"], *given)
     except OSError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=True, files=len(rows), bytes=sum(row["bytes"] for row in rows), foreign=foreign)

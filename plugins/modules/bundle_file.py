@@ -75,7 +75,6 @@ progress:
 """
 
 import os
-import shutil
 from collections.abc import Mapping
 from typing import Any
 
@@ -84,7 +83,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.bundling.manifest import place_of
 from ..module_utils.fetching import background
 from ..module_utils.fetching.download import Request, from_mirror, run
-from ..module_utils.fetching.looking import FetchError, look
+from ..module_utils.fetching.looking import FetchError
 from ..module_utils.fetching.state import may_download_by
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -102,28 +101,22 @@ def got(params: Mapping[str, Any], check_mode: bool) -> Mapping[str, Any]:
     url, sha256 = params["url"], params["sha256"]
     path = os.path.join(params["folder"], place_of(url, sha256))
     work = os.path.join(params["folder"], f".fetch-{sha256[:12]}")
-
-    def forget() -> None:
-        shutil.rmtree(work, ignore_errors=True)
-
     if os.path.exists(path) and not background.running(work):
         if not check_mode:
             # It may have ended after an interrupted run.
-            forget()
+            background.forget(work)
         return {"changed": False, "finished": True, "progress": "complete"}
     if check_mode:
         return {"changed": True, "finished": True, "progress": f"would download {url}"}
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    if not background.running(work):
-        request: Request = {
-            "url": from_mirror(url, params["mirror"]),
-            "path": path,
-            "sha256": sha256,
-            "token": params["token"],
-            "environment": may_download_by(os.environ),
-        }
-        background.start(work, lambda: run(request, work))
-    return {"changed": True, **look(lambda: background.outcome(work), forget, params["wait"])}
+    request: Request = {
+        "url": from_mirror(url, params["mirror"]),
+        "path": path,
+        "sha256": sha256,
+        "token": params["token"],
+        "environment": may_download_by(os.environ),
+    }
+    return {"changed": True, **background.follow(work, lambda: run(request, work), params["wait"])}
 
 
 def main() -> None:

@@ -29,7 +29,8 @@ class Request(TypedDict):
     """What to fetch.
 
     `program` is Ollama, `store` the folder for OLLAMA_MODELS. It begins with the models of the store `source`, all or
-    those in `keep`, and with the manifests in `adopted`. `environment` are proxies and the like.
+    those in `keep`, and with the manifests in `adopted`. Those in `bundled`, of the folder `bundle`, replace others of
+    their names. `environment` are proxies and the like.
     """
 
     program: str
@@ -37,6 +38,8 @@ class Request(TypedDict):
     source: str
     keep: list[str] | None
     adopted: dict[str, str]
+    bundle: str
+    bundled: dict[str, str]
     specs: list[Spec]
     environment: dict[str, str]
 
@@ -98,6 +101,8 @@ def fetch(request: Request, folder: str) -> dict[str, str]:
     report.state(RUNNING, "starting")
     before = texts_of(request["source"], request["keep"]) if request["source"] else {}
     prepare(request["store"], {**before, **request["adopted"]})
+    for path, text in request["bundled"].items():
+        write_atomic(os.path.join(request["store"], path), text)
     with serving(request, folder) as server:
         for spec in request["specs"]:
             bring(server, spec, report)

@@ -23,10 +23,11 @@ class OllamaError(Exception):
 
 
 class Server:
-    """An Ollama server at `http://host:port`."""
+    """An Ollama server at `http://host:port`. seconds: how long a short answer may take."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, seconds: float = ANSWER_SECONDS) -> None:
         self.url = url
+        self.seconds = seconds
         self.place = urlsplit(url).netloc
 
     def version(self) -> str:
@@ -72,7 +73,7 @@ class Server:
     ) -> tuple[int, str]:
         """(status, text). Raises OllamaError where nobody answers."""
         connection = http.client.HTTPConnection(
-            self.place, timeout=SILENCE_SECONDS if headers else ANSWER_SECONDS, blocksize=PIECE
+            self.place, timeout=SILENCE_SECONDS if headers else self.seconds, blocksize=PIECE
         )
         try:
             connection.request(method, path, body, headers or {"Content-Type": "application/json"})  # type: ignore[arg-type]

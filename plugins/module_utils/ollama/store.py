@@ -10,6 +10,7 @@ server with the manifests of its release, so each name is the model that it was 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -20,6 +21,7 @@ from typing import Any
 from ..host.layout import ARTIFACT_MARKER, Layout, folders_in, names_in, read_json, read_text, write_atomic
 from ..releases.file_list import sha256_of
 from ..releases.releases import manifest_of
+from .server import OllamaError
 
 BLOBS = "blobs"
 MANIFESTS = "manifests"
@@ -45,6 +47,18 @@ def name_of(parts: list[str]) -> str:
     host, namespace, model, tag = parts
     short = [] if (host, namespace) == LIBRARY else [namespace] if host == LIBRARY[0] else [host, namespace]
     return f"{'/'.join([*short, model])}:{tag}"
+
+
+def parts_of(name: str) -> list[str]:
+    """[host, namespace, model, tag] of a name with its tag; the usual host and namespace may be left out."""
+    model, _colon, tag = name.rpartition(":")
+    parts = model.split("/")
+    return [*LIBRARY[: 3 - len(parts)], *parts, tag]
+
+
+def path_of(name: str) -> str:
+    """The path of a model's manifest below a store, by its name with its tag."""
+    return os.path.join(MANIFESTS, *parts_of(name))
 
 
 def layers(manifest: str) -> list[str]:
@@ -130,6 +144,38 @@ def remove(paths: Iterable[str]) -> None:
         else:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
+
+
+def from_bundle(
+    specs: Iterable[Mapping[str, Any]], before: Mapping[str, str], given: Mapping[str, str]
+) -> dict[str, str]:
+    """{path: text} of the manifests that a store takes from a bundle. What it has already and is right stays.
+
+    before, given: path below a store to text, of the store and of the bundle. Raises OllamaError for a model that the
+    bundle does not have, or has with another digest.
+    """
+    taken = {}
+    for spec in specs:
+        path = path_of(spec["pull"]) if spec["pull"] else ""
+        if not path or fits(before.get(path), spec):
+            continue
+        if not fits(given.get(path), spec):
+            other = f"one with the digest {digest_of(given[path])}, not {spec['digest']}" if path in given else "none"
+            raise OllamaError(
+                f"the registry names {spec['pull']}, and the bundle has {other}: it was made for another registry. "
+                "Make it again where there is a network. Nothing was switched"
+            )
+        taken[path] = given[path]
+    return taken
+
+
+def digest_of(manifest: str) -> str:
+    return hashlib.sha256(manifest.encode("utf-8")).hexdigest()
+
+
+def fits(manifest: str | None, spec: Mapping[str, Any]) -> bool:
+    """Whether it is a manifest of what a spec names."""
+    return manifest is not None and digest_of(manifest).startswith(spec["digest"])
 
 
 def marker_text(specs: object, digests: Mapping[str, str]) -> str:

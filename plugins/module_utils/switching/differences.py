@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..host.host import Host
-from ..host.layout import ARTIFACT_MARKER, Layout, linked_release, read_text, service_of, unit_of
+from ..host.layout import ARTIFACT_MARKER, Layout, linked_release, read_text, service_of, unit_of, wake_units
 from ..host.processes import environment
 from ..host.secret_files import started_with
 from ..host.systemd import Unit
 from ..releases.file_list import installed, list_of
-from ..releases.releases import Manifest, read_manifest
+from ..releases.releases import Manifest, read_manifest, wakes_on_request
+from .loaded import rests
 
 
 class ReleaseFiles(NamedTuple):
@@ -101,6 +102,22 @@ def of_the_process(layout: Layout, instance: str, manifest: Manifest, unit: Unit
         yield f"secret file {name} is newer than the process"
 
 
+def of_the_rest(host: Host, manifest: Manifest, unit: Unit) -> Iterator[str]:
+    """What differs of an engine that must not run, because another one of its group is loaded."""
+    if not unit.stopped:
+        yield f"unit is {unit.describe()}, and another one of its group is loaded"
+    for name in manifest["enable"]:
+        if host.systemd.unit(name).enabled:
+            yield f"{name} is enabled, and another one of its group is loaded"
+
+
+def of_the_socket(host: Host, instance: str) -> Iterator[str]:
+    """What differs where a request wakes an instance."""
+    socket = host.systemd.unit(wake_units(instance)[0])
+    if not socket.active:
+        yield f"{socket.name} is {socket.describe()}"
+
+
 def differences(host: Host, instance: str, release_id: str) -> tuple[list[str], Unit]:
     """Why `instance` isn't yet what it should be, in words (none when it is), and the unit as systemd sees it."""
     layout, unit = host.layout, host.systemd.unit(unit_of(instance))
@@ -110,9 +127,13 @@ def differences(host: Host, instance: str, release_id: str) -> tuple[list[str], 
     current = linked_release(layout, instance)
     reasons = [] if current == release_id else [f"release {current or 'none'} -> {release_id}"]
     reasons += of_the_files(layout, instance, files)
+    if rests(layout, files.manifest, instance):
+        return reasons + list(of_the_rest(host, files.manifest, unit)), unit
     if unit.active:
         reasons += of_the_process(layout, instance, files.manifest, unit, release_id)
-    else:
+    elif not wakes_on_request(files.manifest):
         reasons.append(f"unit is {unit.describe()}")
+    if wakes_on_request(files.manifest):
+        reasons += of_the_socket(host, instance)
     enable = files.manifest["enable"]
     return reasons + [f"{name} is not enabled" for name in enable if not host.systemd.unit(name).enabled], unit

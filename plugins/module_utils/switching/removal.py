@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import glob
+import grp
 import os
 import pwd
 import shutil
 from collections.abc import Iterable
 
 from ..host.host import Host
-from ..host.layout import Layout, list_instances
+from ..host.layout import RECORDS_GROUP, Layout, list_instances
 from .switch import withdraw
 
 USER_PREFIX = "ai-backend-"
@@ -25,6 +26,11 @@ def our_users() -> list[str]:
         for entry in pwd.getpwall()
         if entry.pw_name.startswith(USER_PREFIX) and entry.pw_dir == "/nonexistent"
     )
+
+
+def our_groups() -> list[str]:
+    """Groups that belong to no user, as host/state.py makes them; those of users go with their users."""
+    return [entry.gr_name for entry in grp.getgrall() if entry.gr_name == RECORDS_GROUP]
 
 
 def held_back(layout: Layout) -> list[str]:
@@ -45,7 +51,7 @@ def folders(layout: Layout, data: Iterable[str]) -> list[str]:
 
 def commands(layout: Layout) -> list[str]:
     """The collection's commands for root."""
-    return sorted(glob.glob(os.path.join(layout.commands, "ai-backend-*")))
+    return sorted(glob.glob(os.path.join(layout.commands, "ai-backend*")))
 
 
 def inventory(layout: Layout, data: Iterable[str]) -> list[str]:
@@ -54,7 +60,8 @@ def inventory(layout: Layout, data: Iterable[str]) -> list[str]:
     lines += [f"hold on {name}" for name in held_back(layout)]
     lines += [f"folder {path}" for path in folders(layout, data)]
     lines += [f"file {path}" for path in commands(layout)]
-    return lines + [f"user {name}" for name in our_users()]
+    lines += [f"user {name}" for name in our_users()]
+    return lines + [f"group {name}" for name in our_groups()]
 
 
 def remove(host: Host, data: Iterable[str]) -> None:
@@ -74,5 +81,7 @@ def remove(host: Host, data: Iterable[str]) -> None:
         os.unlink(path)
     for name in our_users():
         systemd.run(["userdel", name])
+    for name in our_groups():
+        systemd.run(["groupdel", name])
     if os.path.isdir(layout.state) and not os.listdir(layout.state):
         os.rmdir(layout.state)

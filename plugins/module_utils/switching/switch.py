@@ -19,17 +19,21 @@ from ..host.layout import (
     service_of,
     sync_folder,
     unit_of,
+    wake_units,
     write_atomic,
 )
 from ..host.systemd import Systemd, Unit
 from ..releases.generations import UNRECORDED, Change, Note, check_room, record
-from ..releases.releases import Manifest, at_edge, read_manifest
-from . import candidate
+from ..releases.releases import Manifest, at_edge, manifest_of, read_manifest, wakes_on_request
+from . import candidate, loaded
 from .differences import differences, may_reload_secret, release_files, secrets_newer
+from .loaded import rests
 from .replaced import give_back, set_aside
 from .rotation import Rotation
 
 OUT_OF_ROTATION = "it is out of rotation"
+# In place of a verb of systemd: the first request starts it; it is not the one of its group that is loaded.
+WAKE, REST = "wake", "rest"
 
 
 class SwitchError(Exception):
@@ -70,9 +74,13 @@ def install(host: Host, instance: str, release_id: str) -> Manifest:
         if read_text(layout.unit(name)) != text:
             write_atomic(layout.unit(name), text)
     write_atomic(layout.dropin(instance), files.dropin)
+    before = manifest_of(layout, instance)
     point(layout, instance, release_id)
     systemd.call("daemon-reload")
-    for name in files.manifest["enable"]:
+    enabled = [] if rests(layout, files.manifest, instance) else files.manifest["enable"]
+    for name in sorted({*(before["enable"] if before else ()), *files.manifest["enable"]} - set(enabled)):
+        systemd.run(["systemctl", "disable", "--quiet", *(["--now"] if name.endswith(".socket") else []), name])
+    for name in enabled:
         if not systemd.unit(name).enabled:
             systemd.call("enable", "--quiet", name)
     return files.manifest
@@ -125,13 +133,18 @@ def may_reload(layout: Layout, manifest: Manifest, old: str, new: str) -> bool:
     return manifest["reload"] and process_part(old) == process_part(new)
 
 
-def apply(systemd: Systemd, instance: str, verb: str) -> None:
-    """Start, reload or restart the instance's unit.
+def apply(systemd: Systemd, instance: str, verb: str, wakes: bool = False) -> None:
+    """Start, reload or restart the instance's unit; `wake` lets a request start it, and `rest` stops it.
 
     A start that systemd itself reports as failed isn't an error here: the probe that follows tells it with the journal.
     """
-    systemd.run(["systemctl", "reset-failed", unit_of(instance)])
-    systemd.run(["systemctl", verb, unit_of(instance)])
+    unit, (socket, _proxy) = unit_of(instance), wake_units(instance)
+    systemd.run(["systemctl", "reset-failed", unit])
+    if wakes and not systemd.unit(socket).active:
+        systemd.run(["systemctl", "reset-failed", socket])
+        systemd.run(["systemctl", "start", socket])
+    if verb != WAKE:
+        systemd.run(["systemctl", "stop" if verb == REST else verb, unit])
 
 
 def switch(
@@ -174,7 +187,10 @@ def switch(
         if made["action"] == "restart" and rotation:
             made["open_at_restart"] = rotation.close()
         if made["action"] != "enable":
-            apply(host.systemd, instance, made["action"])
+            apply(host.systemd, instance, made["action"], wakes_on_request(manifest))
+        if made["action"] == REST:
+            # It is proven when it is loaded.
+            made["action"] = ""
     return made
 
 
@@ -209,10 +225,12 @@ def record_or_undo(host: Host, change: Change, instance: str, previous: str) -> 
 
 def action_for(layout: Layout, manifest: Manifest, unit: Unit, made: Switched) -> str:
     """What systemd is asked so that the reasons go."""
+    if rests(layout, manifest, made["instance"]):
+        return REST
     if all(reason.endswith("is not enabled") for reason in made["reasons"]):
         return "enable"
     if not unit.active:
-        return "start"
+        return WAKE if wakes_on_request(manifest) else "start"
     restart = any(not may_reload_secret(manifest, name) for name in secrets_newer(layout, manifest, unit))
     gentle = not restart and may_reload(layout, manifest, made["previous"], made["release"])
     return "reload" if gentle else "restart"
@@ -223,10 +241,11 @@ def withdraw(host: Host, instance: str) -> None:
     layout, systemd = host.layout, host.systemd
     unit, service = unit_of(instance), service_of(instance)
     files = release_files(layout, service, linked_release(layout, instance))
-    systemd.run(["systemctl", "stop", unit])
+    wakes = wakes_on_request(files.manifest) if files else False
+    systemd.run(["systemctl", "stop", *(wake_units(instance) if wakes else ()), unit])
     last = all(service_of(name) != service or name == instance for name in list_instances(layout))
     for name in sorted(files.manifest["enable"] if files else []):
-        if name == unit or last:
+        if name in (unit, wake_units(instance)[0]) or last:
             systemd.run(["systemctl", "disable", "--quiet", name])
     if os.path.isdir(os.path.dirname(layout.dropin(instance))):
         shutil.rmtree(os.path.dirname(layout.dropin(instance)))
@@ -237,6 +256,7 @@ def withdraw(host: Host, instance: str) -> None:
         if os.path.isdir(os.path.join(layout.etc, service)):
             shutil.rmtree(os.path.join(layout.etc, service))
     candidate.forget(layout, instance)
+    loaded.forget(host, instance)
     if os.path.islink(layout.instance(instance)):
         os.unlink(layout.instance(instance))
     systemd.call("daemon-reload")

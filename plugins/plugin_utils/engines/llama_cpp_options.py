@@ -56,8 +56,8 @@ _VARIABLES = {
     "reranking": "LLAMA_ARG_RERANKING",
     "load_mode": "LLAMA_ARG_LOAD_MODE",
 }
-# Options that have none: they are words of the command line (llama_cpp_model.py).
-WITHOUT_VARIABLE = {"sleep_after"}
+# Options that have none: they are words of the command line (llama_cpp_model.py), or of llama-cpp-python's server.
+WITHOUT_VARIABLE = {"chat_format", "sleep_after"}
 # The role sets these from the plan; which of two values is used would be accidental.
 _SET_BY_THE_ROLE = {
     "LLAMA_ARG_HOST": "it listens on a socket; the edge publishes it",
@@ -105,8 +105,40 @@ FILES = {"draft_model": "LLAMA_ARG_SPEC_DRAFT_MODEL", "mmproj": "LLAMA_ARG_MMPRO
 _VARIABLE = re.compile(r"LLAMA_ARG_[A-Z0-9_]+")
 
 
+# What llama-cpp-python's server registers (llama_cpp/llama_chat_format.py), without those that need a projector.
+ChatFormat = Literal[
+    "alpaca",
+    "baichuan",
+    "baichuan-2",
+    "chatglm3",
+    "chatml",
+    "chatml-function-calling",
+    "functionary",
+    "functionary-v1",
+    "functionary-v2",
+    "gemma",
+    "intel",
+    "llama-2",
+    "llama-3",
+    "mistral-instruct",
+    "mistrallite",
+    "oasst_llama",
+    "open-orca",
+    "openbuddy",
+    "openchat",
+    "phind",
+    "pygmalion",
+    "qwen",
+    "redpajama-incite",
+    "saiga",
+    "snoozy",
+    "vicuna",
+    "zephyr",
+]
+
+
 class LlamaCppOptions(Strict):
-    """Options of one llama-server process. Lengths are in tokens; without a value, llama-server's default is used."""
+    """Options of one llama.cpp process. Lengths are in tokens; without a value, the server's default is used."""
 
     REFUSED: ClassVar[Mapping[str, str]] = {
         **ARGUMENTS,
@@ -155,6 +187,8 @@ class LlamaCppOptions(Strict):
     """How the model file is read."""
     sleep_after: Duration | None = None
     """Time without a request, such as 15m, after which the model leaves the memory; the next request loads it."""
+    chat_format: ChatFormat | None = None
+    """`server: python`: the form of a chat instead of that of the model's file."""
 
     @field_validator("gpu_layers", mode="before")
     @classmethod

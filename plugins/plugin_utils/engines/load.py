@@ -52,13 +52,14 @@ class Load(TypedDict):
 class Engine(TypedDict):
     """An engine of a host.
 
-    together: how many of its models are in memory at once. card: the one card that it uses, -1 for all. spills: whether
-    it computes on the processor what the cards do not hold. maps: whether it reads weights from the disk while it
-    computes. models: what it may load.
+    group: those of which one is in memory at a time, or empty. together: how many of its models are in memory at once.
+    card: the one card that it uses, -1 for all. spills: whether it computes on the processor what the cards do not
+    hold. maps: whether it reads weights from the disk while it computes. models: what it may load.
     """
 
     provider: str
     managed: bool
+    group: str
     together: int
     card: int
     spills: bool

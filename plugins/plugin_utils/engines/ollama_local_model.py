@@ -144,6 +144,12 @@ class LocalOllamaModel(GgufModel, OllamaModel):
         return {word: text for word, text in given.items() if text} | ({"parameters": parameters} if parameters else {})
 
     @property
+    def pulled(self) -> dict[str, str]:
+        """{kind, name, digest}: where it comes from if it is pulled; empty for a model from a file."""
+        spec = self.spec
+        return {"kind": "library", "name": spec["pull"], "digest": spec["digest"]} if spec["pull"] else {}
+
+    @property
     def spec(self) -> dict[str, Any]:
         """What module_utils/ollama/model.py makes of it: {name, pull, file, digest, recipe, aliases}.
 

@@ -11,13 +11,23 @@ from .remote.well_known import CLOUDS
 
 # Others that answer OpenAI's API, and their addresses.
 _COMPATIBLE: Mapping[str, str] = {
-    "azure": "https://RESOURCE.openai.azure.com/openai/v1",
-    "bedrock": "https://bedrock-runtime.REGION.amazonaws.com/openai/v1",
-    "litellm": "http://HOST:4000/v1",
+    "litellmproxy": "http://HOST:4000/v1",
     "lmstudio": "http://HOST:1234/v1",
     "localai": "http://HOST:8080/v1",
     "sglang": "http://HOST:30000/v1",
     "tgi": "http://HOST:8080/v1",
+}
+# Others that LiteLLM knows, and what each needs.
+_BY_PREFIX: Mapping[str, str] = {
+    "azure": "`base_url: https://RESOURCE.openai.azure.com` and `env_var: AZURE_API_KEY`",
+    "azure_ai": "`base_url: https://RESOURCE.services.ai.azure.com` and `env_var: AZURE_AI_API_KEY`",
+    "bedrock": "`parameters: {aws_region_name: REGION}`",
+    "databricks": "`base_url: https://WORKSPACE/serving-endpoints` and `env_var: DATABRICKS_API_KEY`",
+    "nvidia_nim": "`env_var: NVIDIA_NIM_API_KEY`",
+    "replicate": "`env_var: REPLICATE_API_KEY`",
+    "sagemaker": "`parameters: {aws_region_name: REGION}`",
+    "vertex_ai": "`parameters: {vertex_project: PROJECT, vertex_location: REGION}`",
+    "watsonx": "`base_url: https://REGION.ml.cloud.ibm.com` and `env_var: WATSONX_API_KEY`",
 }
 # Other words for types that exist.
 _SAME: Mapping[str, str] = {
@@ -32,7 +42,15 @@ _SAME: Mapping[str, str] = {
     "openaicompat": "openai_compatible",
     "custom": "openai_compatible",
 }
-_ALSO = {"azureopenai": "azure", "google": "gemini", "googleai": "gemini", "grok": "xai", "hf": "huggingface"}
+_ALSO = {
+    "azureopenai": "azure",
+    "aws": "bedrock",
+    "vertex": "vertexai",
+    "google": "gemini",
+    "googleai": "gemini",
+    "grok": "xai",
+    "hf": "huggingface",
+}
 _ENDINGS = re.compile(r"(ai|api|cloud)$")
 
 
@@ -45,9 +63,8 @@ def how_to_write(kind: str) -> str:
     cloud = next((name for name in words if name in CLOUDS), None)
     if cloud is not None:
         return f"write {cloud}"
+    prefix = next((prefix for prefix in _BY_PREFIX if prefix.replace("_", "") in words), None)
+    if prefix is not None:
+        return f"write `type: litellm` with `prefix: {prefix}`, {_BY_PREFIX[prefix]}"
     name = next((name for name in words if name in _COMPATIBLE), None)
-    if name is None:
-        return ""
-    address = _COMPATIBLE[name]
-    key = "" if address.startswith("http:") else f" and `env_var: {name.upper()}_API_KEY`"
-    return f"write `type: openai_compatible` with `base_url: {address}`{key}"
+    return "" if name is None else f"write `type: openai_compatible` with `base_url: {_COMPATIBLE[name]}`"

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
@@ -68,8 +68,16 @@ class Provider(Described):
     ABILITIES: ClassVar[frozenset[Ability] | None] = None
     # Those of a model without a list of its own, or None if these are all of ABILITIES.
     DEFAULT_ABILITIES: ClassVar[frozenset[Ability] | None] = None
+    # Whether only LiteLLM knows how to ask it: it may have no address, and no health or list of models here.
+    ONLY_LITELLM: ClassVar[bool] = False
+    # Whether a pattern may use another client of OpenAI's API for it.
+    OPENAI_API: ClassVar[bool] = True
     # Whether a request of OpenAI's newer API goes to it as it is. Otherwise LiteLLM asks it for a chat.
     RESPONSES: ClassVar[bool] = False
+    # How a server is recognised: the path of a list of models that only this engine has, or the owner of its models in
+    # the list of OpenAI's API.
+    OWN_LIST: ClassVar[str] = ""
+    OWNER: ClassVar[str] = ""
     # How a missing model is added to it.
     REMEDY: ClassVar[str] = "write a name that it has"
     # Variables of its role that are checked before a host is changed, with the role's defaults, and other words for a
@@ -97,6 +105,11 @@ class Provider(Described):
     """Name of its key in ai_backend_secrets."""
     timeout_seconds: Seconds | None = None
     """Longest time for one answer. Default: ai_backend_gateway.timeouts.request_seconds."""
+
+    @classmethod
+    def offered(cls, row: Mapping[str, Any]) -> Plain:
+        """The entry of `models:` for a row of its list of models."""
+        return str(row["id"])
 
     @property
     def entries(self) -> tuple[ModelEntry, ...]:
@@ -137,6 +150,11 @@ class Provider(Described):
         return False
 
     @property
+    def many_models(self) -> bool:
+        """Whether it answers each of its models by name."""
+        return self.MANY_MODELS
+
+    @property
     def kind(self) -> str:
         """What it is, in a sentence."""
         return self.type
@@ -163,6 +181,7 @@ class Provider(Described):
         return {
             "provider": name,
             "managed": self.is_managed,
+            "group": "",
             "together": 1,
             "card": -1,
             "spills": False,
@@ -188,21 +207,35 @@ class Provider(Described):
         return None if usual is None else sorted(usual)
 
     @property
-    def prefix(self) -> str:
+    def usual_client(self) -> str:
         """The prefix that chooses LiteLLM's usual client for it."""
         return self.CLIENT
 
+    @property
+    def client_parameters(self) -> Mapping[str, Any]:
+        """What LiteLLM's client needs besides its address and key, by LiteLLM's own words."""
+        return {}
+
+    @property
+    def keyless(self) -> bool:
+        """Whether LiteLLM's client logs in without a key, or reads it from its environment."""
+        return False
+
+    def address(self, client: str, base: str) -> str:
+        """The address for LiteLLM's client; empty if LiteLLM knows it."""
+        return api_base(client, base)
+
     def client(self, entry: ModelEntry | None) -> str:
         """LiteLLM's client for a model."""
-        return client_for(self.prefix, self.abilities(entry))
+        return client_for(self.usual_client, self.abilities(entry))
 
     def for_managed_only(self, entry: ModelEntry) -> Sequence[str]:
         """Keys of a model that are given, but used only if this collection runs the engine."""
         return ()
 
     @classmethod
-    def check_host(cls, host: str, values: Mapping[str, Plain]) -> Iterator[Finding]:
-        """Findings of a host that runs the engine; `values` are the ROLE_VARIABLES that are set there."""
+    def check_host(cls, host: str, values: Mapping[str, Plain], services: Collection[str]) -> Iterator[Finding]:
+        """Findings of a host with these services of the type; `values` are the ROLE_VARIABLES that are set there."""
         yield from ()
 
     @classmethod
@@ -222,7 +255,7 @@ class Provider(Described):
             )
         if self.hosts is not None and not self.LOCAL:
             raise ValueError("hosts is not possible for this type → write `base_url: https://…`")
-        if (self.hosts is None) == (self.base_url is None):
+        if (self.hosts is None) == (self.base_url is None) and not (self.ONLY_LITELLM and self.base_url is None):
             both = "has both base_url and hosts" if self.hosts else "has neither base_url nor hosts"
             raise ValueError(f"{both} → write one: `base_url: http://host:port`, or `hosts: <inventory group>`")
         self._check_abilities()

@@ -44,7 +44,7 @@ _NOT_THE_USERS = {
     "config": "it is what `options` and `extra` become",
     "device-ids": "write options.devices",
     "enable-prompt-embeds": "requests could make the server read any object with it",
-    "enable-sleep-mode": "this version has no sleep mode",
+    "enable-sleep-mode": "write `wake: on_request` at the provider: the server stops, and its memory is free",
     "max-model-len": "write `context_length` of the model",
     "pooler-config": "write options.pooling",
     "served-model-name": "the model's `name` is its name",

@@ -9,16 +9,19 @@ from typing import Any
 
 Needs = Mapping[str, Any]
 Row = Mapping[str, Any]
+# What makes a model of many files one of its kind.
+_KEY = ("kind", "name", "revision")
 
 
 def bundle_plan(rows: Sequence[Row]) -> dict[str, Any]:
-    """{parts, files, wrong} of hosts with what their services need.
+    """{parts, files, models, wrong} of hosts with what their services need.
 
     rows: {host, platform, services} of each host; a service is {instance, packages, lock, archive, models, pulled}:
     names of packages, the text of a lock or an empty one, {url, sha256} or an empty mapping, models as in the plan, and
-    the names of models that an engine gets from a place of its own.
+    the sources of models of many files, {kind: hub, repo, revision, token} or {kind: library, name, digest}.
     parts: {host: {platform, packages, locks, wheels}} with one host for each platform, the first; it makes the part for
-    all of the same kind. files: {name, url, sha256, secret}, sorted. wrong: what can't be bundled, in words.
+    all of the same kind. files: {name, url, sha256, secret}, sorted. models: {kind, name, revision, digests, secret},
+    sorted. wrong: what can't be bundled, in words.
     """
     parts: dict[str, dict[str, Any]] = {}
     for platform in dict.fromkeys(row["platform"] for row in rows):
@@ -34,7 +37,8 @@ def bundle_plan(rows: Sequence[Row]) -> dict[str, Any]:
     archives = [service["archive"] for service in services if service["archive"].get("url")]
     sources = [*archives, *(model["source"] for model in _models(services, "url"))]
     files = _once({"secret": "", "name": _name(file), **_address(file)} for file in sources)
-    return {"parts": parts, "files": files, "wrong": sorted(set(_wrong(rows)))}
+    models = _pulled(source for service in services for source in service["pulled"])
+    return {"parts": parts, "files": files, "models": models, "wrong": sorted({*_wrong(rows), *_twice(models)})}
 
 
 def _models(services: Iterable[Needs], kind: str) -> Iterator[Mapping[str, Any]]:
@@ -54,6 +58,25 @@ def _once(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [found[key] for key in sorted(found)]
 
 
+def _pulled(sources: Iterable[Mapping[str, str]]) -> list[dict[str, Any]]:
+    """Each model of many files once, with all that is known of it."""
+    found: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for source in sources:
+        key = (source["kind"], source.get("repo") or source["name"], source.get("revision", ""))
+        one = found.setdefault(key, {**dict(zip(_KEY, key, strict=True)), "digests": [], "secret": ""})
+        one["digests"] = sorted({*one["digests"], source.get("digest", "")} - {""})
+        one["secret"] = one["secret"] or source.get("token", "")
+    return [found[key] for key in sorted(found)]
+
+
+def _twice(models: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """A library has one model under a name."""
+    for model in models:
+        longest = max(model["digests"], key=len, default="")
+        if not all(longest.startswith(digest) for digest in model["digests"]):
+            yield f"{model['name']} has the digests {' and '.join(model['digests'])}: write the same one everywhere"
+
+
 def _wrong(rows: Sequence[Row]) -> Iterator[str]:
     for row in rows:
         for service in row["services"]:
@@ -62,7 +85,3 @@ def _wrong(rows: Sequence[Row]) -> Iterator[str]:
             if archive and not (archive.get("url") and archive.get("sha256")):
                 how = "playbooks/engine_source.yml prints both"
                 yield f"{where} needs the address of its archive and its sha256: {how}"
-            if service["pulled"]:
-                names = ", ".join(service["pulled"])
-                remedy = "give each a file (`url` and `sha256`), or put it on the hosts and write its `path`"
-                yield f"{where} gets {names} from a hub, which a bundle can't contain: {remedy}"

@@ -57,10 +57,36 @@ def test_each_file_is_in_it_once() -> None:
 
 
 def test_what_can_not_be_in_it_is_named() -> None:
-    pulled = service(instance="ollama@big", pulled=["llama3.1:8b"])
     nowhere = service(instance="llama-cpp@fast", archive={"url": "", "sha256": ""})
-    assert bundle_plan([host("gpu1", TRIXIE, pulled, nowhere)])["wrong"] == [
+    assert bundle_plan([host("gpu1", TRIXIE, nowhere)])["wrong"] == [
         "gpu1: llama-cpp@fast needs the address of its archive and its sha256: playbooks/engine_source.yml prints both",
-        "gpu1: ollama@big gets llama3.1:8b from a hub, which a bundle can't contain: give each a file (`url` and "
-        "`sha256`), or put it on the hosts and write its `path`",
+    ]
+
+
+def library(name: str, digest: str = "") -> dict[str, str]:
+    return {"kind": "library", "name": name, "digest": digest}
+
+
+def test_a_model_of_many_files_is_in_it_once_with_all_that_is_known_of_it() -> None:
+    hub = {"kind": "hub", "repo": "org/model", "revision": "c" * 40, "token": ""}
+    one = service(pulled=[library("llama3.1:8b"), library("llama3.1:8b", "46e0c10c039e"), hub])
+    other = service(pulled=[{**hub, "token": "HF_TOKEN"}, {**hub, "revision": "d" * 40}, library("a:1")])
+    found = bundle_plan([host("gpu1", TRIXIE, one), host("gpu2", TRIXIE, other)])
+    rows = {(row["name"], row["revision"][:1]): (row["kind"], row["digests"], row["secret"]) for row in found["models"]}
+    assert rows == {
+        ("a:1", ""): ("library", [], ""),
+        ("llama3.1:8b", ""): ("library", ["46e0c10c039e"], ""),
+        ("org/model", "c"): ("hub", [], "HF_TOKEN"),
+        ("org/model", "d"): ("hub", [], ""),
+    }
+    assert len(found["models"]) == len(rows)
+    assert found["wrong"] == []
+
+
+def test_a_name_with_two_digests_is_named() -> None:
+    same = [library("a:1", "1" * 12), library("a:1", "1" * 64)]
+    assert bundle_plan([host("gpu1", TRIXIE, service(pulled=same))])["wrong"] == []
+    other = service(pulled=[*same[:1], library("a:1", "2" * 12)])
+    assert bundle_plan([host("gpu1", TRIXIE, other)])["wrong"] == [
+        "a:1 has the digests 111111111111 and 222222222222: write the same one everywhere"
     ]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
@@ -18,6 +18,7 @@ from ...findings.findings import Finding
 from ...findings.paths import Place
 from ..abilities import CHAT, PROOFS, Ability, proof_of
 from ..archive import check_archive
+from ..asked import Asked
 from ..clients import OLLAMA, api_base
 from ..load import Engine, Load
 from ..memory import cache_bits, cache_share
@@ -33,18 +34,22 @@ SERVICE = "ollama"
 REPLACES = ("ollama.service",)
 # What is used only if this collection runs the server.
 _MANAGED_WORDS = ("aliases", "base", "digest", "path", "source", "system", "template", "url", "wheel")
+# Key of `details` in its list of models -> key of a model.
+DETAILS = {"parameter_size": "size", "quantization_level": "quantization"}
 
 
-class Ollama(Provider):
+class Ollama(Asked, Provider):
     """An Ollama server. `name` of a model is its tag."""
 
     LOCAL: ClassVar[bool] = True
     CLIENT: ClassVar[str] = OLLAMA
     ABILITIES: ClassVar[frozenset[Ability] | None] = CHAT | {"completion", "embedding"}
     DEFAULT_ABILITIES: ClassVar[frozenset[Ability] | None] = CHAT | {"completion"}
-    # It has no keys.
+    # It has no keys, and no measurements of its own.
     MANAGED_KEY: ClassVar[str] = ""
+    ASKED_AS: ClassVar[str] = "ollama"
     HEALTH: ClassVar[str] = "/api/version"
+    OWN_LIST: ClassVar[str] = "/api/tags"
     TAG: ClassVar[str] = TAG
     REMEDY: ClassVar[str] = "run `ollama pull {model}` there"
     ROLE_VARIABLES: ClassVar[Mapping[str, Plain]] = {"ollama_archive_url": "", "ollama_archive_sha256": ""}
@@ -87,7 +92,16 @@ class Ollama(Provider):
 
     def models_url(self, base: str) -> str:
         """The URL of its list of models."""
-        return f"{api_base(OLLAMA, base)}/api/tags"
+        return f"{api_base(OLLAMA, base)}{self.OWN_LIST}"
+
+    @classmethod
+    def offered(cls, row: Mapping[str, Any]) -> Plain:
+        """The entry of `models:` for a row of its list, with the sizes that it knows."""
+        name, details = str(row["name"]), row.get("details")
+        known = details if isinstance(details, dict) else {}
+        more: dict[str, Plain] = {key: known[word] for word, key in DETAILS.items() if isinstance(known.get(word), str)}
+        more = {key: text for key, text in more.items() if text}
+        return {"name": name, **more} if more else name
 
     def service(self, site: Site) -> Row:
         """The row of an Ollama server on a host."""
@@ -105,6 +119,7 @@ class Ollama(Provider):
             "config": {
                 "models": [model.spec for model in self.models],
                 "files": [model.file for model in self.models if model.file_words],
+                "pulled": [model.pulled for model in self.models if model.pulled],
                 "store": store,
                 "needs": [f"{store}/{path}" for path in (ARTIFACT_MARKER, *self._manifests())],
                 "prune": self.prune,
@@ -162,7 +177,7 @@ class Ollama(Provider):
                 question = {"kind": kind, "path": PROOFS[kind], "models": [full_name(model.name)]}
                 questions.setdefault(kind, question)
         health = {"kind": "http", "path": self.HEALTH, "status": 200}
-        listed = {"kind": "models", "path": "/api/tags", "models": sorted(names), "others": True}
+        listed = {"kind": "models", "path": self.OWN_LIST, "models": sorted(names), "others": True}
         return [health, listed, *questions.values()]
 
     @property
@@ -181,7 +196,7 @@ class Ollama(Provider):
         return words + (["parameters"] if isinstance(entry, LocalOllamaModel) and "parameters" in entry.recipe else [])
 
     @classmethod
-    def check_host(cls, host: str, values: Mapping[str, Plain]) -> Iterator[Finding]:
+    def check_host(cls, host: str, values: Mapping[str, Plain], services: Collection[str]) -> Iterator[Finding]:
         """A warning if Ollama could not be installed; a host that already has it does not need this."""
         url, digest = (str(values.get(name) or default) for name, default in cls.ROLE_VARIABLES.items())
         yield from check_archive("ollama", "Ollama", host, (url, digest), " -e engine_source_engine=ollama")

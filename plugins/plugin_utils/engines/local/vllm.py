@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
@@ -24,6 +24,7 @@ from ..site import Site
 from ..vllm_model import OneVllm, VllmModel
 from ..vllm_options import Extra, VllmEnvironment, VllmOptions
 from ..vllm_share import Use, derived, given_on
+from ..waking import WakingProvider
 
 SERVICE = "vllm"
 # Of a server for text; whether it reads pictures or sound depends on the model.
@@ -36,13 +37,14 @@ _PATHS = ("/health", "/v1/")
 _NOWHERE = "none.invalid"
 
 
-class Vllm(Provider):
+class Vllm(WakingProvider):
     """A vLLM server. It serves the model that it was started with, and adapters of it."""
 
     MANY_MODELS: ClassVar[bool] = False
     LOCAL: ClassVar[bool] = True
     CLIENT: ClassVar[str] = VLLM
     HEALTH: ClassVar[str] = "/health"
+    OWNER: ClassVar[str] = "vllm"
     REMEDY: ClassVar[str] = "start it with that model"
     ROLE_VARIABLES: ClassVar[Mapping[str, Plain]] = {"vllm_backend": "cuda", "vllm_lock": ""}
     MEANT: ClassVar[Mapping[str, Mapping[str, str]]] = {
@@ -121,7 +123,7 @@ class Vllm(Provider):
         instance = self.instance(site.provider)
         kind = proof_of([self.abilities(self.served)])
         share = 0.0 if self.options.kv_cache_memory_bytes else derived(_uses(site.engines)).get(site.provider, 0.0)
-        return {
+        row: Row = {
             "service": SERVICE,
             "instance": instance,
             "provider": site.provider,
@@ -148,6 +150,7 @@ class Vllm(Provider):
                 "pauses": list(site.pauses),
             },
         }
+        return self.with_wake(row, site)
 
     def _flags(self, socket: str) -> dict[str, Any]:
         """{flag: value} of its configuration, sorted, without what depends on the host."""
@@ -225,7 +228,7 @@ class Vllm(Provider):
         return words + [f"{word} of the provider" for word, given in own.items() if given and first]
 
     @classmethod
-    def check_host(cls, host: str, values: Mapping[str, Plain]) -> Iterator[Finding]:
+    def check_host(cls, host: str, values: Mapping[str, Plain], services: Collection[str]) -> Iterator[Finding]:
         """A warning if vLLM could not be installed; a host that already has it does not need this."""
         if str(values.get("vllm_backend", "")) == "rocm" and not values.get("vllm_lock"):
             problem = f"is empty, and the collection has no lock for ROCm, which host '{host}' asks for"
@@ -259,5 +262,10 @@ def _uses(engines: Mapping[str, Provider]) -> dict[str, Use]:
         if isinstance(engine, Vllm):
             options, need = engine.options, engine.served.need
             cards = options.devices or tuple(range(options.cards))
-            found[name] = Use(cards[: options.cards], options.gpu_memory_utilization, need.total if need else 0)
+            found[name] = Use(
+                cards[: options.cards],
+                options.gpu_memory_utilization,
+                need.total if need else 0,
+                engine.exclusive_group or "",
+            )
     return found

@@ -17,6 +17,7 @@ class Anthropic(Cloud):
     """Anthropic's API."""
 
     CLIENT: ClassVar[str] = ANTHROPIC
+    OPENAI_API: ClassVar[bool] = False
     ABILITIES: ClassVar[frozenset[Ability] | None] = CHAT
     BASE_URL: ClassVar[str] = "https://api.anthropic.com/v1"
     ENV_VAR: ClassVar[str] = "ANTHROPIC_API_KEY"

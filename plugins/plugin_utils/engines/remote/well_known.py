@@ -64,6 +64,6 @@ class WellKnown(Cloud):
         return CLOUDS[kind][1:]
 
     @property
-    def prefix(self) -> str:
+    def usual_client(self) -> str:
         """The prefix that chooses LiteLLM's client."""
         return CLOUDS[self.type].prefix
