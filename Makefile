@@ -18,7 +18,7 @@ WITH_DOWNLOADS := downloads="$$(tests/tools/bootstrap env)" && eval "$$downloads
 
 SCENARIO ?= default cluster
 
-.PHONY: help audit bundle venv dev test edge fresh unit lint sanity documents upgrade molecule demo demo-clean golden mutation litellm-keys contract contract-proxy llama-source test-heavy execution-environment bench-cold bench-demo bench-door bench-failover bench-gateway bench-noop bench-reload bench-render bench-rollback bench-threads lock docs build clean
+.PHONY: rules status-picture help audit bundle venv dev test test-long changes operations engines waking faults door records monitoring status edge fresh unit coverage lint sanity documents upgrade molecule demo demo-clean golden mutation litellm-keys contract import-proof contract-proxy engine-contract llama-source llama-python gpu-check test-heavy execution-environment bench-cold bench-demo bench-door bench-failover bench-gateway bench-monitoring bench-noop bench-record bench-reload bench-render bench-rollback bench-threads bench-wake lock docs build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,17 +29,25 @@ venv: ## make .venv with what a deploy needs, and .cache/collections (PYTHON=…
 dev: ## the same with what tests and tools need besides
 	@PYTHON="$(PYTHON)" tests/tools/bootstrap dev
 
-test: ## the whole suite: fresh, unit, lint, sanity, contract, edge, documents, molecule
-	@CASES=400 tests/tools/run_stages fresh unit lint sanity contract edge documents molecule
+# The edge is alone: its tests measure how long somebody waits.
+test: dev ## the suite of every change: unit, documents, fresh, sanity, rules, edge, molecule, lint, contract
+	@CASES=200 tests/tools/run_stages unit documents+fresh,sanity,rules edge molecule+lint,contract
+
+test-long: ## what takes longer: changes, operators, engines, engines that sleep, faults under traffic, strangers, records, monitoring, the status page, an upgrade, a bundle
+	@tests/tools/run_stages changes operations engines waking faults door records monitoring status upgrade bundle
 
 fresh: dev ## a user's environment out of an empty cache, and every lock on an index of tomorrow
 	python -m pytest tests/fresh $(ARGS)
 
 unit: dev ## house rules and unit tests (ARGS=… goes to pytest)
-	python -m pytest -n auto --dist loadfile tests/house tests/unit tests/faults tests/golden --cov --cov-report=term:skip-covered $(ARGS)
+	python -m pytest -n auto --dist loadfile tests/house tests/unit tests/faults tests/golden $(ARGS)
+
+coverage: ARGS += --cov --cov-report=term:skip-covered
+coverage: unit ## the same, and which lines of plugins/ they do not run
 
 lint: dev ## ruff, mypy, yamllint, ansible-lint, changelog, secrets
-	@verdict=0; while read -r check; do echo "--- $$check"; bash -c "$$check" </dev/null || verdict=1; done <<< "$$CHECKS"; exit $$verdict
+	@failed=""; while read -r check; do echo "--- $$check"; bash -c "$$check" </dev/null || failed+="; $$check"; done <<< "$$CHECKS"; \
+	  if [[ $$failed ]]; then echo "failed:$${failed#;}"; exit 1; fi
 
 define CHECKS
 ruff check
@@ -77,6 +85,10 @@ molecule: dev ## the scenarios on systemd hosts in Docker (SCENARIO=faults: unde
 	$(WITH_DOWNLOADS) for scenario in $(SCENARIO); do \
 	  molecule -c molecule/config.yml test -s $$scenario || exit 1; done
 
+changes operations engines waking faults door records monitoring status: ## one scenario of molecule
+	@$(if $(filter records,$@),tests/tools/bootstrap tmux)
+	@$(MAKE) --no-print-directory molecule SCENARIO=$@
+
 demo: export SUITES := trixie
 demo: venv ## bring up the whole stack in one container and leave it running
 	python tests/demo/demo.py check
@@ -99,23 +111,50 @@ contract: dev ## clients, their mistakes, and what explain says, against the rea
 	tests/tools/bootstrap redis haproxy
 	"$$(python tests/tools/litellm_venv.py)" tests/contract/record_keys.py | diff - plugins/plugin_utils/litellm/keys.ini
 	"$$(python tests/tools/litellm_venv.py)" tests/contract/hook.py
-	python -m pytest tests/contract
+	$(WITH_DOWNLOADS) python -m pytest -rs tests/contract
 	python tests/contract/contract.py --python "$$(python tests/tools/litellm_venv.py)" \
 	  $(if $(CASES),--cases=$(CASES)) $(ARGS)
 
+import-proof: dev ## that an import keeps each name or names it, with many more configs than in `make contract` (IMPORT_CASES=…)
+	IMPORT_CASES=$(or $(IMPORT_CASES),2000) python -m pytest -q tests/contract/test_imports.py $(ARGS)
+
 contract-proxy: dev ## the same against the real proxy process, over HTTP (ARGS=--cases=… --seed=…)
 	python tests/contract/proxy.py --python "$$(python tests/tools/litellm_venv.py)" $(ARGS)
+
+rules: dev ## when alerts fire and when not, and who is told, in Prometheus' and Alertmanager's own tools
+	tests/tools/bootstrap promtool
+	PATH="$${AI_BACKEND_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/lab-ai-backend}/promtool/usr/bin:$$PATH" \
+	  python -m pytest -n auto tests/rules $(ARGS)
 
 edge: dev ## what strangers and odd clients meet at the edge: its configuration in a real HAProxy, installed if missing
 	tests/tools/bootstrap haproxy
 	python -m pytest tests/edge $(ARGS)
 
+# The key of the server is in the environment variable that KEY_VARIABLE names.
+engine-contract: dev ## ask a server for what is assumed of its type (BASE_URL=… TYPE=… SERVER=python MODEL=… KEY_VARIABLE=…)
+	@python tests/contract/engine_contract.py --base-url="$(BASE_URL)" --type="$(TYPE)" --server="$(SERVER)" \
+	  --model="$(MODEL)" --key-variable="$(KEY_VARIABLE)"
+
+llama-python: dev ## build llama-cpp-python here and on a host, and ask its server (half an hour of two cores, half of it once)
+	SUITES=trixie tests/tools/bootstrap images
+	python tests/tools/llama_python.py
+	$(WITH_DOWNLOADS) python -m pytest -rs tests/contract/test_engine_contract.py tests/heavy/test_llama_python.py $(ARGS)
+
 llama-source: dev ## build the second source of the tests' llama-server and ask it (a quarter of an hour, once)
 	python -m pytest tests/heavy/test_llama_source.py $(ARGS)
 
-test-heavy: dev ## the real vLLM without a card, on a host, with an adapter and embeddings (gigabytes, cached; some minutes)
+# Without a card it names why each check can't be made, and ends with 3.
+gpu-check: dev ## on a machine with an NVIDIA card: detection, the build for CUDA, layers, estimated memory (ARGS=--model=…)
+	python tests/tools/gpu_check.py $(ARGS)
+
+# The pictures are then in build/status.
+status-picture: dev ## the status page in a browser, as on a telephone and on a desk (a minute)
+	python -m pytest tests/heavy/test_status_picture.py $(ARGS)
+
+# ARGS=tests/heavy/test_open_webui.py for one of them.
+test-heavy: dev ## the real vLLM without a card, and the real Open WebUI in a browser, on hosts (gigabytes, cached; some minutes)
 	SUITES=bookworm tests/tools/bootstrap images
-	$(WITH_DOWNLOADS) python -m pytest tests/heavy/test_vllm.py $(ARGS)
+	$(WITH_DOWNLOADS) python -m pytest $(if $(findstring tests/,$(ARGS)),,tests/heavy/test_vllm.py tests/heavy/test_open_webui.py) $(ARGS)
 
 execution-environment: dev ## build one out of the archive, as docs/install.md says, and validate a registry in it
 	SUITES=trixie tests/tools/bootstrap images
@@ -138,9 +177,17 @@ bench-failover: dev ## what clients notice of a dead engine
 	tests/tools/bootstrap images
 	$(WITH_DOWNLOADS) python tests/bench/bench_failover.py
 
+bench-wake: dev ## what waking an engine costs over its own start (ARGS=--rounds=…)
+	SUITES=trixie tests/tools/bootstrap images
+	$(WITH_DOWNLOADS) python tests/bench/bench_wake.py $(ARGS)
+
 bench-gateway: dev ## answers a second beside a stock LiteLLM, and memory (ARGS=--workers=2, --clients=200)
 	tests/tools/bootstrap images
 	$(WITH_DOWNLOADS) python tests/bench/bench_gateway.py $(ARGS)
+
+bench-monitoring: dev ## what monitoring costs: answers a second, processor time and memory (ARGS=--turns=…)
+	SUITES=trixie tests/tools/bootstrap images
+	$(WITH_DOWNLOADS) python tests/bench/bench_monitoring.py $(ARGS)
 
 bench-noop: dev ## seconds of a run that changes nothing
 	tests/tools/bootstrap images
@@ -149,8 +196,12 @@ bench-noop: dev ## seconds of a run that changes nothing
 bench-render: dev ## seconds from registry to plan
 	python tests/bench/bench_render.py
 
-bench-threads: dev ## tokens a second with all cores and with one less, alone and beside a busy process
-	$(WITH_DOWNLOADS) python tests/bench/bench_threads.py
+bench-threads: dev ## tokens a second with all cores and with one less, alone and beside a busy process (ARGS=--python)
+	$(WITH_DOWNLOADS) python tests/bench/bench_threads.py $(ARGS)
+
+bench-record: dev ## what the record of a request costs it, on the real LiteLLM (ARGS=--requests=…)
+	tests/tools/bootstrap redis
+	PYTHONPATH=tests/contract python tests/bench/bench_record.py $(ARGS)
 
 # RELOADS=3 for a short look; ARGS=--rate=… --streams=…
 bench-reload: dev ## requests lost and latency while a route is changed again and again under load (RELOADS=…)
@@ -168,9 +219,10 @@ lock: dev ## write the hash locks anew, of releases older than a week (UPGRADE=-
 audit: dev ## look for known vulnerabilities in what the locks name (ARGS=--database=… for a folder of OSV files)
 	python tests/tools/audit.py $(ARGS)
 
-docs: venv ## write the generated parts of the documentation anew
+docs: dev ## write the generated parts of the documentation anew
 	python tests/tools/generate_role_readmes.py
 	python tests/tools/generate_docs.py
+	python tests/tools/generate_dashboards.py
 
 build: venv ## the collection artefact, in build/
 	mkdir -p build

@@ -184,6 +184,12 @@ def wait(condition: Callable[[], Any], seconds: float) -> None:
         time.sleep(0.3)
 
 
+def put_program(machine: Machine, name: str) -> None:
+    """Copy a program of molecule/shared/programs to /root of a host."""
+    text = (Path(__file__).parent / "programs" / f"{name}.py").read_text()
+    machine.run(f"cat > /root/{name}.py <<'END'\n{text}\nEND")
+
+
 class Client:
     """A user of the endpoint."""
 

@@ -59,7 +59,13 @@ def routing_diff(old: object, new: object, groups: object, addresses: object = N
 
 
 def import_config(source: object, base_url: object = "") -> Any:
-    return entry("import_config", source, base_url)
+    return entry("imported", source, base_url)
+
+
+def provider_verb(
+    registry: object, given: object, groups: object, addresses: object = None, answers: object = ()
+) -> Any:
+    return entry("provider_verb", registry, groups, addresses, given, answers)
 
 
 def status_table(rows: object, columns: object = None) -> Any:
@@ -123,12 +129,15 @@ class FilterModule:
             "litellm_config": litellm_config,
             "live_capacity": partial(entry, "live_capacity"),
             "live_report": live_report,
+            "loadable": partial(entry, "loadable"),
             "managed_groups": managed_groups,
             "managed_hosts": managed_hosts,
             "missing_secrets": missing_secrets,
             "ollama_sums_url": partial(entry, "ollama_sums_url"),
             "plan": plan,
             "previous_generation": previous_generation,
+            "provider_probes": partial(entry, "provider_probes"),
+            "provider_verb": provider_verb,
             "registry": partial(entry, "registry"),
             "routing_diff": routing_diff,
             "status_table": status_table,

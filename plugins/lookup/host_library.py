@@ -10,7 +10,7 @@ author: lab.ai_backend contributors (@lab)
 version_added: 0.1.0
 short_description: The collection's code for hosts, as files to install on a host
 description:
-  - Returns what C(ai-backend-rollback) imports, so that it works on a host without Ansible and without a network.
+  - Returns what C(ai-backend-rollback) and C(ai-backend) import, so that they work without Ansible and a network.
   - Also what units on a host run that download or build while Ansible only looks.
 options:
   _terms:
@@ -42,9 +42,15 @@ from ..module_utils.host import layout
 PACKAGE = "ansible_collections.lab.ai_backend.plugins.module_utils"
 # From the folder of the imported code, so that both have the same version.
 LIBRARY = Path(layout.__file__).parents[1]
-COMMAND = LIBRARY.parents[1] / "roles/host/files/ai-backend-rollback"
+COMMANDS = [LIBRARY.parents[1] / "roles/host/files" / name for name in ("ai-backend", "ai-backend-rollback")]
 # What units on a host run.
-STARTED_THERE = ("fetching/command", "fetching/download", "ollama/fetch")
+STARTED_THERE = (
+    "fetching/command",
+    "fetching/download",
+    "measuring/exporter",
+    "ollama/fetch",
+    "ollama/measured",
+)
 
 
 def imported(text, package):
@@ -60,8 +66,8 @@ def imported(text, package):
 
 
 def needed():
-    """{path: text} of what the command imports and units run, and of what that imports in turn."""
-    found, waiting = {}, {*imported(COMMAND.read_text(), []), *STARTED_THERE}
+    """{path: text} of what the commands import and units run, and of what that imports in turn."""
+    found, waiting = {}, {*(path for command in COMMANDS for path in imported(command.read_text(), [])), *STARTED_THERE}
     while waiting:
         path = waiting.pop()
         found[path + ".py"] = (LIBRARY / (path + ".py")).read_text()

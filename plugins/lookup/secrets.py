@@ -32,7 +32,16 @@ options:
     description: Names that may be generated.
     type: list
     elements: str
-    default: [AI_BACKEND_ENGINE_KEY, AI_BACKEND_FLEET_IDENTITY, LITELLM_MASTER_KEY, REDIS_PASSWORD]
+    default:
+      - AI_BACKEND_ENGINE_KEY
+      - AI_BACKEND_FLEET_IDENTITY
+      - AI_BACKEND_GRAFANA_PASSWORD
+      - AI_BACKEND_MONITORING_KEY
+      - AI_BACKEND_WEBUI_KEY
+      - AI_BACKEND_WEBUI_PASSWORD
+      - AI_BACKEND_WEBUI_SECRET
+      - LITELLM_MASTER_KEY
+      - REDIS_PASSWORD
   dry:
     description: Generate nothing (check mode); a placeholder is returned for what a real run would generate.
     type: bool

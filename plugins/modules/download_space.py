@@ -23,10 +23,16 @@ attributes:
     support: none
 options:
   files:
-    description: Each file with C(path) on the host, C(url), C(sha256), and C(secret), the name of its token or empty.
+    description:
+      - Each file with C(path) on the host, C(url), C(sha256), and C(secret), the name of its token or empty.
+      - One whose size is known needs no C(url).
     type: list
     elements: dict
     required: true
+  folder:
+    description: Folder of files whose paths do not begin with a slash.
+    type: path
+    default: ""
   sizes:
     description: Known sizes in bytes, by SHA-256.
     type: dict
@@ -53,6 +59,7 @@ EXAMPLES = r"""
 RETURN = r"""
 """
 
+import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -62,6 +69,7 @@ from ..module_utils.fetching.space import File, published_size, without_space
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "files": {"type": "list", "elements": "dict", "required": True},
+    "folder": {"type": "path", "default": ""},
     "sizes": {"type": "dict", "default": {}},
     "tokens": {"type": "dict", "default": {}, "no_log": True},
     "mirror": {"type": "dict", "default": {}},
@@ -78,7 +86,9 @@ def main() -> None:
             return int(known)
         return published_size(from_mirror(file["url"], mirror), str(tokens.get(file.get("secret", ""), "")))
 
-    lines = list(without_space(module.params["files"], size_of))
+    folder = module.params["folder"]
+    files = [{**file, "path": os.path.join(folder, file["path"])} for file in module.params["files"]]
+    lines = list(without_space(files, size_of))
     if lines:
         module.fail_json(msg="; ".join(lines))
     module.exit_json(changed=False)

@@ -160,8 +160,11 @@ from ..module_utils.host.state import (
     foreign_listeners,
     left_tools,
     make_folders,
+    make_groups,
     make_users,
+    missing_files,
     missing_folders,
+    missing_groups,
     missing_users,
     stale_tools,
     write_tools,
@@ -212,11 +215,12 @@ def found_models(layout: Layout, params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def lacking(layout: Layout, params: Mapping[str, Any]) -> dict[str, Any]:
-    """What has to be made, {folders, users, tools}, and the code of an older state that goes, {left}."""
+    """What has to be made, {folders, users, groups, tools}, and the code of an older state that goes, {left}."""
     return {
         "folders": missing_folders(layout),
         "users": missing_users(params["instances"]),
-        "tools": stale_tools(layout, params["library"], params["commands"]),
+        "groups": missing_groups(),
+        "tools": {**missing_files(layout), **stale_tools(layout, params["library"], params["commands"])},
         "left": left_tools(layout, params["library"]),
         "wrong": wrong(layout),
         "unlisted": unlisted(layout),
@@ -226,6 +230,7 @@ def lacking(layout: Layout, params: Mapping[str, Any]) -> dict[str, Any]:
 def lines_of(lack: Mapping[str, Any]) -> list[str]:
     """The same in words."""
     lines = [f"folder {path}" for path in lack["folders"]] + [f"user {name}" for name in lack["users"]]
+    lines += [f"group {name}" for name in lack["groups"]]
     lines += [f"file {path}" for path in sorted(lack["tools"])] + [f"file {path} removed" for path in lack["left"]]
     lines += [f"owner and mode of {each}" for each in lack["wrong"]]
     return lines + [f"list of the files of {path}" for path in lack["unlisted"]]
@@ -249,7 +254,7 @@ def make(module: AnsibleModule, layout: Layout, lack: Mapping[str, Any]) -> None
     except OSError as error:
         where = "another file blocks the path of a managed folder or file"
         module.fail_json(msg=f"{error.filename}: {error.strerror}. Move it away: {where}")
-    failures = make_users(lack["users"])
+    failures = make_groups(lack["groups"]) + make_users(lack["users"])
     if failures:
         module.fail_json(msg="; ".join(failures))
 

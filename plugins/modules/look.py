@@ -106,7 +106,8 @@ from ..module_utils.inspection.port_findings import UNMANAGED, port_findings
 from ..module_utils.inspection.port_table import ARGUMENTS, compare, exposed, plan_of
 from ..module_utils.inspection.tampering import tampering_findings
 from ..module_utils.model_files.read import facts_at
-from ..module_utils.probes.checks import ProbeError, run_once
+from ..module_utils.probes.asking import ProbeError
+from ..module_utils.probes.checks import run_once
 from ..module_utils.probes.upstreams import ask_all
 from ..module_utils.releases.integrity import generation_findings
 from ..module_utils.releases.releases import gateway_of, keys_of_gateway

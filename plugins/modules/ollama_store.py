@@ -55,6 +55,12 @@ options:
     type: list
     elements: str
     default: []
+  bundled:
+    description:
+      - A folder on the host with models, laid out as a store, which only root may write.
+      - What the store lacks of it is moved there before anything is fetched, and the folder is removed.
+    type: path
+    default: ""
   port:
     description: Port of the server that runs on the store; needed to tidy up.
     type: int
@@ -92,6 +98,7 @@ removed:
 """
 
 import os
+import shutil
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -117,6 +124,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "program": {"type": "path", "default": ""},
     "prune": {"type": "bool", "default": False},
     "replaces": {"type": "list", "elements": "str", "default": []},
+    "bundled": {"type": "path", "default": ""},
     "port": {"type": "int", "default": 0},
     "wait": {"type": "int", "default": 10},
 }
@@ -143,6 +151,8 @@ def begin(host: Host, params: Mapping[str, Any], source: str, lender: str) -> No
     unit.make_parent(parent, owner)
     keep = sorted(names_of(params["models"])) if params["prune"] else None
     adopted = stores.texts_of(source, keep) if lender else {}
+    # First, because it stops where the bundle does not fit.
+    bundled = unbundled(params, adopted if lender else stores.texts_of(source, keep) if source else {}, owner)
     if lender:
         lend(host.layout, lender, os.path.join(source, stores.BLOBS), owner[0])
         link_blobs(source, parent, adopted.values(), owner)
@@ -152,10 +162,25 @@ def begin(host: Host, params: Mapping[str, Any], source: str, lender: str) -> No
         "source": "" if lender else source,
         "keep": keep,
         "adopted": adopted,
+        "bundle": params["bundled"],
+        "bundled": bundled,
         "specs": params["models"],
         "environment": may_download_by(os.environ),
     }
     fetching.start(host, params["instance"], "ollama.fetch", request, user_of(service), [parent])
+
+
+def unbundled(params: Mapping[str, Any], before: Mapping[str, str], owner: tuple[int, int]) -> dict[str, str]:
+    """Give the stores what they lack of a bundle's files. Returns the manifests of the models with them."""
+    folder = params["bundled"]
+    if not folder:
+        return {}
+    try:
+        found = stores.from_bundle(params["models"], before, stores.texts_of(folder))
+        link_blobs(folder, os.path.dirname(params["store"]), found.values(), owner)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return found
 
 
 def fetched(module: AnsibleModule, host: Host) -> dict[str, Any]:
@@ -173,7 +198,7 @@ def fetched(module: AnsibleModule, host: Host) -> dict[str, Any]:
     if module.check_mode:
         return {**result, "progress": f"{len(lines)} changes"}
     name = params["instance"]
-    if not fetching.begun(host, name, {"store": params["store"]}):
+    if not fetching.begun(host, name, {"store": params["store"], "bundle": params["bundled"]}):
         begin(host, params, source, lender)
     try:
         return {**result, **fetching.look_at(host, name, params["wait"])}

@@ -38,6 +38,10 @@ options:
     description: HAProxy's admin socket.
     type: str
     default: ""
+  own:
+    description: Whether the probes of the instance's release are run.
+    type: bool
+    default: true
   canaries:
     description: Further probes, for what this change is about; P(lab.ai_backend.canaries#filter) makes them.
     type: list
@@ -80,7 +84,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.host.haproxy import AdminError
 from ..module_utils.host.host import this_host
 from ..module_utils.host.layout import unit_of
-from ..module_utils.probes.checks import ProbeError
+from ..module_utils.probes.asking import ProbeError
 from ..module_utils.probes.prove import prove
 from ..module_utils.releases.releases import manifest_of
 from ..module_utils.switching.rotation import Rotation
@@ -90,6 +94,7 @@ ARGUMENTS = {
     "timeout": {"type": "int", "default": 180},
     "listener": {"type": "str", "default": ""},
     "admin_socket": {"type": "str", "default": ""},
+    "own": {"type": "bool", "default": True},
     "canaries": {"type": "list", "elements": "dict", "default": []},
     "canary_timeout": {"type": "int", "default": 60},
     "force": {"type": "bool", "default": False},
@@ -106,7 +111,7 @@ def main() -> None:
     if not manifest:
         module.fail_json(msg=f"{instance} has no release on this host", journal=[])
     try:
-        seconds = prove(host, instance, manifest, params["timeout"])
+        seconds = prove(host, instance, manifest, params["timeout"]) if params["own"] else 0.0
     except ProbeError as error:
         module.fail_json(msg=str(error), journal=host.systemd.journal(unit_of(instance)))
     for canary in params["canaries"]:

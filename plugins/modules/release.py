@@ -31,7 +31,7 @@ options:
     description: When a deploy and a rollback start it; the edge, then what a gateway asks, then the gateway.
     type: str
     required: true
-    choices: [edge, backend, gateway]
+    choices: [edge, backend, gateway, monitoring]
   instance:
     description: The instance that the diff compares with. For a slotted service the active slot is taken.
     type: str
@@ -95,6 +95,10 @@ options:
     default: {}
   sockets:
     description: Unix socket of each instance that listens on one in place of a port.
+    type: dict
+    default: {}
+  wake:
+    description: How a service comes into memory that is not always there; C(plugin_utils/data/row.py) has the keys.
     type: dict
     default: {}
   probes:

@@ -49,7 +49,7 @@ options:
         back yet. An edge that only takes away waits for that last call.
       - It also takes away what was not there and closes the generation.
     type: str
-    choices: [edge, backend, gateway, all]
+    choices: [edge, backend, gateway, monitoring, all]
     default: all
   run:
     description: The run that takes the host for itself, as P(lab.ai_backend.this_run#lookup) gives it; empty for none.

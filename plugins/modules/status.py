@@ -26,6 +26,10 @@ options:
     description: Name of the host in the report.
     type: str
     required: true
+  admin_socket:
+    description: HAProxy's admin socket, which tells when an engine that sleeps was last asked.
+    type: str
+    default: /run/ai-backend-edge/admin.sock
 """
 
 EXAMPLES = r"""
@@ -44,7 +48,7 @@ complete:
   type: bool
   returned: always
 rows:
-  description: One entry an instance; host, service, unit, release, health, models, generation.
+  description: One entry an instance; host, service, unit, release, health, asked, models, generation.
   type: list
   elements: dict
   returned: always
@@ -57,8 +61,14 @@ from ..module_utils.inspection.status import report
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={"host": {"type": "str", "required": True}}, supports_check_mode=True)
-    found = report(this_host(), module.params["host"])
+    module = AnsibleModule(
+        argument_spec={
+            "host": {"type": "str", "required": True},
+            "admin_socket": {"type": "str", "default": "/run/ai-backend-edge/admin.sock"},
+        },
+        supports_check_mode=True,
+    )
+    found = report(this_host(module.params["admin_socket"]), module.params["host"])
     for line in found.pop("warnings"):
         module.warn(line)
     module.exit_json(changed=False, **found)

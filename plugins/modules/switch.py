@@ -145,6 +145,7 @@ from ..module_utils.host.layout import linked_release, service_of, unit_of
 from ..module_utils.host.run_lock import BusyError, at_work
 from ..module_utils.host.systemd import SystemdError
 from ..module_utils.releases.generations import Change, Note, active_slot, read, record
+from ..module_utils.releases.releases import read_manifest, wakes_on_request
 from ..module_utils.switching.rotation import Rotation
 from ..module_utils.switching.slot_switch import Manner, committed, serving_instance, switch_slot, withdraw_candidate
 from ..module_utils.switching.slots import follow
@@ -212,8 +213,10 @@ def put_slot(host: Host, params: Mapping[str, Any], check: bool) -> Switched:
 
 def put(host: Host, params: Mapping[str, Any], check: bool) -> Switched:
     rotation = Rotation(host.admin, params["listener"], params["drain_seconds"]) if params["listener"] else None
-    if rotation and not params["shared"] and not rotation.closed:
-        # Refusing what nobody else answers only makes its pause longer.
+    manifest = read_manifest(host.layout, service_of(params["instance"]), params["release"])
+    waits = manifest is not None and wakes_on_request(manifest)
+    if rotation and not params["shared"] and not rotation.closed and not waits:
+        # Refusing what nobody else answers only makes its pause longer; for one that they wake, requests wait.
         rotation = None
     # What undoes a release goes where the edge asked before; and a check does not change the edge.
     if not check and not params["refused"]:

@@ -9,20 +9,23 @@ from typing import Any
 
 from .data.plain import to_plain
 from .data.table import table
+from .editing import provider_verb as editing
 from .engines.ollama_archives import ollama_advice, sums_url
 from .engines.upstream_archives import engine_advice as _engine_advice
 from .findings.findings import Finding, RegistryError
 from .findings.host_findings import live_report as with_report
-from .findings.origins import OriginOf, at_places, files_of, located, places_of, values_of
+from .findings.origins import OriginOf, ansible_origin, at_places, files_of, located, places_of, values_of
 from .findings.report import as_lines, document, scoped, sound_line, wanted_of
 from .importing import importing
+from .plan.loadable import loadable as loadable_in
 from .plan.plan import litellm_text
-from .preview import changes
+from .preview import changes, explain_lines
 from .preview import explain as explaining
 from .preview.canaries import canaries as canaries_of
+from .preview.canaries import provider_probes as probes_of_provider
 from .registry.registry import load
 from .registry.role_variables import check_engines, check_templates, check_values, values_on
-from .registry.templates import rendered_parts
+from .registry.templates import differing, rendered_parts
 from .registry.variable_files import files_below, in_two_files
 from .registry.variables import PARTS, PREFIX, check_variables, is_read
 from .registry.yaml_files import mentioned, read_files, twice_in
@@ -78,6 +81,8 @@ def validate(
         outcome = Validation((*found, *doubles))
     else:
         plain, broken = rendered_parts(raw)
+        written = read_files(files_of(raw, origin_of)).registry
+        broken += differing(plain, written, variables, inventory.scopes)
         unknown = [finding.path for finding in broken]
         outcome = validated(plain, inventory, [*found, *doubles, *broken], defined.keys() - own, unknown)
     archives = at_places(check_engines(values, outcome.plan), defined)
@@ -165,7 +170,7 @@ def explain(
             [Finding("model", "is not given", "write `-e model=<the name that a client asks for>`", check="references")]
         )
     result = explaining.explain(checked(raw, groups, addresses)[0], name, failing, int(length))
-    return {**result, "text": explaining.as_lines(result)}
+    return {**result, "text": explain_lines.as_lines(result)}
 
 
 def explained(
@@ -178,6 +183,11 @@ def explained(
         if any(finding.path not in ("down", "model", "tokens") for finding in error.findings):
             raise
         return {"text": [], "wrong": [str(finding) for finding in error.findings]}
+
+
+def loadable(planned: object, model: object) -> dict[str, str]:
+    """{host: instance} of the engine that a model's name means; see plan/loadable.py."""
+    return loadable_in(to_plain(planned), str(model or ""))  # type: ignore[arg-type]
 
 
 def routing_diff(old: object, new: object, groups: object, addresses: object) -> dict[str, Any]:
@@ -206,6 +216,30 @@ def import_config(source: object, base_url: object) -> dict[str, Any]:
         remedy = "write `-e import_from=<file, folder or http://host:port of an Ollama>`"
         raise RegistryError([Finding("import_from", "is not given", remedy)])
     return importing.import_path(str(plain), str(base_url or ""))
+
+
+def imported(source: object, base_url: object) -> dict[str, Any]:
+    """The same, and `wrong`: a line for each reason why nothing can be imported; then there is nothing else."""
+    try:
+        return {**import_config(source, base_url), "wrong": []}
+    except RegistryError as error:
+        return {"files": {}, "wrong": [str(finding) for finding in error.findings]}
+
+
+def provider_verb(raw: object, groups: object, addresses: object, given: object, answers: object) -> dict[str, Any]:
+    """The registry's file after a verb for one provider, or `wrong`: the reasons; see editing/provider_verb.py."""
+    origin_of = ansible_origin()
+    try:
+        made = editing.provider_verb(raw, Inventory(groups, addresses), given, answers, origin_of)
+    except RegistryError as error:
+        return {"changed": False, "wrong": [str(finding) for finding in located(error.findings, raw, origin_of)]}
+    return {**made, "wrong": []}
+
+
+def provider_probes(served: object, upstreams: object, provider: object, paid: object = False) -> list[dict[str, Any]]:
+    """Probes of one provider, directly and through the gateway."""
+    rows: Any = to_plain(upstreams)
+    return probes_of_provider(str(served or ""), rows, str(provider), bool(paid))
 
 
 def status_table(rows: object, columns: object) -> str:

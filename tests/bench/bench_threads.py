@@ -1,5 +1,6 @@
 """What threads an engine without a GPU should take: tokens a second with all cores and with one less, alone and beside
-one busy process. The shipped model, llama-server of the tests, nothing else of the stack.
+one busy process. The shipped model, llama-server of the tests, nothing else of the stack. With --python it is that of
+llama-cpp-python (`make llama-python` builds it), with the time of its start and its memory.
 
 Prints `threads_kept: share` last: what is left beside the busy process with one thread less, of what it gives alone.
 """
@@ -7,6 +8,7 @@ Prints `threads_kept: share` last: what is left beside the busy process with one
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pathlib
 import socket
@@ -26,6 +28,7 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOKENS = 128
 TURNS = 5
+KEY = "sk-of-the-" + "benchmark"
 QUESTION = {
     "prompt": "The laboratory",
     "n_predict": TOKENS,
@@ -71,6 +74,50 @@ def engine(server: pathlib.Path, model: pathlib.Path, threads: int) -> Iterator[
         process.wait(30)
 
 
+@contextlib.contextmanager
+def python_engine(python: str, model: pathlib.Path, threads: int) -> Iterator[httpx.Client]:
+    """A running server of llama-cpp-python, as the role starts it; its start and memory are printed."""
+    launcher = ROOT / "roles" / "llama_cpp_python" / "files" / "ai_backend_llama_server.py"
+    with tempfile.TemporaryDirectory() as name:
+        place, config = f"{name}/http.sock", pathlib.Path(name, "server.json")
+        settings = {"model": str(model), "n_ctx": 2048, "n_threads": threads, "n_threads_batch": threads}
+        settings |= {"logits_all": False, "use_mlock": False, "verbose": False}
+        server = {"interrupt_requests": False}
+        words = {"socket": place, "stop_seconds": 5, "pooling": None, "server": server, "model": settings}
+        config.write_text(json.dumps(words))
+        start = time.monotonic()
+        environment = {"LLAMA_CPP_PYTHON_API_KEY": KEY, "OPENBLAS_NUM_THREADS": "1"}
+        argv = [python, "-I", str(launcher), str(config)]
+        process = subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        transport, headers = httpx.HTTPTransport(uds=place), {"Authorization": f"Bearer {KEY}"}
+        try:
+            with httpx.Client(base_url="http://localhost", transport=transport, headers=headers, timeout=300) as client:
+                while not loaded(client):
+                    if process.poll() is not None:
+                        sys.exit("bench_threads: the server of llama-cpp-python does not start")
+                    time.sleep(0.05)
+                print(f"start: {time.monotonic() - start:.1f} s")
+                yield client
+                status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+                print(f"memory: {int(status.partition('VmRSS:')[2].split()[0]) // 1024} MB")
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def python_speed(client: httpx.Client) -> float:
+    """As `speed`; the server tells no times, so those of the few words of the question are in it."""
+    seen = []
+    # Its model's marks for an end.
+    never = {"logit_bias": {"0": -100, "2": -100}}
+    body = {"prompt": QUESTION["prompt"], "max_tokens": TOKENS, "temperature": 0, **never}
+    for _ in range(TURNS + 1):
+        start = time.monotonic()
+        answer = client.post("/v1/completions", json=body).json()
+        seen.append(answer["usage"]["completion_tokens"] / (time.monotonic() - start))
+    return statistics.median(seen[1:])
+
+
 def loaded(client: httpx.Client) -> bool:
     """Whether it answers."""
     try:
@@ -104,11 +151,17 @@ def main() -> None:
     kept = 0.0
     with tempfile.TemporaryDirectory() as folder:
         server, model = unpacked(pathlib.Path(folder))
+        python, measure = "", speed
+        if "--python" in sys.argv:
+            tool, measure = [sys.executable, str(ROOT / "tests/tools/llama_python.py"), "--made"], python_speed
+            python = subprocess.run(tool, check=False, stdout=subprocess.PIPE, text=True).stdout.strip()
+            if not python:
+                sys.exit("bench_threads: llama-cpp-python was never built here: run make llama-python")
         for threads in (cores, max(cores - 1, 1)):
-            with engine(server, model, threads) as client:
-                alone = speed(client)
+            with python_engine(python, model, threads) if python else engine(server, model, threads) as client:
+                alone = measure(client)
                 with busy():
-                    beside = speed(client)
+                    beside = measure(client)
             print(f"threads {threads} of {cores}: {alone:.0f} tokens/s alone, {beside:.0f} beside one busy process")
             kept = beside / alone
     print(f"threads_kept: {kept:.2f} share")

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / ".cache" / "collections"))
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.secret_folder import for_hosts  # noqa: E402
-from ansible_collections.lab.ai_backend.plugins.module_utils.probes.checks import UnixConnection  # noqa: E402
+from ansible_collections.lab.ai_backend.plugins.module_utils.probes.asking import UnixConnection  # noqa: E402
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.services.redis import RIGHTS  # noqa: E402
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema.cache import USER  # noqa: E402
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.validation.validation import checked  # noqa: E402
@@ -48,6 +48,8 @@ class Engine(http.server.BaseHTTPRequestHandler):
     """Answers each chat with the same; `wait N` in the prompt: after N seconds, or as a stream over N seconds."""
 
     protocol_version = "HTTP/1.1"
+    # Head and body are sent apart: without this, the second one waits for 40 ms.
+    disable_nagle_algorithm = True
 
     def do_POST(self) -> None:
         """One answer."""
@@ -141,6 +143,7 @@ def plan(engine_port: int, redis_port: int, clients: Plain, models: list[str]) -
         "providers": {"engine": provider},
         "ports": {"services": {"redis": {"port": redis_port}}},
         "clients": clients,
+        "webui": {"enabled": True, "urls": ["http://10.0.0.1:5000"], "client": "free"},
     }
     return planned(raw)
 
@@ -148,7 +151,7 @@ def plan(engine_port: int, redis_port: int, clients: Plain, models: list[str]) -
 def planned(raw: Plain) -> Plain:
     """The row of the gateway in the plan of a registry."""
     _fleet, found = checked(raw, {"gateway": ["one"], "redis": ["one"]}, {"one": "127.0.0.1"})
-    (row,) = (row for row in found["hosts"]["one"]["services"] if row["stage"] == "gateway")
+    (row,) = (row for row in found["hosts"]["one"]["services"] if row["slots"])
     return dict(row)
 
 
@@ -170,7 +173,7 @@ class Answer:
 class Slot:
     """A slot of the gateway, started as roles/litellm starts it; `keys` are the keys of its clients.
 
-    `state` is the folder that systemd would give it.
+    `state` is the folder that systemd would give it; `change` may alter the files of the release before it starts.
     """
 
     def __init__(
@@ -181,13 +184,19 @@ class Slot:
         workers: int,
         folder: pathlib.Path,
         state: pathlib.Path | None = None,
+        change: Callable[[pathlib.Path], object] = lambda folder: None,
     ) -> None:
         folder.mkdir()
         self.socket, self.log = str(folder / "http.sock"), folder / "log"
         (folder / "config.yaml").write_text(row["config"]["config"])
         (folder / "clients.json").write_text(json.dumps(row["config"]["clients"]))
+        # Where systemd would have made the folder.
+        self.records = folder / "requests.jsonl"
+        records = {**row["config"]["records"], "file": str(self.records)} if row["config"]["records"] else None
+        (folder / "records.json").write_text(json.dumps(records))
         for file in (ROLE / "files").glob("ai_backend_*.py"):
             shutil.copy(file, folder)
+        change(folder)
         role = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())["__litellm_environment"]
         values = {
             "LITELLM_MASTER_KEY": MASTER_KEY,
@@ -236,12 +245,19 @@ class Slot:
             self.process.wait(30)
 
     def request(
-        self, method: str, path: str, key: str, body: object = None, source: str | None = None, timeout: float = 60
+        self,
+        method: str,
+        path: str,
+        key: str,
+        body: object = None,
+        source: str | None = None,
+        timeout: float = 60,
+        more: Mapping[str, str] | None = None,
     ) -> Answer:
         """One request on a connection of its own; `source` is the address that the edge has seen."""
         connection = UnixConnection(self.socket, timeout)
         headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
-        headers |= {} if source is None else {"x-forwarded-for": source}
+        headers |= {**({} if source is None else {"x-forwarded-for": source}), **(more or {})}
         try:
             connection.request(method, path, None if body is None else json.dumps(body), headers)
             response = connection.getresponse()

@@ -35,8 +35,14 @@ import ai_backend_redis  # noqa: E402
 from fastapi import Request  # noqa: E402
 from litellm.proxy.hooks import PROXY_HOOKS  # noqa: E402
 
-CLIENT = {"models": None, "names": [], "requests": None, "tokens": None, "parallel": None}
-SETTINGS: dict[str, Any] = {"clients": {}, "paths": ["/v1/chat/completions"], "longest_seconds": 610, "redis": None}
+CLIENT = {"models": None, "names": [], "requests": None, "tokens": None, "parallel": None, "mcp": []}
+SETTINGS: dict[str, Any] = {
+    "clients": {},
+    "mcp": [],
+    "paths": ["/v1/chat/completions"],
+    "longest_seconds": 610,
+    "redis": None,
+}
 # In place of the file beside the hook.
 ai_backend_auth.settings = lambda: SETTINGS
 

@@ -33,15 +33,19 @@ class Behaviour:
         self.port, self.requests = port, 0
         self.failure = ""
         self.last: Plain = {}
+        self.headers: dict[str, str] = {}
+        self.recovered = threading.Event()
         self.path = ""
 
     def fail(self, how: str) -> None:
-        """From now on, each request fails: a key of BAD, or `refused`."""
+        """From now on, each request fails: a key of BAD, or `refused`; `hangs` until it is well, `breaks` a stream."""
         self.failure = how
+        self.recovered.clear()
 
     def well(self) -> None:
         """It answers again."""
         self.failure = ""
+        self.recovered.set()
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -80,6 +84,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.connection.close()
             return
         behaviour.last, behaviour.path = body, self.path
+        behaviour.headers = {name.lower(): value for name, value in self.headers.items()}
+        if behaviour.failure == "hangs":
+            behaviour.recovered.wait(30)
         status, text = verdict(self.path, body, behaviour.failure)
         if status != 200:
             kind = "invalid_request_error" if status < 500 else "server_error"
@@ -109,7 +116,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """In one piece and its end."""
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
-        self.send_header("connection", "close")
+        breaks = self.server.behaviour.failure == "breaks"
+        self.send_header(*(("transfer-encoding", "chunked") if breaks else ("connection", "close")))
         self.end_headers()
         choice: Plain = {"index": 0, "finish_reason": "stop"}
         chunk = {"id": "c", "created": 1, "model": body.get("model")}
@@ -119,8 +127,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             choice["text"] = "ok"
             chunk["object"] = "text_completion"
-        self.wfile.write(f"data: {json.dumps({**chunk, 'choices': [choice]})}\n\ndata: [DONE]\n\n".encode())
         self.close_connection = True
+        if breaks:
+            choice["finish_reason"] = None
+            piece = f"data: {json.dumps({**chunk, 'choices': [choice]})}\n\n".encode()
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+            return
+        self.wfile.write(f"data: {json.dumps({**chunk, 'choices': [choice]})}\n\ndata: [DONE]\n\n".encode())
 
     def log_message(self, *_arguments: object) -> None:
         """Nothing."""
@@ -128,7 +141,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 def verdict(path: str, body: Plain, failure: str) -> tuple[int, str]:
     """As llama-server: 500 for a picture, 501 for embeddings, 404 for what it has not, 400 for odd values."""
-    if failure:
+    if failure in BAD:
         return BAD[failure]
     if "image_url" in json.dumps(body):
         return 500, "image input is not supported - hint: you may need to provide the mmproj"

@@ -24,6 +24,7 @@ from litellm.caching.caching import Cache
 from litellm.caching.redis_cache import RedisCache
 from litellm.proxy._types import ConfigGeneralSettings
 from litellm.types.router import LiteLLM_Params
+from litellm.types.utils import LlmProviders
 
 HEAD = """# Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
@@ -117,6 +118,7 @@ def main() -> None:
         "general_settings": {**dict.fromkeys(looked_up("general_settings"), ""), **general},
         "litellm_params": dict.fromkeys(LiteLLM_Params.model_fields, ""),
         "litellm_settings": settings(),
+        "providers": dict.fromkeys((provider.value for provider in LlmProviders), ""),
         "router_settings": parameters(litellm.Router.__init__),
     }
     print(f"{HEAD}\n[locked]\nversion = {metadata.version('litellm')}")

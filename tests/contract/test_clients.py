@@ -43,7 +43,8 @@ def key_of(client: str) -> str:
     return f"sk-{client}-" + "k" * 30
 
 
-KEYS = {f"AI_BACKEND_CLIENT_{name.upper()}": key_of(name) for name in CLIENTS}
+PAGE_KEY = "sk-page-" + "k" * 30
+KEYS = {f"AI_BACKEND_CLIENT_{name.upper()}": key_of(name) for name in CLIENTS} | {"AI_BACKEND_WEBUI_KEY": PAGE_KEY}
 OLD_KEY = "sk-old-" + "k" * 30
 
 
@@ -115,6 +116,11 @@ def attempts(attempt: Callable[[], list[Answer]], good: Callable[[list[Answer]],
 
 def statuses(answers: list[Answer]) -> Counter[int]:
     return Counter(answer.status for answer in answers)
+
+
+def test_the_page_of_the_gateway_is_a_client_with_a_key_that_its_host_has(gateway: Gateway) -> None:
+    assert gateway.blue.ask(PAGE_KEY).status == 200
+    assert gateway.blue.request("GET", "/health", PAGE_KEY, source=OUTSIDE).status == 403
 
 
 def test_an_unknown_key_is_refused(gateway: Gateway) -> None:

@@ -56,9 +56,7 @@ def plan(name: str) -> str:
     made = entries.plan(raw_of(name), GROUPS, ADDRESSES)
     configs = []
     for host, piece in sorted(made["hosts"].items()):
-        configs += [
-            f"# {host}\n{row['config'].pop('config')}" for row in piece["services"] if row["stage"] == "gateway"
-        ]
+        configs += [f"# {host}\n{row['config'].pop('config')}" for row in piece["services"] if row["slots"]]
     return _json(made) + "".join(configs)
 
 
@@ -178,7 +176,8 @@ def imported() -> str:
     }
     blocks = []
     for kind, result in made.items():
-        blocks += [f"### {kind}: {', '.join(result['models'])}", _json(result["report"])]
+        said = [*result["screen"], "", *result["details"], "", *result["checked"], ""]
+        blocks += [f"### {kind}: {', '.join(result['models'])}", *said, _json(result["report"]["names"])]
         blocks += [f"## {name}\n{text}" for name, text in result["files"].items()]
     return "\n".join(blocks)
 

@@ -29,7 +29,7 @@ NO_INSTANCE = {
     "plugins/module_utils/inspection/status.py": "kind of a probe",
     "plugins/module_utils/probes/checks.py": "kind of a probe",
     "plugins/modules/look.py": "kind of a probe",
-    "plugins/plugin_utils/engines/other_types.py": "word for a type of provider",
+    "plugins/plugin_utils/engines/remote/by_prefix.py": "type of provider",
     "plugins/plugin_utils/litellm/config.py": "LiteLLM's kind of cache",
     "plugins/plugin_utils/plan/managed_groups.py": "inventory group",
     "plugins/plugin_utils/registry/variables.py": "words for parts of the registry",

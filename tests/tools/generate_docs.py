@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Write docs/registry.md (the tables between its markers), docs/registry.schema.json and the rooms' lines of code.
+"""Write registry.md, import.md, alerts.md and metrics.md in docs/ (between their markers), docs/registry.schema.json
+and the rooms' lines of code.
 
 With --check it writes nothing; the exit code is 1 if a file is not up to date.
 """
@@ -21,6 +22,9 @@ ROOT = Path(__file__).resolve().parents[2]
 # The checkout as a collection; `make venv` makes it.
 sys.path.insert(0, str(ROOT / ".cache" / "collections"))
 
+import alert_page  # noqa: E402
+import import_tables  # noqa: E402
+import metrics_page  # noqa: E402
 from pydantic import BaseModel, Field, TypeAdapter  # noqa: E402
 from pydantic_core import PydanticUndefined  # noqa: E402
 
@@ -39,13 +43,17 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines import (  #
 )
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines.cloud import Cloud  # noqa: E402
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema import (  # noqa: E402
+    alerts,
     cache,
     clients,
     gateway,
+    mcp,
+    monitoring,
     pools,
     ports,
     routing,
     rules,
+    webui,
 )
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema.base import SECRET_NAME, Described, Strict  # noqa: E402
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema.secrets import GENERATED  # noqa: E402
@@ -91,7 +99,19 @@ SECTIONS: list[tuple[str, type[BaseModel], str]] = [
     ("timeouts", gateway.Timeouts, ""),
     ("litellm", gateway.LiteLLM, ""),
     ("ai_backend_cache", cache.Cache, ""),
-    ("ai_backend_monitoring", cache.Monitoring, ""),
+    ("ai_backend_monitoring", monitoring.Monitoring, "[observability.md](observability.md) explains it."),
+    ("requests", monitoring.Requests, "[requests.md](requests.md) shows a record."),
+    ("prometheus", monitoring.Prometheus, ""),
+    ("receivers", alerts.Receiver, "A mapping of names to receivers, each with these keys."),
+    ("alerts", alerts.Alerts, "[alerts.md](alerts.md) lists what each limit is for."),
+    ("grafana", monitoring.Grafana, ""),
+    ("loki", monitoring.Loki, ""),
+    (
+        "ai_backend_mcp_servers",
+        mcp.McpServer,
+        "A mapping of names to servers with tools ([mcp.md](mcp.md)), each with these keys.",
+    ),
+    ("ai_backend_webui", webui.WebUI, "[open-webui.md](open-webui.md) explains it."),
     (
         "ai_backend_clients",
         clients.Client,
@@ -106,7 +126,15 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 on drift")
     check = parser.parse_args().check
     drifted = False
-    for path, text in ((PAGE, page()), (SCHEMA, schema()), (ARCHITECTURE, architecture())):
+    pages = (
+        (PAGE, page()),
+        (import_tables.PAGE, import_tables.page()),
+        (alert_page.PAGE, alert_page.page()),
+        (metrics_page.PAGE, metrics_page.page()),
+        (SCHEMA, schema()),
+        (ARCHITECTURE, architecture()),
+    )
+    for path, text in pages:
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
         drifted = True
@@ -148,7 +176,7 @@ def tables() -> str:
         described = above or first_line(shape)
         if shape is LLAMA_CPP:
             parts.append(f"{level} {title}\n\n{types_table()}")
-            for name in ("llama_cpp", "ollama", "vllm"):
+            for name in ("llama_cpp", "ollama", "vllm", "litellm"):
                 described = f"In addition to the keys of every provider, `{name}` has:"
                 keys = table(catalog.provider_types()[name], skip=set(provider.Provider.model_fields))
                 parts.append(f"{described}\n\n{keys}")
@@ -250,7 +278,9 @@ def schema() -> str:
         "ai_backend_ports": ports.Ports,
         "ai_backend_gateway": gateway.Gateway,
         "ai_backend_cache": cache.Cache,
-        "ai_backend_monitoring": cache.Monitoring,
+        "ai_backend_monitoring": monitoring.Monitoring,
+        "ai_backend_webui": webui.WebUI,
+        "ai_backend_mcp_servers": dict[str, mcp.McpServer],
         "ai_backend_clients": dict[str, clients.Client],
     }
     inputs: list[tuple[str, Mode, TypeAdapter[Any]]] = [

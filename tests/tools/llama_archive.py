@@ -3,8 +3,8 @@
 
 Debian packages llama.cpp in forky only. This takes the binary and every library it needs from there (apt with its own
 root folder; the machine's own packages are not touched) and packs one flat folder, laid out as upstream's release
-archives are. Its `llama-server` is a launcher that starts the program with the packed dynamic loader: the loader's path
-inside an ELF file must be absolute, and an archive that is unpacked under a hashed name cannot know it.
+archives are. Its `llama-server` is a link to a launcher that starts the program with the packed dynamic loader: the
+loader's path inside an ELF file must be absolute, and an archive that is unpacked under a hashed name cannot know it.
 
 Prints the path of the archive; beside it lies <archive>.sha256. Made once for the same package versions.
 """
@@ -38,10 +38,14 @@ PACKAGES = (
     "zlib1g",
 )
 LISTS_AGE_SECONDS = 24 * 3600
+# To start a process for each of several models, llama-server runs what this link of the kernel names: with the packed
+# loader, that is the loader. In its place it reads a link in its own folder, with a path of the same length.
+SELF, LINK = b"/proc/self/exe", b"./llama-server"
 LAUNCHER = """\
 #!/bin/sh
 # The packed loader and libraries are used whatever the host's are; exec keeps the process id and the signals.
 dir=$(dirname "$(readlink -f "$0")")
+cd "$dir" || exit
 exec "$dir/{loader}" --argv0 "$0" --library-path "$dir" "$dir/llama-server.bin" "$@"
 """
 
@@ -114,8 +118,14 @@ def collect(tree: pathlib.Path) -> dict[str, bytes]:
                     sys.exit(f"llama_archive: {file.name} would take {path} from this machine")
                 wanted[pathlib.Path(path).name] = pathlib.Path(path)
     files = {name: path.resolve().read_bytes() for name, path in wanted.items()}
+    implementation = files["libllama-server-impl.so"]
+    if SELF not in implementation or len(SELF) != len(LINK):
+        sys.exit(
+            "llama_archive: this llama-server finds its own program in another way: several models would not start"
+        )
+    files["libllama-server-impl.so"] = implementation.replace(SELF, LINK)
     files["llama-server.bin"] = server.read_bytes()
-    files["llama-server"] = LAUNCHER.format(loader=loader).encode()
+    files["launch"] = LAUNCHER.format(loader=loader).encode()
     return files
 
 
@@ -131,6 +141,9 @@ def pack(files: dict[str, bytes], folder: str, archive: pathlib.Path) -> None:
             info.size = len(files[name])
             info.mode = 0o755
             tar.addfile(info, io.BytesIO(files[name]))
+        link = tarfile.TarInfo(f"{folder}/llama-server")
+        link.type, link.linkname = tarfile.SYMTYPE, "./launch"
+        tar.addfile(link)
 
 
 def main() -> None:

@@ -18,13 +18,26 @@ LOCKS = {
     "requirements/deploy.in": ("requirements/deploy.txt", ""),
     "requirements/dev.in": ("requirements/dev.txt", "requirements/deploy.txt"),
     "requirements/mutation.in": ("requirements/mutation.txt", "requirements/dev.txt"),
+    "requirements/browser.in": ("requirements/browser.txt", ""),
     "requirements/audit.in": ("requirements/audit.txt", "requirements/dev.txt"),
     "requirements/litellm.in": ("roles/litellm/files/litellm.lock", ""),
+    "requirements/llama-cpp-python.in": ("roles/llama_cpp_python/files/llama-cpp-python.lock", ""),
+    "requirements/llama-cpp-python-build.in": (
+        "roles/llama_cpp_python/files/llama-cpp-python-build.lock",
+        "roles/llama_cpp_python/files/llama-cpp-python.lock",
+    ),
     "requirements/vllm-cpu.in": ("roles/vllm/files/vllm-cpu.lock", ""),
     "requirements/vllm-cuda.in": ("roles/vllm/files/vllm-cuda.lock", ""),
+    "requirements/open-webui.in": ("roles/open_webui/files/open-webui.lock", ""),
 }
-# Locks of gigabytes: what installs each lock leaves them to `make test-heavy`.
-LARGE = ("roles/vllm/files/vllm-cpu.lock", "roles/vllm/files/vllm-cuda.lock")
+# Locks of gigabytes, and one of a build of a quarter of an hour: what installs each lock leaves them to
+# `make test-heavy` and `make llama-python`.
+LARGE = (
+    "roles/llama_cpp_python/files/llama-cpp-python.lock",
+    "roles/vllm/files/vllm-cpu.lock",
+    "roles/vllm/files/vllm-cuda.lock",
+    "roles/open_webui/files/open-webui.lock",
+)
 DENIED = ROOT / "requirements" / "denied.toml"
 Pin = tuple[str, str]
 Denied = dict[str, Any]

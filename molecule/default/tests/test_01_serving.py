@@ -5,6 +5,7 @@ import re
 
 import httpx
 import pytest
+from fleet import play
 from openai import OpenAI
 
 
@@ -132,3 +133,10 @@ def test_the_generation_is_complete_and_names_what_runs(gateway):
     assert generation["slots"] == {"litellm": slot}
     for instance in ("redis", "edge", "llama-cpp@llama_cpp_native", f"litellm@{slot}"):
         assert generation["instances"][instance]["release"] == gateway.release(instance)
+
+
+def test_a_verb_asks_one_provider_directly_and_through_the_gateway():
+    run = play("provider", "-e", "verb=test", "-e", "provider=llama_cpp_native")
+    assert (run.code, run.changed) == (0, 0), run.output
+    said = " ".join(run.output.split())
+    assert "llama_cpp_native answers and has its models; through the gateway code_generation, lab-tiny," in said

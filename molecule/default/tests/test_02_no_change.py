@@ -45,12 +45,6 @@ def test_a_run_without_change_costs_three_remote_tasks_a_host_however_many_servi
     assert remote == {"lab.ai_backend.host": 1, "lab.ai_backend.secrets": 1, "lab.ai_backend.generation": 1}
 
 
-def test_each_tag_alone_changes_nothing():
-    for tag in ("redis", "llama_cpp", "edge", "litellm"):
-        run = play("deploy", "--tags", tag)
-        assert (run.code, run.changed) == (0, 0), run.output
-
-
 def test_status_shows_every_service_its_release_and_its_models(gateway):
     run = play("status")
     assert run.code == 0, run.output

@@ -2,7 +2,6 @@
 
 import copy
 
-import pytest
 from fleet import play, registry, wait
 
 
@@ -47,15 +46,9 @@ def test_a_model_that_is_not_on_the_host_is_said_so_before_anything_moves(gatewa
     assert gateway.pids() == before
 
 
-@pytest.mark.parametrize("unit", ["ai-backend-redis.service", "ai-backend-llama-cpp@llama_cpp_native.service"])
-def test_a_unit_somebody_stopped_is_started_by_the_next_deploy(gateway, client, unit):
-    gateway.run(f"systemctl stop {unit}")
-    run = play("deploy")
-    assert (run.code, run.changed > 0) == (0, True), run.output
-    assert unit in gateway.pids()
-    assert play("deploy").changed == 0
-
-
-def test_after_the_refusals_a_deploy_finds_nothing_to_do():
-    run = play("deploy")
-    assert (run.code, run.changed) == (0, 0), run.output
+def test_after_the_refusals_a_deploy_closes_their_generation_and_the_next_finds_nothing_to_do(gateway):
+    before = gateway.pids()
+    for changed in (1, 0):
+        run = play("deploy")
+        assert (run.code, run.changed) == (0, changed), run.output
+    assert gateway.pids() == before

@@ -15,6 +15,7 @@ import shutil
 from collections.abc import Callable
 from typing import Any
 
+from .looking import look
 from .state import FAILED, RUNNING, state_of
 
 LOCK = "lock"
@@ -53,6 +54,20 @@ def start(folder: str, work: Callable[[], object]) -> None:
         with contextlib.suppress(Exception):
             work()
     os._exit(0)
+
+
+def follow(folder: str, work: Callable[[], object], wait: float) -> dict[str, Any]:
+    """Begin some work, or look further at what was begun: {finished, progress} after at most `wait` seconds.
+
+    Raises FetchError if it has failed.
+    """
+    if not running(folder):
+        start(folder, work)
+    return look(lambda: outcome(folder), lambda: forget(folder), wait)
+
+
+def forget(folder: str) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def outcome(folder: str) -> dict[str, Any]:

@@ -7,28 +7,17 @@ The hub lists the SHA-256 of large files, and the name that git has for small on
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import shutil
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NotRequired, TypedDict, cast
 
-from ..host.layout import ARTIFACT_MARKER, sync_folder
+from ..host.layout import ARTIFACT_MARKER
 from ..releases import file_list
-from .download import (
-    RESERVE_BYTES,
-    STALLED_SECONDS,
-    DownloadError,
-    SameServer,
-    ask,
-    from_mirror,
-    get,
-    part_of,
-    reason_of,
-)
+from .download import STALLED_SECONDS, DownloadError, SameServer, ask, from_mirror, reason_of
+from .listed_files import File, check_room, get_one
 from .progress import size
 from .state import DONE, FAILED, Reporter, take_request
 
@@ -50,15 +39,6 @@ class Request(TypedDict):
     mirror: dict[str, str]
     environment: dict[str, str]
     token: NotRequired[str]
-
-
-class File(TypedDict):
-    """`sha256` of a large file, else `blob`, git's name for it."""
-
-    name: str
-    bytes: int
-    sha256: str
-    blob: str
 
 
 def address(request: Request, path: str) -> str:
@@ -113,34 +93,8 @@ def wanted(files: Iterable[File]) -> list[File]:
     return kept
 
 
-def blob_of(path: str) -> str:
-    """Git's name for a file."""
-    digest = hashlib.sha1(f"blob {os.path.getsize(path)}\0".encode(), usedforsecurity=False)
-    with open(path, "rb") as handle:
-        digest.update(handle.read())
-    return digest.hexdigest()
-
-
-def right(path: str, one: File) -> bool:
-    """Whether a file is there with the content that the hub lists."""
-    if not os.path.isfile(path) or os.path.getsize(path) != one["bytes"]:
-        return False
-    return file_list.sha256_of(path) == one["sha256"] if one["sha256"] else blob_of(path) == one["blob"]
-
-
-def check_room(path: str, files: Iterable[File]) -> None:
-    """Raises DownloadError if the files that are not there yet do not fit."""
-    lacking = sum(max(0, one["bytes"] - _there(os.path.join(path, one["name"]))) for one in files)
-    free = shutil.disk_usage(path).free
-    if lacking + RESERVE_BYTES > free:
-        raise DownloadError(
-            f"it needs {size(lacking)} more in {path}, and {size(free)} are free: free some space. What has come so "
-            "far is kept"
-        )
-
-
-def _there(path: str) -> int:
-    return next((os.path.getsize(name) for name in (path, part_of(path)) if os.path.isfile(name)), 0)
+def complete(path: str) -> bool:
+    return os.path.exists(os.path.join(path, ARTIFACT_MARKER))
 
 
 def fetch(request: Request, report: Callable[[object], None]) -> int:
@@ -150,7 +104,8 @@ def fetch(request: Request, report: Callable[[object], None]) -> int:
     files = wanted(listed(request))
     check_room(path, files)
     for number, one in enumerate(files, start=1):
-        get_one(request, one, lambda words, number=number: report(f"file {number} of {len(files)}: {words}"))  # type: ignore[misc]
+        url = address(request, f"{request['repo']}/resolve/{request['revision']}/{one['name']}")
+        get_one(path, one, url, request.get("token", ""), counted(report, number, len(files)))
     names = {one["name"] for one in files}
     for name in strays(path, names):
         os.unlink(os.path.join(path, name))
@@ -161,26 +116,9 @@ def fetch(request: Request, report: Callable[[object], None]) -> int:
     return sum(one["bytes"] for one in files)
 
 
-def get_one(request: Request, one: File, report: Callable[[object], None]) -> None:
-    """One file under its name, if it is not there yet."""
-    target = os.path.join(request["path"], one["name"])
-    if right(target, one):
-        return
-    os.makedirs(os.path.dirname(target), mode=0o755, exist_ok=True)
-    url = address(request, f"{request['repo']}/resolve/{request['revision']}/{one['name']}")
-    part = part_of(target)
-    if one["bytes"]:
-        token = request.get("token", "")
-        get({"url": url, "path": target, "sha256": "", "token": token, "environment": {}}, report)
-    else:
-        open(part, "wb").close()
-    report(f"{one['name']} is checked")
-    if not right(part, one):
-        os.unlink(part)
-        raise DownloadError(f"{one['name']} is not what the hub lists. Nothing of it was kept")
-    os.chmod(part, 0o644)
-    os.rename(part, target)
-    sync_folder(os.path.dirname(target))
+def counted(report: Callable[[object], None], number: int, count: int) -> Callable[[object], None]:
+    """A report about one of several files."""
+    return lambda words: report(f"file {number} of {count}: {words}")
 
 
 def strays(path: str, names: Iterable[str]) -> Iterator[str]:
@@ -192,8 +130,12 @@ def strays(path: str, names: Iterable[str]) -> Iterator[str]:
 
 
 def main(folder: str) -> None:
-    """Get what the folder's request names; the folder's state shows how far that is and how it ended."""
-    request = cast(Request, take_request(folder))
+    """Get what the folder's request names."""
+    run(cast(Request, take_request(folder)), folder)
+
+
+def run(request: Request, folder: str) -> None:
+    """Get what is asked for; the folder's state shows how far that is and how it ended."""
     reporter = Reporter(folder)
     os.environ.update(request["environment"])
     try:

@@ -42,12 +42,12 @@ def without_space(
 ) -> Iterator[str]:
     """A line for each file system that is too small for the sum of what is lacking on it.
 
-    files: {path, url, sha256}. Of one that was begun only the rest counts.
+    files: {path, url, sha256}. Of one that was begun only the rest counts, and of one that is there nothing.
     """
     lacking: dict[int, list[tuple[str, str, int]]] = {}
     for file in files:
         folder, path = there(file["path"]), file["path"]
-        rest = max(0, size_of(file) - bytes_in(part_of(path)))
+        rest = 0 if os.path.exists(path) else max(0, size_of(file) - bytes_in(part_of(path)))
         lacking.setdefault(os.stat(folder).st_dev, []).append((folder, os.path.basename(path), rest))
     for rows in lacking.values():
         folder, total = rows[0][0], sum(rest for _folder, _name, rest in rows)

@@ -12,8 +12,10 @@ from typing import Any
 
 ARTIFACT_MARKER = ".complete"
 # The order in which a deploy and a rollback start services: the edge, what a gateway asks through it, and last the
-# gateway, which clients talk to.
-STAGES = ("edge", "backend", "gateway")
+# gateway, which clients talk to. What looks at all of them comes after that.
+STAGES = ("edge", "backend", "gateway", "monitoring")
+# Who may read the records of requests, besides root.
+RECORDS_GROUP = "ai-backend-records"
 # The beginning of the names of those secrets that are keys of the gateway's clients.
 CLIENT_KEYS = "AI_BACKEND_CLIENT_"  # pragma: allowlist secret
 
@@ -34,6 +36,12 @@ def unit_of(instance: str) -> str:
 
 def user_of(service: str) -> str:
     return f"ai-backend-{service}"
+
+
+def wake_units(instance: str) -> tuple[str, str]:
+    """(socket, service) of an instance that a request wakes: `ai-backend-llama-cpp-wake@fast.socket`, and its proxy."""
+    service, _at, name = instance.partition("@")
+    return f"ai-backend-{service}-wake@{name}.socket", f"ai-backend-{service}-wake@{name}.service"
 
 
 class Layout:
@@ -92,6 +100,11 @@ class Layout:
         return self.path("var/lib/ai-backend/models/hub")
 
     @property
+    def records(self) -> str:
+        """A line for each request of the gateway; older ones are in `<path>.1`, `<path>.2` …"""
+        return self.path("var/log/ai-backend/requests.jsonl")
+
+    @property
     def generations(self) -> str:
         return self.path("var/lib/ai-backend/generations")
 
@@ -114,6 +127,15 @@ class Layout:
     def socket(self, instance: str, protocol: str = "http") -> str:
         """The Unix socket of an instance. Only the instance's user writes this folder, and only the edge enters it."""
         return self.path("run/ai-backend", instance, f"{protocol}.sock")
+
+    def wake_socket(self, instance: str) -> str:
+        """Where a request wakes an instance: systemd listens there, and only the edge's group may ask."""
+        return self.path("run/ai-backend-wake", f"{instance}.sock")
+
+    @property
+    def loaded(self) -> str:
+        """A line for each exclusive group, `<group> <instance>`: which of its engines is loaded. HAProxy's map."""
+        return os.path.join(self.etc, "loaded")
 
     def active_slot(self, service: str) -> str:
         """One line, `active <slot>`: HAProxy's map, the boot unit's input, and the commit point."""

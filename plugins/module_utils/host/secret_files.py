@@ -20,6 +20,10 @@ UNTIL = "_BEFORE_UNTIL"
 # Secrets whose service takes the old value in addition to the new one: the gateway asks that file at each request,
 # an engine is started with both in one line, newest first.
 GATEWAY_KEY, ENGINE_KEY = "LITELLM_MASTER_KEY", "AI_BACKEND_ENGINE_KEY"
+# The gateway takes two of each, under its own name; who has one under another name sends one.
+KEYS_OF_ASKERS = ("AI_BACKEND_MONITORING_KEY", "AI_BACKEND_WEBUI_KEY")
+# A file that has one value and nothing else, for programs that read a key from a file.
+BARE = ".key"
 # When each secret was rotated.
 ROTATED = "rotated"
 
@@ -41,13 +45,19 @@ def in_one_line(key: str, name: str) -> bool:
 
 def takes_two(key: str, name: str) -> bool:
     """Whether the reader of this key takes the old value in addition to the new one."""
-    return name == GATEWAY_KEY or name.startswith(CLIENT_KEYS) or in_one_line(key, name)
+    return (
+        name == GATEWAY_KEY
+        or name.startswith(CLIENT_KEYS)
+        or (key == name and name in KEYS_OF_ASKERS)
+        or in_one_line(key, name)
+    )
 
 
 def render(
     file_name: str, names: Mapping[str, str], values: Mapping[str, str], before: Mapping[str, str] | None = None
 ) -> str:
-    """The text of one file: `KEY="value"` for systemd's EnvironmentFile=, `key "value"` for a Redis include (*.conf).
+    """The text of one file: `KEY="value"` for systemd's EnvironmentFile=, `key "value"` for a Redis include (*.conf),
+    the one value alone for a key file (*.key).
 
     A Redis key that begins with `user ` has the user's name and rights; the password gets the `>` that Redis wants.
     `names` = {key in the file: name of the secret}, `before` = {key: value that still counts}. Raises SecretError,
@@ -64,6 +74,8 @@ def render(
             value = ",".join([value, *(old for old in [(before or {}).get(key)] if old and old != value)])
         if key.startswith("user "):
             value = ">" + value
+        if file_name.endswith(BARE):
+            return f"{value}\n"
         lines.append(f"{key}{' ' if file_name.endswith('.conf') else '='}{quoted(value)}\n")
     return "".join(lines)
 
@@ -106,11 +118,18 @@ def values(text: str) -> dict[str, str]:
     return {pair[1]: unquoted(pair[2]) for pair in found if pair}
 
 
+def values_of(file_name: str, text: str, keys: Collection[str]) -> dict[str, str]:
+    """{key: value} of a file's text, in the form that its name tells; `keys` are those that it should have."""
+    if file_name.endswith(BARE):
+        return {key: text.strip() for key in keys if text.strip()}
+    return values(text)
+
+
 def held(layout: Layout, files: Files, names: Collection[str]) -> dict[str, str]:
     """{name: value} of those secrets that this host's files hold, of `files` = {file: {key: name}}."""
     found: dict[str, str] = {}
     for file_name, keys in sorted(files.items()):
-        there = values(read_text(os.path.join(layout.secrets, file_name)) or "")
+        there = values_of(file_name, read_text(os.path.join(layout.secrets, file_name)) or "", keys)
         found.update(
             (name, there[key].partition(",")[0] if in_one_line(key, name) else there[key])
             for key, name in keys.items()

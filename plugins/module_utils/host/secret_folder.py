@@ -16,7 +16,19 @@ from typing import Any
 from .layout import CLIENT_KEYS
 
 # What the deployment makes itself when nobody gives it.
-GENERATED = ("AI_BACKEND_ENGINE_KEY", "AI_BACKEND_FLEET_IDENTITY", "LITELLM_MASTER_KEY", "REDIS_PASSWORD")
+GENERATED = (
+    "AI_BACKEND_ENGINE_KEY",
+    "AI_BACKEND_FLEET_IDENTITY",
+    "AI_BACKEND_GRAFANA_PASSWORD",
+    "AI_BACKEND_MONITORING_KEY",
+    "AI_BACKEND_WEBUI_KEY",
+    "AI_BACKEND_WEBUI_PASSWORD",
+    "AI_BACKEND_WEBUI_SECRET",
+    "LITELLM_MASTER_KEY",
+    "REDIS_PASSWORD",
+)
+# LiteLLM takes them, besides the keys of clients.
+KEYS_OF_GATEWAY = ("AI_BACKEND_MONITORING_KEY", "AI_BACKEND_WEBUI_KEY", "LITELLM_MASTER_KEY")
 # What hosts get of the key of a client, which is made too.
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 # The value that a rotation has made and the hosts do not all have yet.
@@ -87,7 +99,7 @@ def generate(folder: str, name: str, make: Callable[[], str] = lambda: secrets.t
     """Make and keep a value for a name, or for its successor (`NAME.next`)."""
     plain = name[: -len(NEXT)] if name.endswith(NEXT) else name
     # LiteLLM expects its key to begin like this, and scanners for secrets know keys by it.
-    prefix = "sk-" if plain == "LITELLM_MASTER_KEY" or is_client(plain) else ""
+    prefix = "sk-" if plain in KEYS_OF_GATEWAY or is_client(plain) else ""
     value = keep(folder, name, prefix + make())
     if plain != name:
         # One that a run left which died is as good as new: its age tells it from the values of before.

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import pwd
 import shutil
@@ -12,7 +13,17 @@ from typing import Any
 
 from .cards import vendors
 from .edge import EDGE, published
-from .layout import Layout, folders, linked_release, list_instances, read_text, service_of, user_of, write_atomic
+from .layout import (
+    RECORDS_GROUP,
+    Layout,
+    folders,
+    linked_release,
+    list_instances,
+    read_text,
+    service_of,
+    user_of,
+    write_atomic,
+)
 from .processes import memory_bytes
 from .sockets import MANAGED_UNIT, listeners
 from .systemd import Run, run_command
@@ -78,6 +89,11 @@ def write_tools(stale: Mapping[str, tuple[str, int]]) -> None:
         write_atomic(path, text, mode)
 
 
+def missing_files(layout: Layout) -> dict[str, tuple[str, int]]:
+    """{path: (text, mode)} of files that must be there before anything starts: a map is an error to HAProxy without."""
+    return {} if os.path.exists(layout.loaded) else {layout.loaded: ("", 0o644)}
+
+
 def left_tools(layout: Layout, library: Mapping[str, str]) -> list[str]:
     """Files of the collection's code that an older state had: one named like a folder of today would hide it."""
     if not library:
@@ -93,6 +109,18 @@ def missing_users(instances: Iterable[str]) -> list[str]:
     wanted = sorted({user_of(service_of(name)) for name in instances})
     present = {entry.pw_name for entry in pwd.getpwall()}
     return [name for name in wanted if name not in present]
+
+
+def missing_groups() -> list[str]:
+    """Groups that a managed host has besides those of its users; who belongs to them is up to services."""
+    present = {entry.gr_name for entry in grp.getgrall()}
+    return [name for name in (RECORDS_GROUP,) if name not in present]
+
+
+def make_groups(names: Iterable[str], run: Run = run_command) -> list[str]:
+    """Returns the messages of groupadd for those it refused."""
+    made = {name: run(["groupadd", "--system", name]) for name in names}
+    return [f"groupadd {name}: {output.strip()}" for name, (code, output) in made.items() if code != 0]
 
 
 def make_users(names: Iterable[str], run: Run = run_command) -> list[str]:

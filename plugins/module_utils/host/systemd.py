@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -61,6 +62,10 @@ class Unit:
         return self.properties.get("ActiveState") in ("active", "reloading")
 
     @property
+    def begins(self) -> bool:
+        return self.properties.get("ActiveState") == "activating"
+
+    @property
     def stopped(self) -> bool:
         return self.properties.get("ActiveState", "inactive") in ("inactive", "failed")
 
@@ -116,8 +121,20 @@ class Systemd:
         pairs = (line.partition("=") for line in output.splitlines()) if code == 0 else ()
         return Unit(name, {key: value for key, separator, value in pairs if separator})
 
+    def units(self, names: Sequence[str]) -> dict[str, Unit]:
+        """{name: what systemd shows of it}, with one call for all."""
+        if not names:
+            return {}
+        code, output = self.run(["systemctl", "show", *names, "--property", ",".join(PROPERTIES)])
+        blocks = output.split("\n\n") if code == 0 else []
+        found = {}
+        for name, block in itertools.zip_longest(names, blocks[: len(names)], fillvalue=""):
+            pairs = (line.partition("=") for line in block.splitlines())
+            found[name] = Unit(name, {key: value for key, separator, value in pairs if separator})
+        return found
+
     def journal(self, name: str, lines: int = 20) -> list[str]:
-        code, output = self.run(
-            ["journalctl", "--unit", name, "--lines", str(lines), "--no-pager", "--output", "cat", "--quiet"]
-        )
+        # Without what a service writes of each request.
+        words = ["--priority", "info", "--lines", str(lines), "--no-pager", "--output", "cat", "--quiet"]
+        code, output = self.run(["journalctl", "--unit", name, *words])
         return output.strip().splitlines() if code == 0 else []

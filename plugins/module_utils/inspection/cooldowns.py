@@ -45,11 +45,19 @@ def cooldowns(layout: Layout, service: str, release: str) -> Iterator[Cooldown]:
     except OSError:
         return
     for file in files:
-        record = read_json(os.path.join(folder, file)) if file.endswith(".json") else None
+        record = _read(os.path.join(folder, file)) if file.endswith(".json") else None
         if isinstance(record, dict) and record.get("release") == release:
             found = _of(record)
             if found is not None and found.seconds > 0:
                 yield found
+
+
+def _read(path: str) -> object:
+    """The content of a record; one of an older release may be for its user alone."""
+    try:
+        return read_json(path)
+    except OSError:
+        return None
 
 
 def _of(record: dict[str, object]) -> Cooldown | None:

@@ -12,7 +12,7 @@ Verdicts:
   taken      nobody may, and a process does
   down       a managed unit should, and none does
   absent     the same, and it was never deployed here
-  idle       the slot that does not serve; nobody listens, which is right
+  idle       the slot that does not serve, or an engine that is not in memory; nobody listens, which is right
   free       nobody should, and nobody does
 """
 
@@ -28,6 +28,7 @@ from ..host.sockets import MANAGED_UNIT, Owner, is_loopback, listeners, unix_own
 from ..host.systemd import Systemd
 from ..releases.generations import active_slot
 from ..releases.releases import address_of, manifest_of
+from ..switching.loaded import may_be_absent
 
 
 class Expected(TypedDict):
@@ -122,9 +123,10 @@ def expectations(plan: Mapping[str, Any]) -> list[Expected]:
     for service in plan["published"]:
         instances.setdefault(service["port"], {})[EDGE_UNIT] = EDGE
     providers = {row["local_port"]: row["provider"] for row in plan["upstreams"] if row["local_port"]}
+    owners = {port: name for name, port in plan["instances"].items() if name != EDGE}
     for port in {*instances, *providers} - set(entries):
         # An engine whose port is in its base_url alone.
-        name = providers.get(port) or next(name for name in instances[port].values() if name != EDGE)
+        name = providers.get(port) or owners[port]
         provider = name.partition("@")[2] or name
         path = f"ai_backend_providers.{provider}.base_url"
         entries[port] = {"service": provider, "path": path, "reserved": False}
@@ -186,6 +188,8 @@ def absence(layout: Layout, systemd: Systemd, instance: str) -> str:
     service = service_of(instance)
     active = active_slot(layout, service) if service != instance else ""
     if active and instance != slot_instance(service, active) and systemd.unit(unit_of(instance)).stopped:
+        return "idle"
+    if may_be_absent(layout, systemd, instance):
         return "idle"
     return "down" if linked_release(layout, instance) else "absent"
 

@@ -11,12 +11,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypedDict
 
 from ..host.host import Host
-from ..host.layout import Layout, linked_release, list_instances, service_of, slot_instance, unit_of
+from ..host.layout import Layout, linked_release, list_instances, service_of, slot_instance, unit_of, wake_units
 from ..host.secret_files import SecretError
 from ..host.systemd import Systemd, Unit
-from ..probes.checks import Address, Probe, ProbeError, request, run_once
+from ..probes.asking import Address, Probe, ProbeError, request
+from ..probes.checks import run_once
 from ..releases.generations import active_slot, newest, path_of, read_all
-from ..releases.releases import address_of, manifest_of
+from ..releases.releases import address_of, manifest_of, wakes_on_request
+from ..switching.loaded import may_be_absent
+from ..switching.rotation import Rotation
 from .cooldowns import serving_cooldowns
 
 # Asking an engine for an answer costs it a slot; a report only looks.
@@ -33,6 +36,7 @@ class Line(TypedDict):
     unit: str
     release: str
     health: str
+    asked: str
     device: str
     memory: str
     models: list[str]
@@ -70,6 +74,7 @@ NOTHING: Line = {
     "unit": "-",
     "release": "-",
     "health": "-",
+    "asked": "-",
     "device": "-",
     "memory": "-",
     "models": [],
@@ -87,6 +92,21 @@ def device_of(systemd: Systemd, unit: Unit) -> str:
     return ", ".join([f"{name} {model}" for name, model in cards] + [f"{count} layers" for count in layers[-1:]])
 
 
+def without_process(host: Host, manifest: Mapping[str, Any], instance: str, unit: Unit) -> str:
+    """`asleep`, `waking` or `not loaded` of one that is not always in memory; else `down`."""
+    if not may_be_absent(host.layout, host.systemd, instance):
+        return "down"
+    if not wakes_on_request(manifest):
+        return "not loaded"
+    return "waking" if unit.begins or host.systemd.unit(wake_units(instance)[1]).begins else "asleep"
+
+
+def last_request(host: Host, manifest: Mapping[str, Any]) -> str:
+    """How long ago an engine was asked, for example `12s`, as its edge counts since its last reload; else `-`."""
+    since = Rotation(host.admin, manifest["listener"]).row().get("lastsess", "")
+    return f"{since}s" if since.isdecimal() else "-"
+
+
 def line_of(host: Host, instance: str) -> Line:
     """The line of one instance."""
     layout = host.layout
@@ -97,12 +117,13 @@ def line_of(host: Host, instance: str) -> Line:
     # What the edge offers to gateways by a section of its own is an engine.
     engine = bool(manifest["listener"])
     models = sorted({name for probe in manifest["probes"] for name in probe.get("models", [])})
-    silent = "-" if unit.stopped and idle else "down"
+    silent = "-" if unit.stopped and idle else without_process(host, manifest, instance, unit)
     return {
         "service": instance,
         "unit": "idle slot" if idle and unit.stopped else unit.describe(),
         "release": linked_release(layout, instance),
         "health": health(layout, manifest, instance) if unit.active else silent,
+        "asked": last_request(host, manifest),
         "device": device_of(host.systemd, unit) if engine and unit.active else "-",
         "memory": unit.memory if unit.active else "-",
         "models": [] if idle else models,

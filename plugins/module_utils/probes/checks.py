@@ -11,6 +11,7 @@ A probe is a dict of a release's manifest:
   {kind: embedding | rerank, path, models, key}  the same from models that do nothing else
   {kind: context, path, tokens, key}         GET /props of llama-server: a request has as many tokens of context
   {kind: upstream, upstream}                 a provider is there, takes its key and has its models; costs nothing
+  {kind: account, path, email, models_path, models, key}  its account signs in, and finds at least these models
   {kind: redis, key, address}                PING, authenticated; at an address of the network if one is given
   {kind: haproxy, socket, release}           the running worker answers on its admin socket
 `key` names a secret: {file, name} below /etc/ai-backend/secrets; its value never appears in a message.
@@ -24,84 +25,25 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from typing import Any
 
 from ..host.haproxy import AdminError, AdminSocket
 from ..host.layout import Layout
 from ..host.secret_files import SecretError, accepted, secret
 from ..host.sockets import peer, unix_peer
+from .account import check_account
+from .asking import Address, Probe, ProbeError, connect, exchange, expect, request, shorten
 from .upstreams import Engine
 from .upstreams import listed as names_in
 
 # The kernel chooses who takes a connection; with so many for each worker, one that is not met is not up yet.
 CONNECTIONS = 8
 
-
-Probe = Mapping[str, Any]
-# A port on loopback, or the path of a Unix socket.
-Address: TypeAlias = "int | str"
 # Raises ProbeError where the probe, asked at an address, does not pass.
 Check = Callable[[Layout, Probe, Address], None]
 # The same for one model, on a connection of its own.
 Question = Callable[[Layout, Probe, http.client.HTTPConnection, str], object]
-
-
-class ProbeError(Exception):
-    pass
-
-
-class UnixConnection(http.client.HTTPConnection):
-    """HTTP over a Unix socket."""
-
-    def __init__(self, path: str, timeout: float) -> None:
-        super().__init__("localhost", timeout=timeout)
-        self.path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
-
-
-def exchange(
-    layout: Layout, probe: Probe, connection: http.client.HTTPConnection, body: object = None, key: str = ""
-) -> tuple[int, str]:
-    """(status, text) of one HTTP request on a connection, which stays open. Raises ProbeError where nobody answers."""
-    headers = {"Content-Type": "application/json"}
-    if probe.get("key"):
-        headers["Authorization"] = f"Bearer {key or secret(layout, probe['key'])}"
-    data = None if body is None else json.dumps(body).encode("utf-8")
-    try:
-        connection.request("GET" if data is None else "POST", probe["path"], data, headers)
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode("utf-8", "replace")
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        where = getattr(connection, "path", None) or f"http://127.0.0.1:{connection.port}"
-        raise ProbeError(f"{where}{probe['path']}: {error or type(error).__name__}") from error
-
-
-def connect(address: Address, timeout: float = 30) -> contextlib.closing[http.client.HTTPConnection]:
-    """A connection to a service, for a `with`; it is made by its first request."""
-    if isinstance(address, str):
-        return contextlib.closing(UnixConnection(address, timeout))
-    return contextlib.closing(http.client.HTTPConnection("127.0.0.1", address, timeout=timeout))
-
-
-def request(layout: Layout, probe: Probe, address: Address) -> tuple[int, str]:
-    """(status, text) of one GET."""
-    with connect(address) as connection:
-        return exchange(layout, probe, connection)
-
-
-def expect(condition: object, message: str) -> None:
-    if not condition:
-        raise ProbeError(message)
-
-
-def shorten(text: str, limit: int = 300) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= limit else text[:limit] + " …"
 
 
 def check_http(layout: Layout, probe: Probe, address: Address) -> None:
@@ -277,6 +219,7 @@ CHECKS: dict[str, Check] = {
     "upstream": check_upstream,
     "stream": check_each(stream),
     "workers": check_workers,
+    "account": check_account,
     "redis": check_redis,
     "haproxy": check_haproxy,
 }

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -12,8 +14,9 @@ from typing import Any
 from ..host.host import Host
 from ..host.layout import Layout, unit_of
 from ..host.systemd import Unit
-from ..releases.releases import address_of
-from .checks import Address, Probe, ProbeError, run_once
+from ..releases.releases import address_of, wakes_on_request
+from .asking import Address, Probe, ProbeError
+from .checks import run_once
 from .worker_deaths import Deaths
 
 # Also an attempt that begins at the deadline has this long.
@@ -68,6 +71,20 @@ class Life:
         return unit
 
 
+def wake(manifest: Mapping[str, Any], seconds: float) -> None:
+    """Wake an instance as a request does: through the edge, which knows whose turn it is. Raises ProbeError."""
+    host, _colon, port = manifest["wake"]["edge"].rpartition(":")
+    try:
+        with contextlib.closing(http.client.HTTPConnection(host, int(port), timeout=seconds)) as connection:
+            # A proof is not kept waiting for the least time of another one.
+            connection.request("GET", manifest["wake"]["health"], headers={"X-AI-Backend-Turn": "now"})
+            status = connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        raise ProbeError(f"the edge at {host}:{port}, which wakes it: {error or type(error).__name__}") from error
+    if status != 200:
+        raise ProbeError(f"it did not wake: the edge at {host}:{port} answered {status}")
+
+
 def prove(
     host: Host,
     instance: str,
@@ -89,7 +106,9 @@ def prove(
         while True:
             unit = life.look()
             try:
-                if not unit.active:
+                if not unit.active and wakes_on_request(manifest):
+                    wake(manifest, max(LEAST_SECONDS, timeout - (time.monotonic() - begin)))
+                elif not unit.active:
                     raise ProbeError(f"{unit.name} is {unit.describe()}")
                 run_within(max(LEAST_SECONDS, timeout - (time.monotonic() - begin)), host.layout, probe, address)
                 break

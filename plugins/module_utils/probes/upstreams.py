@@ -8,6 +8,7 @@ lacks a model.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import threading
@@ -16,7 +17,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Collection, Mapping, Sequence
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from ..host.edge import EDGE_UNIT
 from ..host.findings import Finding, critical, suggest, warning
@@ -24,6 +25,8 @@ from ..host.layout import Layout
 from ..host.secret_files import SecretError, secret
 from ..releases.releases import keys_of_gateway
 
+# What an edge answers for an engine that is not in memory (roles/edge/templates/haproxy.cfg.j2).
+ASLEEP = (" is asleep", " is not loaded")
 # A list of models is some kilobytes; what answers without end is no engine.
 LONGEST = 8_000_000
 
@@ -47,8 +50,8 @@ class Upstream(TypedDict):
 
     `key` is the name of the key that the gateway sends, or empty; `headers` are sent with it in the place of `{key}`.
     `aliases`: whether a name that is not listed is asked for alone, at models_url/<name>. `any_name`: it answers to
-    any name with the one model it was started with. `unit` is its systemd unit when it is managed, else empty. `hint`
-    names how a model is got that it lacks, with `{model}` in it.
+    any name with the one model it was started with. `wakes`: it may be asleep, and a look does not wake it. `unit` is
+    its systemd unit when it is managed, else empty. `hint` names how a model is got that it lacks, with `{model}`.
     """
 
     provider: str
@@ -61,6 +64,7 @@ class Upstream(TypedDict):
     spelling: Spelling
     aliases: bool
     any_name: bool
+    wakes: NotRequired[bool]
     unit: str
     hint: str
 
@@ -94,6 +98,8 @@ def get(url: str, headers: Mapping[str, str], timeout: float) -> tuple[int, str]
         with opener_for(url).open(question, timeout=timeout) as answer:
             return answer.status, answer.read(LONGEST).decode("utf-8", "replace")
     except urllib.error.HTTPError as error:
+        with contextlib.suppress(OSError):
+            return error.code, error.read(LONGEST).decode("utf-8", "replace")
         return error.code, ""
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
@@ -146,6 +152,8 @@ class Engine:
             return [critical("secrets", self.path, f"{self.name} can't be asked: {error}", hint)]
         try:
             status, text = get(self.upstream["health"], headers, self.timeout)
+            if self.upstream.get("wakes") and status == 503 and any(words in text for words in ASLEEP):
+                return []
             unwell = self.unwell(status)
             if unwell:
                 return [unwell]

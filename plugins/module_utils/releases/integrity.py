@@ -44,7 +44,11 @@ def damage(layout: Layout, service: str, release_id: str) -> list[str]:
     needed = content["requires"] + [os.path.join(layout.secrets, file) for file in content["secrets"]]
     if content["artifact"]:
         needed.append(os.path.join(content["artifact"], ARTIFACT_MARKER))
-    return [f"{name} needs {path}, which isn't there" for path in dict.fromkeys(needed) if not os.path.exists(path)]
+    gone = [path for path in dict.fromkeys(needed) if not os.path.exists(path)]
+    if len(gone) > 1:
+        # A store of models that was removed would be a line for each of them.
+        return [f"{name} needs {gone[0]} and {len(gone) - 1} more that aren't there"]
+    return [f"{name} needs {path}, which isn't there" for path in gone]
 
 
 def nearest(good: Mapping[int, Generation]) -> set[int]:

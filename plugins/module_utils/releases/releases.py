@@ -47,6 +47,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "ports": {"type": "dict", "default": {}},
     "sockets": {"type": "dict", "default": {}},
+    "wake": {"type": "dict", "default": {}},
     "probes": {"type": "list", "elements": "dict", "required": True},
     "reload": {"type": "bool", "default": False},
     "shown": {"type": "list", "elements": "str", "default": []},
@@ -73,6 +74,7 @@ class Service(TypedDict):
     secrets: list[str]
     ports: dict[str, int]
     sockets: NotRequired[dict[str, str]]
+    wake: NotRequired[dict[str, Any]]
     probes: list[dict[str, Any]]
     reload: bool
 
@@ -96,7 +98,7 @@ def content_from(params: Mapping[str, Any]) -> Content:
     """What the module's checked arguments make a release from."""
     content = {key: value for key, value in params.items() if key not in NOT_OF_THE_RELEASE}
     content["ports"] = {name: int(port) for name, port in content["ports"].items()}
-    for later in ("sockets", "replaces"):
+    for later in ("sockets", "replaces", "wake"):
         if not content[later]:
             # So a release without one has the id that it had when releases knew none.
             del content[later]
@@ -109,8 +111,15 @@ def address_of(manifest: Mapping[str, Any], instance: str) -> int | str:
     return found
 
 
+def wakes_on_request(manifest: Mapping[str, Any]) -> bool:
+    """Whether it is in memory only for as long as it is asked."""
+    return bool(manifest.get("wake", {}).get("on_request"))
+
+
 def at_edge(manifest: Mapping[str, Any], instance: str) -> str:
-    """The same as HAProxy writes it."""
+    """Where the edge asks an instance, as HAProxy writes it: one that a request wakes, where systemd listens for it."""
+    if wakes_on_request(manifest):
+        return f"unix@{manifest['wake']['socket']}"
     address = address_of(manifest, instance)
     return f"unix@{address}" if isinstance(address, str) else f"127.0.0.1:{address}"
 
@@ -209,7 +218,7 @@ def manifest_of(layout: Layout, instance: str) -> Manifest | None:
 def gateway_of(layout: Layout) -> Manifest | None:
     """The manifest of this host's gateway, of whatever slot, or None where none was deployed."""
     found = (manifest_of(layout, name) for name in list_instances(layout))
-    return next((manifest for manifest in found if manifest and manifest["stage"] == "gateway"), None)
+    return next((manifest for manifest in found if manifest and manifest["slots"]), None)
 
 
 def keys_of_gateway(layout: Layout) -> str:

@@ -17,7 +17,7 @@ from ..host.host import Host
 from ..host.layout import linked_release, list_instances, slot_instance
 from ..host.run_lock import BusyError, RunNote, at_work, give_back, refusal, take
 from ..host.systemd import SystemdError
-from ..probes.checks import ProbeError
+from ..probes.asking import ProbeError
 from ..probes.prove import prove
 from ..releases.generations import Begun, Change, Generation, Note, active_slot, newest, read, record, snapshot
 from ..switching.differences import differences

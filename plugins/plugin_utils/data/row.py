@@ -23,13 +23,35 @@ class Publish(TypedDict):
     paths: NotRequired[list[str]]
 
 
+class Wake(TypedDict):
+    """How a service comes into memory that is not always there.
+
+    on_request: whether a request wakes it; else a playbook loads it. socket: where a request wakes it, or empty. edge:
+    its address at the edge. group: those of which one is in memory at a time; without one, its own name. models: the
+    names of its models. members: the instances of the group on this host, sorted. health: path
+    that shows that it is ready. sleep_after, min_resident, max_wait: seconds.
+    """
+
+    on_request: bool
+    socket: str
+    edge: str
+    group: str
+    models: list[str]
+    members: list[str]
+    health: str
+    sleep_after: int
+    min_resident: int
+    max_wait: int
+
+
 class Row(TypedDict):
     """A service on a host.
 
     service: name of the folder of its releases. instance: its unit's name; of a slotted service without the slot.
     provider: the provider it runs, or empty. role: the role that applies it. stage: one of STAGES in
     module_utils/host/layout.py. ports: port of each instance on loopback; of one with a socket it is the edge's alone.
-    sockets: Unix socket of each instance that listens on one in place of a port. slots: those of a slotted service.
+    sockets: Unix socket of each instance that listens on one in place of a port. wake: of one that is not always in
+    memory. slots: those of a slotted service.
     secrets: {file: {variable: name of the secret}}. publish: how the edge publishes it, or None. config: other values
     that its role needs.
     """
@@ -41,6 +63,7 @@ class Row(TypedDict):
     stage: str
     ports: dict[str, int]
     sockets: NotRequired[dict[str, str]]
+    wake: NotRequired[Wake]
     slots: list[str]
     secrets: dict[str, dict[str, str]]
     publish: Publish | None
@@ -53,6 +76,8 @@ def instances_of(row: Row) -> list[str]:
 
 
 def listens(row: Row, instance: str) -> str:
-    """Where an instance of a row listens, as HAProxy writes it."""
+    """Where the edge asks an instance of a row, as HAProxy writes it."""
+    if "wake" in row and row["wake"]["socket"]:
+        return f"unix@{row['wake']['socket']}"
     path = row.get("sockets", {}).get(instance)
     return f"unix@{path}" if path else f"127.0.0.1:{row['ports'][instance]}"

@@ -69,6 +69,13 @@ def files_of(raw: object, origin_of: OriginOf) -> list[str]:
     return sorted(files)
 
 
+def file_of(mapping: object, key: str, origin_of: OriginOf) -> str:
+    """The file with a key of a mapping, else with the mapping; empty if ansible-core does not report it."""
+    keys = list(mapping) if isinstance(mapping, Mapping) else []
+    places = [_place(one, origin_of) for one in (*(one for one in keys if one == key), mapping, *keys)]
+    return next((place.rpartition(":")[0] for place in places if place is not None), "")
+
+
 def _inside(value: object) -> Iterator[tuple[object, object]]:
     """Keys or indexes, and values; None if a template cannot be rendered, which is a finding of its own."""
     keys: Iterable[object] = list(value) if isinstance(value, Mapping) else ()

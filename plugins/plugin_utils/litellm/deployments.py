@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, TypeAlias
 
-from ..engines.clients import ANTHROPIC, OLLAMA, OPENAI, VLLM, api_base
+from ..engines.clients import OLLAMA, OPENAI, VLLM
 from ..engines.model import ModelEntry
 from ..engines.provider import Provider
 from ..registry.registry import Registry
@@ -70,9 +70,11 @@ def _params(registry: Registry, group: Group, target: Target, base: str) -> dict
     prefix = _prefix(provider, target, group)
     # LiteLLM replaces each `*` here with what the `*` of the name matched, so the whole glob gives the requested name.
     name = target.model or (DEFAULT if group.kind == "default" else group.name)
+    address = provider.address(prefix, base)
     params: dict[str, Any] = {
-        "api_base": api_base(prefix, base),
-        "api_key": _api_key(provider),
+        **({"api_base": address} if address else {}),
+        **_api_key(provider),
+        **provider.client_parameters,
         "model": f"{prefix}/{name}",
         # If an engine hangs, the next deployment is asked after this time.
         "stream_timeout": min(timeouts.stream_gap_seconds, request),
@@ -90,19 +92,21 @@ def _params(registry: Registry, group: Group, target: Target, base: str) -> dict
 
 def _prefix(provider: Provider, target: Target, group: Group) -> str:
     """The prefix that chooses LiteLLM's client for an engine."""
-    if target.model is not None:
+    if target.model is not None and "*" not in target.model:
         return provider.client(provider.entry(target.model))
-    prefix = provider.prefix
+    prefix = provider.usual_client
     # For a wildcard, LiteLLM lists its known models of the prefix in /v1/models: about 170 for OpenAI, one for Ollama.
     # This prefix has none, and uses the OpenAI API that all of them have but Anthropic's.
     if prefix == OLLAMA:
         return VLLM if group.kind == "default" or "/" in group.name else prefix
-    return prefix if prefix == ANTHROPIC else VLLM
+    return VLLM if provider.OPENAI_API else prefix
 
 
-def _api_key(provider: Provider) -> str:
+def _api_key(provider: Provider) -> dict[str, str]:
+    if provider.key:
+        return {"api_key": f"os.environ/{provider.key}"}
     # Without a key, LiteLLM would send the key of OpenAI or Ollama from its environment to this engine.
-    return f"os.environ/{provider.key}" if provider.key else "none"
+    return {} if provider.keyless else {"api_key": "none"}  # pragma: allowlist secret
 
 
 def _entry_params(entry: ModelEntry) -> dict[str, Any]:
@@ -123,6 +127,7 @@ def _answers_as(provider: Provider, target: Target, entry: ModelEntry | None) ->
         "type": provider.type,
         "provider": target.provider,
         "where": provider.base_url or provider.hosts,
+        **({"with": dict(provider.client_parameters)} if provider.client_parameters else {}),
         "model": target.model,
         # Without what is not given: a key that a later version adds would otherwise empty the cache.
         "entry": entry and entry.model_dump(mode="json", exclude=shown, exclude_none=True),

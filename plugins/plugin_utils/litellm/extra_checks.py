@@ -10,6 +10,7 @@ keys; the settings that a user adds in `extra` are checked here.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from ..findings.findings import Finding, suggest, warning
@@ -62,12 +63,31 @@ def check_rendered(registry: Registry) -> Iterator[Finding]:
     """The config with `extra`: unknown keys, and fallbacks to names that this gateway does not have."""
     extra = registry.gateway.litellm.extra
     yield from check_extra_keys(extra)
+    yield from _check_clients(registry)
     names = set(registry.routes.groups)
     for section in ("router_settings", "litellm_settings"):
         settings = extra.get(section, {})
         for key in _FALLBACKS:
             yield from _check_fallbacks(settings.get(key), names, join(ROOT, section, key))
         yield from _missing(settings.get("default_fallbacks"), names, join(ROOT, section, "default_fallbacks"))
+
+
+def _check_clients(registry: Registry) -> Iterator[Finding]:
+    """Providers that only LiteLLM knows: their prefixes, and parameters with a name almost like one of its own.
+
+    LiteLLM sends each parameter that it does not know with the request.
+    """
+    for name, provider in sorted(registry.providers.items()):
+        path = join("ai_backend_providers", name)
+        if provider.usual_client not in KEYS["providers"]:
+            hint = suggest(provider.usual_client, KEYS["providers"])
+            problem = f"LiteLLM {VERSION} has no provider '{provider.usual_client}'"
+            yield Finding(join(path, "prefix"), problem, hint, check="rendered-config")
+        for word in sorted(set(provider.client_parameters) - set(KEYS["litellm_params"])):
+            close = get_close_matches(word, KEYS["litellm_params"], n=1, cutoff=0.85)
+            if close:
+                problem, remedy = f"LiteLLM {VERSION} does not know it", f"did you mean '{close[0]}'? else remove it"
+                yield Finding(join(path, "parameters", word), problem, remedy, check="rendered-config")
 
 
 def _check_fallbacks(fallbacks: object, names: Collection[str], path: str) -> Iterator[Finding]:

@@ -111,7 +111,11 @@ class Fleet:
 
     def _port_name(self, row: Row, instance: str) -> str:
         """The name of an instance's port in ai_backend_ports."""
-        return GATEWAY if row["stage"] == "edge" else row["provider"] or instance.replace("@", "_")
+        if row["stage"] == "edge" or row["provider"]:
+            return row["provider"] or GATEWAY
+        words = instance.replace("@", "_")
+        known = [name for name in (words.replace("-", "_"), words.replace("-", "")) if name in self.registry.all_ports]
+        return known[0] if known else words.replace("-", "")
 
     def _port_path(self, row: Row, name: str) -> str:
         """The path of the port in the registry."""

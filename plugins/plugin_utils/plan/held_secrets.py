@@ -11,7 +11,14 @@ from typing import Any
 from ...module_utils.host.layout import CLIENT_KEYS
 
 # What rotate.yml can replace, in addition to the keys of clients.
-ROTATED = ("LITELLM_MASTER_KEY", "REDIS_PASSWORD", "AI_BACKEND_ENGINE_KEY", "AI_BACKEND_FLEET_IDENTITY")
+ROTATED = (
+    "LITELLM_MASTER_KEY",
+    "REDIS_PASSWORD",
+    "AI_BACKEND_ENGINE_KEY",
+    "AI_BACKEND_FLEET_IDENTITY",
+    "AI_BACKEND_MONITORING_KEY",
+    "AI_BACKEND_WEBUI_KEY",
+)
 
 
 def why_not(answers: Mapping[str, Mapping[str, Any]], left_out: Iterable[str], read_back: bool, folder: str) -> str:

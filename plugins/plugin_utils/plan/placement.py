@@ -14,6 +14,7 @@ from ..findings.findings import Finding, RegistryError, suggest
 from ..findings.paths import join
 from ..registry.registry import Registry
 from ..routing.routes import providers_of
+from ..schema import monitoring, webui
 from ..schema.base import parse_address
 
 
@@ -22,7 +23,8 @@ class Placement:
     """The hosts of all services.
 
     groups: inventory group -> hosts. addresses: host -> IP address from the inventory, or empty.
-    engines: managed, active provider -> the hosts it runs on. cache: the host of the cache, or None without one.
+    engines: managed, active provider -> the hosts it runs on. cache, webui and
+    monitoring: their hosts, or None without one.
     """
 
     registry: Registry
@@ -30,6 +32,8 @@ class Placement:
     addresses: Mapping[str, str]
     gateways: list[str]
     cache: str | None
+    webui: str | None
+    monitoring: str | None
     engines: Mapping[str, list[str]]
     findings: tuple[Finding, ...]
 
@@ -46,6 +50,12 @@ class Placement:
     def engines_on(self, host: str) -> list[str]:
         """Managed providers that run on a host, sorted."""
         return sorted(name for name, hosts in self.engines.items() if host in hosts)
+
+    @property
+    def members(self) -> list[str]:
+        """Hosts that run the gateway, the cache or an engine, sorted."""
+        engines = {host for hosts in self.engines.values() for host in hosts}
+        return sorted({*self.gateways, *engines, *([self.cache] if self.cache is not None else [])})
 
     def gateways_beside(self, host: str) -> list[str]:
         """The gateways on other hosts."""
@@ -75,6 +85,8 @@ def place(registry: Registry, groups: object, addresses: object, unsure: frozens
         _addresses(addresses),
         gateways,
         _cache(registry, by_group, unsure, findings),
+        _webui(registry, by_group, gateways, unsure, findings),
+        _monitoring(registry, by_group, gateways, unsure, findings),
         _engines(registry, by_group, gateways, findings),
         tuple(findings),
     )
@@ -102,6 +114,48 @@ def _cache(
         group = registry.cache.GROUP
         problem = f"the inventory group '{group}' has {len(hosts)} hosts, and the gateways share one cache"
         findings.append(Finding("inventory", problem, f"keep one host in '{group}'", check="references"))
+    return hosts[0] if hosts else None
+
+
+def _webui(
+    registry: Registry,
+    groups: Mapping[str, list[str]],
+    gateways: list[str],
+    unsure: frozenset[str],
+    findings: list[Finding],
+) -> str | None:
+    """The host of its group, else the first gateway: its accounts and chats are in one place."""
+    if not registry.webui.enabled or "webui" in unsure:
+        return None
+    why = "Open WebUI's accounts are on one"
+    return _on_a_gateway(groups, webui.GROUP, gateways, "Open WebUI asks", why, findings)
+
+
+def _monitoring(
+    registry: Registry,
+    groups: Mapping[str, list[str]],
+    gateways: list[str],
+    unsure: frozenset[str],
+    findings: list[Finding],
+) -> str | None:
+    """The host of its group, else the first gateway: its edge reaches what runs on the other hosts."""
+    if not registry.monitoring.enabled or "monitoring" in unsure:
+        return None
+    why = "one Prometheus measures all of them"
+    return _on_a_gateway(groups, monitoring.GROUP, gateways, "monitoring asks", why, findings)
+
+
+def _on_a_gateway(
+    groups: Mapping[str, list[str]], group: str, gateways: list[str], asks: str, why: str, findings: list[Finding]
+) -> str | None:
+    """The one host of a group, which must be a gateway; without the group, the first gateway."""
+    hosts = groups.get(group) or gateways[:1]
+    if len(hosts) > 1:
+        problem = f"the inventory group '{group}' has {len(hosts)} hosts, and {why}"
+        findings.append(Finding("inventory", problem, f"keep one host in '{group}'", check="references"))
+    elif hosts and hosts[0] not in gateways:
+        problem = f"'{hosts[0]}' in the inventory group '{group}' is not a gateway, and {asks} the one of its host"
+        findings.append(Finding("inventory", problem, f"put a host of 'gateway' into '{group}'", check="references"))
     return hosts[0] if hosts else None
 
 

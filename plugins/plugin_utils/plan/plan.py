@@ -12,14 +12,14 @@ from ..data.row import Row, instances_of
 from ..engines.provider import Provider
 from ..findings.findings import Finding, RegistryError
 from ..findings.paths import join
-from ..litellm import config as litellm_config
 from ..registry.registry import Registry
 from ..schema.cache import USER
 from ..schema.ports import FLEET, FLEET_PORT
-from ..schema.secrets import missing
+from ..schema.secrets import missing, references
 from .fleet import Fleet
 from .gpu_memory import engines_in_memory, model_files
 from .upstreams import upstreams
+from .watched import files_for_another
 
 SCHEMA = 2
 _EXTRA = "ai_backend_gateway.litellm.extra"
@@ -31,8 +31,10 @@ def plan_of(fleet: Fleet) -> dict[str, Any]:
     {schema, registry_hash, warnings: [str], models: [str], tags: [role of a service], members: [host],
      providers: [row], ports: [row], hosts: {host: {address, services: [data/row.py], instances: [str],
      ports: {instance: port}, sockets: {instance: path}, secrets: {file: {key: secret name}},
-     published: [section of its edge], upstreams: [upstreams.py], cache: {host, unit, address, port, user} or None,
-     gateway: bool, tls_certificate: path or "", unencrypted: address that other hosts reach without TLS, or "",
+     published: [section of its edge, pages and metrics included], upstreams: [upstreams.py],
+     cache: {host, unit, address, port, user} or None,
+     gateway: bool, for_another_prometheus: {name: text}, tls_certificate: path or "",
+     unencrypted: address that other hosts reach without TLS, or "",
      replaces: [unit of an engine that was installed in another way],
      downloads: [{path, url, sha256, secret}] of files that its engines need; `secret` names a token or is empty,
      in_memory: [engines/load.py], model_files: [path that tells more of it],
@@ -63,7 +65,7 @@ def plan_of(fleet: Fleet) -> dict[str, Any]:
 def litellm_text(plan: dict[str, Any], host: str) -> str:
     """LiteLLM's config for one gateway host. Raises RegistryError if the host is not a gateway."""
     services = plan["hosts"].get(host, {}).get("services", ())
-    found: list[str] = [row["config"]["config"] for row in services if row["stage"] == "gateway"]
+    found: list[str] = [row["config"]["config"] for row in services if row["slots"]]
     if not found:
         raise RegistryError(
             [Finding("inventory", f"'{host}' is not in the group 'gateway'", "name a gateway host", check="references")]
@@ -84,10 +86,16 @@ def _host(fleet: Fleet, host: str) -> dict[str, Any]:
         "ports": dict(sorted(ports.items())),
         "sockets": dict(sorted(sockets.items())),
         "secrets": _secrets(fleet, host),
-        "published": [section for row in rows for section in row["config"].get("published", ())],
+        "published": [
+            section
+            for row in rows
+            for kind in ("published", "pages", "metrics")
+            for section in row["config"].get(kind, ())
+        ],
         "upstreams": upstreams(fleet.registry, fleet.reach.endpoints[host]) if gateway else [],
         "cache": _cache(fleet, host),
         "gateway": gateway,
+        "for_another_prometheus": files_for_another(fleet) if host == fleet.place.monitoring else {},
         "tls_certificate": fleet.registry.gateway.tls_certificate if gateway else "",
         "unencrypted": fleet.registry.gateway.unencrypted if gateway else "",
         "downloads": _downloads(fleet, host),
@@ -136,7 +144,7 @@ def check_extra(registry: Registry, reported: Container[str] = ()) -> Iterator[F
 
     `reported` are paths that have a finding.
     """
-    for name in sorted(litellm_config.references(registry.gateway.litellm.extra)):
+    for name in sorted(references(registry.gateway.litellm.extra)):
         if missing(name, registry.secrets) and join("ai_backend_secrets", name) not in reported:
             yield Finding(
                 _EXTRA, f"refers to {name}, which has no value", "add it to ai_backend_secrets", check="secrets"
@@ -151,7 +159,8 @@ def _provider_row(fleet: Fleet, name: str, provider: Provider) -> dict[str, Any]
         "status": provider.status,
         "managed": provider.is_managed,
         "hosts": fleet.place.engines.get(name, []),
-        "base_url": provider.base_url or f"http://{{host}}:{fleet.place.port(name) or None}",
+        "base_url": provider.base_url
+        or (f"http://{{host}}:{fleet.place.port(name) or None}" if provider.hosts else ""),
         "health_endpoint": provider.health_endpoint or "",
         "models": sorted(entry.name for entry in provider.entries),
         "env_var": provider.env_var or "",

@@ -14,6 +14,7 @@ from ipaddress import IPv4Network
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
+from ..engines.site import EDGE_LOOPBACK
 from ..findings.findings import Finding
 from ..litellm.deployments import Endpoints
 from ..routing.routes import Target
@@ -21,9 +22,6 @@ from ..schema.base import host_port, is_loopback, parse_address
 from .placement import Placement
 
 LOOPBACK = "127.0.0.1"
-# The address of a gateway's own edge for the engines and the cache of its host: their ports, on a separate loopback
-# address. So all traffic to an engine goes through an edge, which can take it out of rotation and holds the port.
-EDGE_LOOPBACK = "127.0.0.2"
 # Its addresses for the engines of other hosts, one for each host: engines of several hosts may have the same port.
 RELAYS = IPv4Network("127.64.0.0/10")
 # A host, and why other hosts need its address.
@@ -97,6 +95,9 @@ def _endpoints(place: Placement, name: str, gateway: str, relays: Mapping[str, s
     provider = place.registry.providers[name]
     if gateway in place.engines.get(name, ()) and provider.base_url is not None:
         yield gateway, f"http://{host_port(EDGE_LOOPBACK, place.port(name))}"
+    elif provider.base_url is None and provider.hosts is None:
+        # LiteLLM knows the address.
+        yield name, ""
     elif provider.base_url is not None:
         there = urlsplit(provider.base_url).hostname or ""
         yield gateway if is_loopback(there) else there, provider.base_url

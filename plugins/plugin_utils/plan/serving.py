@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
-from ...module_utils.host.layout import slot_instance
+from ...module_utils.host.layout import Layout, slot_instance
+
+_WAKES = f"unix@{os.path.dirname(Layout().wake_socket(''))}/"
 
 
 def elsewhere(serving: Mapping[str, str], edge: Mapping[str, Any]) -> dict[str, str]:
@@ -20,4 +23,6 @@ def elsewhere(serving: Mapping[str, str], edge: Mapping[str, Any]) -> dict[str, 
     gateway = edge["gateway"]
     if gateway:
         planned |= {slot_instance(gateway["service"], slot): place for slot, place in gateway["slots"].items()}
-    return {name: place for name, place in serving.items() if planned.get(name, place) != place}
+    # The edge looks all the time whether a place of before is up; where systemd listens, that would wake an engine.
+    kept = {name: place for name, place in serving.items() if not place.startswith(_WAKES)}
+    return {name: place for name, place in kept.items() if planned.get(name, place) != place}

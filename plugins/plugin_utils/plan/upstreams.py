@@ -9,6 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from ...module_utils.host.layout import unit_of
 from ..engines.provider import Provider
+from ..engines.waking import waking_of
 from ..findings.paths import join
 from ..litellm.deployments import Endpoints
 from ..registry.registry import Registry
@@ -22,13 +23,14 @@ def upstreams(registry: Registry, endpoints: Endpoints) -> list[dict[str, Any]]:
 
     {provider, host, type, managed, paid: whether an answer costs money, health: URL, models_url: URL,
      models: [{name, path}], key: secret name or "", headers: {header: text with {key}},
-     spelling: {tag, endings: [text]}, aliases, any_name, hint: text with {model}, unit: of a managed one, else "",
-     local_port: port on the gateway's own loopback if it is unmanaged and there, else 0}.
+     spelling: {tag, endings: [text]}, aliases, any_name, wakes: whether it may be asleep, hint: text with {model},
+     unit: of a managed one, else "", local_port: port on the gateway's own loopback if it is unmanaged and there,
+     else 0}.
     """
     return [
         _upstream(registry, name, provider, host, base)
         for name, provider in sorted(registry.providers.items())
-        if provider.active
+        if provider.active and not provider.ONLY_LITELLM
         for host, base in endpoints[name]
         # A provider that no route uses may be on a host without an address.
         if urlsplit(base).hostname
@@ -55,6 +57,7 @@ def _upstream(registry: Registry, name: str, provider: Provider, host: str, base
         "spelling": {"tag": provider.TAG, "endings": list(provider.ENDINGS)},
         "aliases": provider.ALIASES,
         "any_name": provider.ANY_NAME and not provider.is_managed,
+        "wakes": waking_of(provider) != "always",
         "hint": "deploy" if provider.is_managed else provider.REMEDY,
         "unit": unit_of(provider.instance(name)) if provider.is_managed else "",
         "local_port": (parts.port or 0) if unmanaged else 0,

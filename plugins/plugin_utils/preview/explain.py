@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 from urllib.parse import unquote
 
+from ..engines.waking import waking_of
 from ..findings.findings import Finding, RegistryError, suggest
 from ..findings.paths import join
 from ..litellm import config as litellm_config
@@ -37,7 +38,7 @@ def explain(fleet: Fleet, model: str, down: Collection[str] = (), tokens: int = 
      breaker: {failures, cooldown_seconds, alone}, warnings: [str]}
 
     deployment: {id, provider, engine, host, model, api_base, weight, share, timeout_seconds, stream_gap_seconds,
-     max_input_tokens, sleeps_after_seconds}.
+     max_input_tokens, sleeps_after_seconds, wake: always, on_request or by_hand, exclusive_group: name or None}.
     ask: {provider, model, host, one_of: [provider], answered}. Of several that share the traffic, those that fail are
     shown as asked first, so `asked` is the longest sequence of a request. kind: exact, capability, pattern or default.
     `down` are providers that are down; in `when_down` one after the other is down, in the order asked. `tokens` is the
@@ -187,13 +188,15 @@ def _deployment(registry: Registry, deployment: Deployment, level: Sequence[Depl
         "engine": provider.type,
         "host": host_of(deployment),
         "model": deployment.model,
-        "api_base": params["api_base"],
+        "api_base": params.get("api_base", ""),
         "weight": params.get("weight"),
         "share": round(share, 4),
         "timeout_seconds": params["timeout"],
         "stream_gap_seconds": params["stream_timeout"],
         "max_input_tokens": deployment.limit,
         "sleeps_after_seconds": entry.sleeps_after if entry is not None else None,
+        "wake": waking_of(provider),
+        "exclusive_group": getattr(provider, "exclusive_group", None),
     }
 
 
@@ -246,52 +249,3 @@ def _when_long(router: Router, model: str) -> list[Plain]:
     way = asks(router, model, providers, lambda one_of: one_of[0])
     limits = {d.limit for d in (*router.deployments(model), *(ask.deployment for ask in way)) if d.limit is not None}
     return [{"over": limit, **_outcome(router, model, (), limit + 1)} for limit in sorted(limits)]
-
-
-# -- as text ------------------------------------------------------------------------------------------------------
-
-
-def as_lines(told: Plain) -> list[str]:
-    """The outcome of `explain` as lines of text."""
-    lines = [f"{told['model']}:"]
-    lines += [f"  not {row['kind']}: {row['why']} ({row['path']})" for row in told["passed_over"]]
-    if told["rule"] is None:
-        return [*lines, "  nobody answers"]
-    lines.append(f"  {told['rule']['kind']}: {told['rule']['why']} ({told['rule']['path']})")
-    for number, level in enumerate(told["levels"], start=1):
-        shared = f", shared by {level['strategy']}" if level["strategy"] else ""
-        lines.append(f"  step {number}{shared}:")
-        for row in level["deployments"]:
-            weighted = f", {row['share']:.0%}" if level["strategy"] == "simple-shuffle" else ""
-            limits = f"{row['timeout_seconds']} s, stream gap {row['stream_gap_seconds']} s"
-            asleep = row["sleeps_after_seconds"]
-            wakes = f", sleeps after {asleep} s without a request and wakes for the next" if asleep else ""
-            what = f"{row['provider']} ({row['engine']}) {row['model']} {_place(row)}"
-            lines.append(f"    {what}{weighted}, {limits}{wakes}")
-    if told["chain"]:
-        lines.append(f"  then the groups {', '.join(told['chain'])}")
-    if told["down"]:
-        lines.append(f"  {_outage(told)}")
-    lines += [f"  {_outage(row)}" for row in told["when_down"]]
-    lines += [f"  prompt over {row['over']} tokens: {_way_of(row)}" for row in told["when_long"]]
-    breaker = told["breaker"]
-    alone = ": there is no alternative" if breaker["alone"] else ""
-    seconds = breaker["cooldown_seconds"]
-    lines.append(f"  breaker: cooldown after {breaker['failures']} failures, for {seconds} s{alone}")
-    return lines
-
-
-def _place(row: Plain) -> str:
-    """Where a deployment is. The address of a gateway's own edge names no host."""
-    host, base = row["host"], row["api_base"]
-    return f"at {base}" if host in base else f"on {host} at {base}"
-
-
-def _outage(row: Plain) -> str:
-    return f"down: {', '.join(row['down'])}: {_way_of(row)}"
-
-
-def _way_of(row: Plain) -> str:
-    way = ", ".join(f"{ask['provider']}/{ask['model']}" for ask in row["asked"]) or "nobody"
-    answer = f"{row['answers']} answers" if row["answers"] else "nobody answers"
-    return f"asks {way}: {answer}"

@@ -83,6 +83,14 @@ def uncounted(clients: Mapping[str, Client], cached: bool) -> Iterator[Finding]:
         yield warning(join(ROOT, name), problem, "write `enabled: true` in ai_backend_cache", "cache")
 
 
+def logged(clients: Mapping[str, Client]) -> Iterator[Finding]:
+    """Clients whose texts are kept: nobody should have that unnoticed."""
+    for name in (name for name, client in clients.items() if client.log_content):
+        problem = "prompts and answers of this client are written to the request record on every gateway"
+        remedy = "remove `log_content` as soon as you have seen what you need"
+        yield warning(join(ROOT, name, "log_content"), problem, remedy, "secrets")
+
+
 def unused_keys(clients: Clients, present: Collection[str]) -> Iterator[Finding]:
     """Keys that are given for clients that do not exist: a name may be misspelt, or a client was removed."""
     known = {secret_of(name) for name in clients.names}

@@ -8,9 +8,11 @@ from collections.abc import Collection, Iterator, Mapping
 from urllib.parse import urlsplit
 
 from ..engines.provider import Provider
+from ..engines.waking import WakingProvider
 from ..findings.findings import Finding, warning
 from ..findings.paths import Place, join
 from ..schema.base import is_loopback
+from ..schema.gateway import Timeouts
 from ..schema.ports import Ports, in_doubt
 from ..schema.secrets import missing
 from .providers import Entry
@@ -75,6 +77,36 @@ def check_timeouts(entries: Mapping[str, Entry], edge_seconds: int) -> Iterator[
             path = join("ai_backend_providers", name, "timeout_seconds")
             remedy = f"write {edge_seconds} or less, or raise ai_backend_gateway.stream_timeout_seconds"
             yield Finding(path, f"is longer than the edge waits ({edge_seconds} s)", remedy)
+
+
+def check_waits(entries: Mapping[str, Entry], timeouts: Timeouts) -> Iterator[Finding]:
+    """A request that waits until its engine is awake gets the edge's words before the gateway gives up on it."""
+    for name, entry in entries.items():
+        provider = entry.known("max_wait", "wake", "timeout_seconds")
+        if not isinstance(provider, WakingProvider) or provider.waking != "on_request":
+            continue
+        most = min(timeouts.stream_gap_seconds, provider.timeout_seconds or timeouts.request_seconds)
+        if provider.longest_wait >= most:
+            path = join("ai_backend_providers", name, "max_wait")
+            problem = (
+                f"a request may wait {provider.longest_wait} s, and the gateway gives up on an engine after {most}"
+            )
+            remedy = f"write `max_wait: {most * 4 // 5}s`, or raise ai_backend_gateway.timeouts"
+            yield Finding(path, problem, remedy)
+
+
+def check_groups(entries: Mapping[str, Entry]) -> Iterator[Finding]:
+    """Either requests or a playbook choose which one of a group is in memory."""
+    first: dict[str, tuple[str, str]] = {}
+    for name, entry in entries.items():
+        provider = entry.known("exclusive_group", "wake")
+        if not isinstance(provider, WakingProvider) or provider.exclusive_group is None or not provider.active:
+            continue
+        other, waking = first.setdefault(provider.exclusive_group, (name, provider.waking))
+        if waking != provider.waking:
+            problem = f"is `{provider.waking}`, and '{other}' of the same exclusive_group is `{waking}`"
+            path = join("ai_backend_providers", name, "wake")
+            yield Finding(path, problem, f"write `wake: {waking}`, or another exclusive_group")
 
 
 def check_secrets(entries: Mapping[str, Entry], present: Mapping[str, bool]) -> list[Finding]:

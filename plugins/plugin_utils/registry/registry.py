@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The registry: eight variables in, one checked value out."""
+"""The registry: ten variables in, one checked value out."""
 
 from __future__ import annotations
 
@@ -18,18 +18,24 @@ from ..findings.findings import Finding, RegistryError
 from ..routing.doubts import unknown_of
 from ..routing.resolver import resolve
 from ..routing.routes import Routes
-from ..schema.cache import Cache, Monitoring
+from ..schema.cache import Cache
 from ..schema.clients import Client
 from ..schema.gateway import Gateway
+from ..schema.mcp import McpServer
+from ..schema.monitoring import Monitoring
 from ..schema.ports import Ports, check_ports
 from ..schema.routing import Routing, unwrap
 from ..schema.secrets import redact, take_secrets
-from .clients import Clients, read_clients, unanswered, uncounted, unused_keys
-from .cross_checks import check_provider_ports, check_secrets, check_timeouts, unused
+from ..schema.webui import WebUI
+from .clients import Clients, logged, read_clients, unanswered, uncounted, unused_keys
+from .cross_checks import check_groups, check_provider_ports, check_secrets, check_timeouts, check_waits, unused
 from .lenient import Reading, read
+from .mcp import check_mcp_servers, read_mcp_servers
+from .monitoring import check_monitoring
 from .providers import Entry, read_providers
 from .source_paths import as_written
 from .variables import PARTS, hint_for, known
+from .webui import check_webui, with_own_clients
 
 _INIT = "run `ansible-playbook lab.ai_backend.init`, which copies an example registry"
 
@@ -44,6 +50,8 @@ class Registry:
     gateway: Gateway
     cache: Cache
     monitoring: Monitoring
+    webui: WebUI
+    mcp_servers: Mapping[str, McpServer]
     clients: Mapping[str, Client]
     secrets: Mapping[str, bool]
     routes: Routes
@@ -52,7 +60,12 @@ class Registry:
     @property
     def default_ports(self) -> dict[str, int]:
         """Ports of services that run, if the registry has no other: {name in ai_backend_ports: port}."""
-        return {**self.gateway.PORTS, **(self.cache.PORTS if self.cache.enabled else {})}
+        optional = [part.PORTS for part in (self.cache, self.webui) if part.enabled]
+        return {
+            name: port
+            for ports in (self.gateway.PORTS, *optional, self.monitoring.ports)
+            for name, port in ports.items()
+        }
 
     @cached_property
     def all_ports(self) -> Mapping[str, int]:
@@ -69,10 +82,12 @@ class Registry:
             "cache": self.cache.model_dump(mode="json"),
             "clients": {name: client.model_dump(mode="json") for name, client in self.clients.items()},
             "gateway": self.gateway.model_dump(mode="json"),
+            "mcp_servers": {name: server.model_dump(mode="json") for name, server in self.mcp_servers.items()},
             "monitoring": self.monitoring.model_dump(mode="json"),
             "ports": self.ports.model_dump(mode="json"),
             "providers": {name: provider.model_dump(mode="json") for name, provider in self.providers.items()},
             "routing": self.routing.model_dump(mode="json"),
+            "webui": self.webui.model_dump(mode="json"),
         }
         dumped: dict[str, Any] = json.loads(_canonical(data))
         return dumped
@@ -101,7 +116,8 @@ class Examined:
 
 
 def load(raw: object) -> Registry:
-    """Check a registry: `{providers, routing, ports, gateway, cache, monitoring, clients, secrets: {NAME: value}}`.
+    """Check a registry: `{providers, routing, ports, gateway, cache, monitoring, webui, mcp_servers,
+    clients, secrets: {NAME: value}}`.
 
     Raises RegistryError with all errors.
     """
@@ -130,6 +146,8 @@ def examine(raw: object) -> Examined:
         findings += (f for f in check_secrets(parts.entries or {}, present) if f.path not in bad_secrets)
     if parts.gateway.value is not None and parts.gateway.sure:
         findings += check_timeouts(parts.entries or {}, parts.gateway.value.stream_timeout_seconds)
+        findings += check_waits(parts.entries or {}, parts.gateway.value.timeouts)
+    findings += check_groups(parts.entries or {})
     routes, of_routes = _routes(parts)
     findings += of_routes
     # An error of a redacted value is not a second problem.
@@ -146,7 +164,9 @@ def examine(raw: object) -> Examined:
         parts.gateway.value or Gateway(),
         parts.cache.value or Cache(),
         parts.monitoring.value or Monitoring(),
-        parts.clients.sound,
+        parts.webui.value or WebUI(),
+        parts.mcp_servers,
+        with_own_clients(parts.webui.value, parts.monitoring.value, parts.clients.sound),
         present,
         routes,
         tuple(sorted({*routes.warnings, *unused(sound), *(f for f in of_clients if f.severity == "warning")})),
@@ -164,6 +184,8 @@ class _Parts:
     gateway: Reading[Gateway]
     cache: Reading[Cache]
     monitoring: Reading[Monitoring]
+    webui: Reading[WebUI]
+    mcp_servers: Mapping[str, McpServer]
     clients: Clients
     where: Callable[[str], str]
 
@@ -182,9 +204,15 @@ class _Parts:
             read(Gateway, data["gateway"], "ai_backend_gateway", findings),
             read(Cache, data["cache"], "ai_backend_cache", findings),
             read(Monitoring, data["monitoring"], "ai_backend_monitoring", findings),
+            read(WebUI, data["webui"], "ai_backend_webui", findings),
+            read_mcp_servers(data["mcp_servers"], findings),
             read_clients(data["clients"], findings),
             where,
         )
+
+    def routes_known(self, sound: int) -> bool:
+        """Whether all names that the registry answers are known."""
+        return self.routing.sure and self.entries is not None and sound == len(self.entries)
 
     def unsure(self, sound: int) -> frozenset[str]:
         """The parts that are incomplete; `sound` is the number of providers without doubt."""
@@ -192,8 +220,10 @@ class _Parts:
             "cache": self.cache.sure,
             "clients": self.clients.sure,
             "gateway": self.gateway.sure,
+            "monitoring": self.monitoring.sure,
             "ports": self.ports.sure,
             "routing": self.routing.sure,
+            "webui": self.webui.sure,
         }
         unsure = {name for name, is_sure in sure.items() if not is_sure}
         return frozenset(unsure | ({"providers"} if self.entries is None or sound != len(self.entries) else set()))
@@ -214,6 +244,10 @@ def _port_findings(parts: _Parts) -> list[Finding]:
     # If it could not be read whether there is a cache, its port is not checked.
     if parts.cache.value is not None and parts.cache.value.enabled and not {(), ("enabled",)} & set(parts.cache.doubts):
         defaults |= Cache.PORTS
+    if parts.webui.value is not None and parts.webui.value.enabled and parts.webui.sure:
+        defaults |= WebUI.PORTS
+    if parts.monitoring.value is not None and parts.monitoring.sure:
+        defaults |= parts.monitoring.value.ports
     found = check_provider_ports(parts.entries or {}, ports, defaults, doubts)
     return [*check_ports(ports, defaults, doubts), *found]
 
@@ -234,8 +268,16 @@ def _of_clients(
 ) -> Iterator[Finding]:
     """What clients need of the other parts, as far as those could be read."""
     clients, cache = parts.clients, parts.cache
-    if parts.routing.sure and parts.entries is not None and len(providers) == len(parts.entries):
+    if parts.routes_known(len(providers)):
         yield from unanswered(clients.sound, routes, providers)
     if cache.value is not None and cache.sure:
         yield from uncounted(clients.sound, cache.value.enabled)
+    declared = dict.fromkeys(clients.names, Client())
+    names = with_own_clients(parts.webui.value, parts.monitoring.value, declared) if clients.sure else None
+    extra = parts.gateway.value.litellm.extra.get("mcp_servers", {}) if parts.gateway.value is not None else {}
+    yield from check_mcp_servers(parts.mcp_servers, names, present, extra)
+    known = routes if parts.routes_known(len(providers)) else None
+    yield from check_monitoring(parts.monitoring, present)
+    yield from check_webui(parts.webui, parts.gateway, clients.sound, known)
+    yield from logged(clients.sound)
     yield from unused_keys(clients, present)

@@ -111,8 +111,12 @@ def check_engines(hosts: Mapping[str, Mapping[str, Plain]], plan: Mapping[str, A
     rows = {row["name"]: row["type"] for row in (plan or {}).get("providers", ())}
     for host in sorted(hosts):
         here = (plan or {}).get("hosts", {}).get(host) or {"services": []}
-        for kind in sorted({rows[row["provider"]] for row in here["services"] if row["provider"]}):
-            yield from provider_types()[kind].check_host(host, hosts[host])
+        services: dict[str, set[str]] = {}
+        for row in here["services"]:
+            if row["provider"]:
+                services.setdefault(rows[row["provider"]], set()).add(row["service"])
+        for kind in sorted(services):
+            yield from provider_types()[kind].check_host(host, hosts[host], services[kind])
 
 
 def _remedy(name: str, value: Plain) -> str:

@@ -17,7 +17,18 @@ from pathlib import Path
 from ..findings.findings import Finding, warning
 
 PREFIX = "ai_backend_"
-PARTS = ("providers", "routing", "ports", "gateway", "cache", "monitoring", "clients", "secrets")
+PARTS = (
+    "providers",
+    "routing",
+    "ports",
+    "gateway",
+    "cache",
+    "monitoring",
+    "webui",
+    "mcp_servers",
+    "clients",
+    "secrets",
+)
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 # Other roles set the variables of this one; in the user's files they belong to something else.
 _INTERNAL = frozenset({"service"})
@@ -30,6 +41,8 @@ _ALSO = {
     **dict.fromkeys(("endpoint", "litellm", "proxy", "tls"), "gateway"),
     "redis": "cache",
     "metrics": "monitoring",
+    **dict.fromkeys(("mcp", "tools"), "mcp_servers"),
+    **dict.fromkeys(("open_webui", "openwebui"), "webui"),
     **dict.fromkeys(("budget", "consumers", "customers", "limits", "users"), "clients"),
     **dict.fromkeys(("api_keys", "keys", "vault"), "secrets"),
 }

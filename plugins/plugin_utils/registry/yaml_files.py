@@ -72,6 +72,23 @@ def read_texts(files: Iterable[tuple[str, str | bytes | OSError]]) -> Sources:
     return Sources(registry, places, tuple(findings), readable)
 
 
+@dataclass(frozen=True)
+class Document:
+    """Any YAML or JSON file: its value, where each path of it is (path -> file:line), and why it is not as written."""
+
+    value: Plain
+    places: Mapping[str, str]
+    findings: tuple[Finding, ...]
+    readable: bool
+
+
+def read_document(name: str, text: str) -> Document:
+    """Read a file that is not one of variables."""
+    reader = _Reader(name)
+    value = reader.document(text)
+    return Document(value, reader.places, tuple(reader.findings), reader.readable)
+
+
 def twice_in(paths: Iterable[str]) -> list[Finding]:
     """Duplicate keys of the registry in a mapping of these files. Files that cannot be read are skipped."""
     findings: list[Finding] = []
@@ -116,6 +133,18 @@ class _Reader:
         self.readable = True
         self.nodes = 0
         self.values = yaml.SafeLoader("")
+
+    def document(self, text: str) -> Plain:
+        """The whole file."""
+        try:
+            root = yaml.compose(text, Loader=_Loader)
+            return self._plain(root, "", frozenset()) if root is not None else None
+        except (yaml.YAMLError, RecursionError) as error:
+            self._refuse(error)
+        except _UnreadableError as error:
+            self.findings.append(self._finding(self.name, str(error), "write the values without the alias", None))
+        self.readable = False
+        return None
 
     def read(self, text: str | bytes | OSError) -> dict[str, Plain]:
         """Variables of the registry without their prefix."""

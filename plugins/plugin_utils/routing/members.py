@@ -152,7 +152,21 @@ def _levels(names: Names, members: Sequence[Member], strategy: Strategy, path: s
         kept = _sorted(names, kept, _context_of, "context_length", "8192")
     if strategy in ("priority", "quality-first", "context-based"):
         return tuple(tuple(replace(target, weight=None) for target in level) for level, _at in kept)
-    return (tuple(target for level, _at in kept for target in level),) if kept else ()
+    return (tuple(target for level in _even([level for level, _at in kept]) for target in level),) if kept else ()
+
+
+def _even(levels: Sequence[Level]) -> Iterator[Level]:
+    """Members that share: LiteLLM sends nothing to one without a weight if another one has a weight.
+
+    A pool with weights of its own therefore counts as one member next to others without weights.
+    """
+    weights = [target.weight for level in levels for target in level]
+    if None not in weights or not any(weights):
+        yield from levels
+        return
+    for level in levels:
+        total = sum(target.weight or 0 for target in level)
+        yield tuple(replace(t, weight=(t.weight or 0) / total if total else 1 / len(level)) for t in level)
 
 
 def _sorted(

@@ -15,7 +15,10 @@ DEFAULT = "*"
 
 @dataclass(frozen=True, order=True)
 class Target:
-    """A provider's model. `model` is the provider's name for it; None is the name as the client wrote it."""
+    """A provider's model. `model` is the provider's name for it, in a pattern perhaps with `*` from the name.
+
+    None is the name as the client wrote it.
+    """
 
     provider: str
     model: str | None

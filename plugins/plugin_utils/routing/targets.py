@@ -72,11 +72,11 @@ def open_target(
     provider = provider_at(names, name, path, key)
     if provider is None or isinstance(provider, Target):
         return provider
-    if backend is not None:
+    if backend is not None and "*" not in backend:
         return target_of(names, name, backend, path, backend, key, ".backend_model")
-    if provider.type == "anthropic" and (glob == DEFAULT or "/" in glob):
-        # LiteLLM would list every Anthropic model it has heard of in /v1/models.
-        return _only_model(names, name, provider, "anthropic cannot take any name here", path)
-    if provider.MANY_MODELS:
-        return Target(name, None)
+    if not provider.OPENAI_API and (glob == DEFAULT or "/" in glob):
+        # LiteLLM would list every model of it that it has heard of in /v1/models.
+        return _only_model(names, name, provider, f"{provider.kind} cannot take any name here", path)
+    if provider.many_models:
+        return Target(name, backend)
     return _only_model(names, name, provider, f"'{name}' serves one model at a time and names no default_model", path)

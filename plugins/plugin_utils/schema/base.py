@@ -147,6 +147,14 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
+def is_url(text: str) -> bool:
+    """Whether a text can be the address of a provider."""
+    try:
+        return bool(_url(text))
+    except ValueError:
+        return False
+
+
 # LiteLLM writes the name into a header, and splits one with commas. The gateway has the same rule for requests.
 _NAME = re.compile(r"[!-+\--~]{1,256}")
 
@@ -156,7 +164,8 @@ def is_askable(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def _model_name(value: str) -> str:
+def check_model_name(value: str) -> str:
+    """A name of a model, as it is; ValueError with what is wrong."""
     if not value or re.search(r"\s", value) or not value.isprintable():
         raise refused("names", "is empty or has blanks → write the model's name without blanks")
     if "*" in value:
@@ -170,7 +179,7 @@ def _model_name(value: str) -> str:
 def is_model_name(value: str) -> bool:
     """Whether a text can be the name of a model."""
     try:
-        return _model_name(value) == value
+        return check_model_name(value) == value
     except ValueError:
         return False
 
@@ -194,7 +203,7 @@ Context = Annotated[int, Field(ge=1, le=100_000_000)]
 Address = Annotated[str, AfterValidator(_address)]
 Url = Annotated[str, AfterValidator(_url)]
 UrlPath = Annotated[str, AfterValidator(_path)]
-ModelName = Annotated[str, AfterValidator(_model_name)]
+ModelName = Annotated[str, AfterValidator(check_model_name)]
 SecretName = Annotated[str, AfterValidator(_secret_name)]
 Words = Annotated[tuple[str, ...], BeforeValidator(text_list), AlsoSpelled({"type": "string"})]
 Text = Annotated[str, BeforeValidator(_number_text), AlsoSpelled({"type": "number"})]

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""`ai_backend_cache` and `ai_backend_monitoring`: what runs next to the gateway."""
+"""`ai_backend_cache`: answers that are kept in Redis."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from .base import Seconds, Strict
 DATABASES = 16
 # Redis' user for gateways.
 USER = "gateway"
+# The user of the exporter, which reads no key.
+READER = "monitoring"
 
 
 class Cache(Strict):
@@ -55,17 +57,3 @@ class Cache(Strict):
     def router_database(self) -> int:
         """Where LiteLLM's router keeps its keys, which no namespace separates from the cache's."""
         return (self.database + 1) % DATABASES
-
-
-class Monitoring(Strict):
-    """Nothing to set yet: this version installs no monitoring."""
-
-    enabled: bool = False
-    """Only false in this version."""
-
-    @field_validator("enabled")
-    @classmethod
-    def _not_yet(cls, value: bool) -> bool:
-        if value:
-            raise ValueError("is true, but this version installs no monitoring → write `enabled: false`")
-        return value

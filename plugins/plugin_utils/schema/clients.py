@@ -72,6 +72,8 @@ class Client(Described):
     """Tokens in a minute of the clock, of prompts and answers; the request that exceeds it is still answered."""
     parallel: Limit | None = None
     """Requests at the same time."""
+    log_content: bool = False
+    """Whether its prompts and answers are in the record of requests, for everybody who reads that."""
 
     @field_validator("models")
     @classmethod

@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator, field_validator
+from pydantic import AfterValidator, BeforeValidator, field_validator, model_validator
 
-from .base import AlsoSpelled, Described, ModelName, one_word_each
+from .base import AlsoSpelled, Described, ModelName, check_model_name, one_word_each
 from .globs import glob_of, names_of
 from .pydantic_findings import refused
 
@@ -83,6 +83,15 @@ class Exact(Rule):
     """The provider's name for the model, where it differs."""
 
 
+def _template(value: str) -> str:
+    """A name with `*` in places that the pattern fills."""
+    check_model_name(value.replace("*", "x"))
+    return value
+
+
+BackendName = Annotated[str, AfterValidator(_template)]
+
+
 class _Glob(str):
     """A pattern that is no regex."""
 
@@ -102,8 +111,8 @@ class Pattern(Rule):
     """Regex of the list form; `glob` is the plain form, and the key of the mapping form."""
     provider: str
     """Who answers."""
-    backend_model: ModelName | None = None
-    """One model for all names; without it Ollama and clouds get the name as asked."""
+    backend_model: BackendName | None = None
+    """One model for all names, or `*` for what the pattern's `*` stands for; by default the name as it is asked for."""
 
     @classmethod
     def mapping_of(cls, data: Any) -> Any:
@@ -130,6 +139,14 @@ class Pattern(Rule):
         if "*" not in value:
             raise refused("routes", "has no `*` → write it in ai_backend_routing.exact_matches")
         return value
+
+    @model_validator(mode="after")
+    def _fillable(self) -> Pattern:
+        """LiteLLM fills each `*` of the model with what the same `*` of the name took, if both have as many."""
+        stars = (self.backend_model or "").count("*")
+        if stars and stars != (0 if self.names else self.pattern.count("*")):
+            raise refused("routes", "backend_model has another number of `*` than the glob → write as many, or no `*`")
+        return self
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -17,8 +17,16 @@ from .base import SECRET_NAME
 ENGINE_KEY, MASTER_KEY, CACHE_KEY = "AI_BACKEND_ENGINE_KEY", "LITELLM_MASTER_KEY", "REDIS_PASSWORD"
 # The certificate and its key by which the edges of a fleet know each other (plan/fleet_identity.py).
 FLEET_IDENTITY = "AI_BACKEND_FLEET_IDENTITY"
+# Open WebUI's key of the gateway, the password of its first account, and what it signs sessions with.
+WEBUI_KEY, WEBUI_PASSWORD, WEBUI_SECRET = "AI_BACKEND_WEBUI_KEY", "AI_BACKEND_WEBUI_PASSWORD", "AI_BACKEND_WEBUI_SECRET"
+# The gateway's key of what monitors it, and the password of Grafana's first account.
+MONITORING_KEY = "AI_BACKEND_MONITORING_KEY"
+GRAFANA_PASSWORD = "AI_BACKEND_GRAFANA_PASSWORD"  # noqa: S105  # pragma: allowlist secret
 # Made once on the controller by the deployment when the user gives none.
-GENERATED = (ENGINE_KEY, FLEET_IDENTITY, MASTER_KEY, CACHE_KEY)
+GENERATED = (
+    *(ENGINE_KEY, FLEET_IDENTITY, MASTER_KEY, CACHE_KEY),
+    *(WEBUI_KEY, WEBUI_PASSWORD, WEBUI_SECRET, MONITORING_KEY, GRAFANA_PASSWORD),
+)
 # Hosts have only the SHA-256 of a client's key, which protects no key that can be guessed.
 _SHORTEST_CLIENT_KEY = 20
 REDACTED = "(redacted)"
@@ -36,8 +44,18 @@ _KEY_SHAPES = re.compile(
 )
 _RUN = re.compile(r"[A-Za-z0-9]{24,}")
 _HEX = re.compile(r"[0-9a-fA-F]{32,}")
+_REFERENCE = re.compile(r"os\.environ/([A-Z][A-Z0-9_]*)")
 # A digest or a commit is long and random and no secret.
 _DIGEST_KEYS = frozenset({"digest", "revision", "sha256"})
+
+
+def references(data: object) -> set[str]:
+    """Secret names that plain data refers to as `os.environ/NAME`, LiteLLM's way."""
+    if isinstance(data, dict):
+        return {name for value in data.values() for name in references(value)}
+    if isinstance(data, list):
+        return {name for value in data for name in references(value)}
+    return set(_REFERENCE.findall(data)) if isinstance(data, str) else set()
 
 
 def looks_like_secret(text: str) -> bool:
@@ -102,7 +120,7 @@ def _client_keys(given: Mapping[str, Plain]) -> Iterator[Finding]:
     owners: dict[str, str] = {}
     for name, value in given.items():
         text = str(value or "").strip()
-        if not text or not (name == MASTER_KEY or name.startswith(CLIENT_KEYS)):
+        if not text or not (name in (MASTER_KEY, WEBUI_KEY, MONITORING_KEY) or name.startswith(CLIENT_KEYS)):
             continue
         owner, path = owners.setdefault(text, name), join("ai_backend_secrets", name)
         if owner != name:

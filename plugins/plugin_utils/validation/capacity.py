@@ -86,17 +86,31 @@ def unreadable_files(engines: Sequence[Engine], facts: Mapping[str, Mapping[str,
 
 
 def _residents(engines: Sequence[Engine], room: Room, facts: Mapping[str, Mapping[str, Any]]) -> Iterator[_Resident]:
-    """The largest models of each engine, as many as it has in memory at once. One of unknown size is not counted."""
+    """The largest models of each engine, as many as it has in memory at once. One of unknown size is not counted.
+
+    Of a group only the engine that needs most is in memory.
+    """
+    groups: dict[str, list[_Resident]] = {}
     for engine in engines:
-        cards = (1 if engine["card"] >= 0 else max(len(room.cards), 1)) if room.on_cards else 0
-        known = [(needed(load, facts, cards), load) for load in engine["models"]]
-        pairs = [(need, load) for need, load in known if need is not None]
-        pairs.sort(key=lambda pair: (-pair[0].total, pair[1]["path"]))
-        bends = engine["spills"] if room.on_cards else engine["maps"]
-        for rank, (need, load) in enumerate(pairs[: engine["together"]]):
-            # An engine that loads several would first do without the others.
-            fixed = engine["managed"] and need.exact and not bends and rank == 0
-            yield _Resident(load, need, engine["card"], fixed)
+        found = list(_of_engine(engine, room, facts))
+        if not engine["group"]:
+            yield from found
+        elif sum(row.need.total for row in found) >= sum(row.need.total for row in groups.get(engine["group"], ())):
+            groups[engine["group"]] = found
+    for found in groups.values():
+        yield from found
+
+
+def _of_engine(engine: Engine, room: Room, facts: Mapping[str, Mapping[str, Any]]) -> Iterator[_Resident]:
+    cards = (1 if engine["card"] >= 0 else max(len(room.cards), 1)) if room.on_cards else 0
+    known = [(needed(load, facts, cards), load) for load in engine["models"]]
+    pairs = [(need, load) for need, load in known if need is not None]
+    pairs.sort(key=lambda pair: (-pair[0].total, pair[1]["path"]))
+    bends = engine["spills"] if room.on_cards else engine["maps"]
+    for rank, (need, load) in enumerate(pairs[: engine["together"]]):
+        # An engine that loads several would first do without the others.
+        fixed = engine["managed"] and need.exact and not bends and rank == 0
+        yield _Resident(load, need, engine["card"], fixed)
 
 
 def _refused(host: str, rows: Sequence[_Resident], room: Room) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""A host keeps the code that `ai-backend-rollback` imports and units run, all of it and nothing else."""
+"""A host keeps the code that its commands import and units run, all of it and nothing else."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import pathlib
 import subprocess
 import sys
 
-from ansible_collections.lab.ai_backend.plugins.lookup.host_library import COMMAND, PACKAGE, STARTED_THERE, LookupModule
+from ansible_collections.lab.ai_backend.plugins.lookup.host_library import (
+    COMMANDS,
+    PACKAGE,
+    STARTED_THERE,
+    LookupModule,
+)
 
 # Prints every file of the library that the command has loaded.
 LOADED = """
@@ -15,14 +20,13 @@ print(*(m.__file__ for n, m in sys.modules.items() if n.startswith("ansible_coll
 """
 
 
-def test_the_command_loads_what_is_shipped_and_all_of_that(tmp_path: pathlib.Path) -> None:
+def test_the_commands_load_what_is_shipped_and_all_of_that(tmp_path: pathlib.Path) -> None:
     (library,) = LookupModule().run([])
     for name, text in library.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    imports, _main, _rest = (
-        COMMAND.read_text().replace("/opt/ai-backend/lib", str(tmp_path)).partition("\nADMIN_SOCKET")
-    )
+    texts = [command.read_text().replace("/opt/ai-backend/lib", str(tmp_path)) for command in COMMANDS]
+    imports = "\n".join(text.partition("\nADMIN_SOCKET")[0] for text in texts)
     imports += "".join(f"\nimport {PACKAGE}.{path.replace('/', '.')}" for path in STARTED_THERE)
     done = subprocess.run([sys.executable, "-I", "-c", imports + LOADED], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

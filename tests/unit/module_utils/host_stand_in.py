@@ -40,8 +40,7 @@ class FakeSystemctl:
             self.next_pid += 1
             self.active[unit] = self.next_pid
         elif verb == "stop" or "--now" in argv:
-            self.active.pop(unit, None)
-            self.failed |= {unit} & self.stuck
+            self.stop(words[1:])
         elif verb == "reset-failed":
             self.failed.discard(unit)
         elif verb == "enable":
@@ -49,6 +48,12 @@ class FakeSystemctl:
         if verb == "disable":
             self.enabled.discard(unit)
         return 0, ""
+
+    def stop(self, units: list[str]) -> None:
+        """Stop units."""
+        for unit in units:
+            self.active.pop(unit, None)
+            self.failed |= {unit} & self.stuck
 
     def show(self, unit: str) -> str:
         """The properties of one unit."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout
+from ansible_collections.lab.ai_backend.plugins.module_utils.inspection import cooldowns as inspected
 from ansible_collections.lab.ai_backend.plugins.module_utils.inspection.cooldowns import (
     Cooldown,
     cooldown_findings,
@@ -80,3 +81,16 @@ def test_a_live_check_finds_those_of_the_slot_that_serves(tmp_path: pathlib.Path
     assert "out of memory" not in str(finding)
     (tmp_path / "etc/ai-backend/litellm/active-slot").write_text("active green\n")
     assert cooldown_findings(layout) == []
+
+
+def test_a_record_that_may_not_be_read_is_left_out(
+    tmp_path: pathlib.Path, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of an older release was for its user alone, and the whole status page failed on it."""
+    (folder / "other.json").write_text(record())
+
+    def refused(path: str) -> object:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(inspected, "read_json", refused)
+    assert found(tmp_path) == []

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import http.server
 import json
 import os
 import pathlib
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hub_stand_in import COMMIT, Hub
 
-from ansible_collections.lab.ai_backend.plugins.module_utils.fetching import download, hub
+from ansible_collections.lab.ai_backend.plugins.module_utils.fetching import download, hub, listed_files
 from ansible_collections.lab.ai_backend.plugins.module_utils.fetching.download import DownloadError
 from ansible_collections.lab.ai_backend.plugins.module_utils.releases import file_list
 
-COMMIT = "0123456789abcdef0123456789abcdef01234567"  # pragma: allowlist secret
 LARGE, SMALL = os.urandom(300_000), b'{"architectures": ["LlamaForCausalLM"]}'
 FILES = {
     ".gitattributes": b"x",
@@ -33,68 +31,6 @@ FILES = {
 }
 TAKEN = ["config.json", "empty.txt", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
 TAKEN += ["tokenizer/vocab.json"]
-
-
-class Hub(http.server.ThreadingHTTPServer):
-    """Lists and gives files as the hub does; large ones from another address, as from its storage."""
-
-    daemon_threads = True
-
-    def __init__(self, files: dict[str, bytes], storage: str = "") -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.files, self.given, self.storage, self.commit = files, dict(files), storage, COMMIT
-        self.asked: list[tuple[str, str]] = []
-        self.key = ""
-        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/"
-
-    def handle_error(self, *_: Any) -> None:
-        """A client that gives up is what some tests want."""
-
-    def listing(self) -> dict[str, Any]:
-        siblings = []
-        for name, content in self.files.items():
-            blob = hashlib.sha1(f"blob {len(content)}\0".encode() + content, usedforsecurity=False).hexdigest()
-            one: dict[str, Any] = {"rfilename": name, "size": len(content), "blobId": blob}
-            if content is LARGE or name.endswith("safetensors"):
-                one |= {"blobId": "0" * 40, "lfs": {"sha256": hashlib.sha256(content).hexdigest()}}
-            siblings.append(one)
-        return {"sha": self.commit, "siblings": siblings}
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    server: Hub
-
-    def do_GET(self) -> None:
-        path = self.path.partition("?")[0].lstrip("/")
-        self.server.asked.append((path, self.headers.get("Authorization", "")))
-        if self.server.key and self.headers.get("Authorization") != f"Bearer {self.server.key}":
-            self.send_error(401)
-            return
-        if path == f"api/models/org/model/revision/{COMMIT}":
-            self.answer(json.dumps(self.server.listing()).encode())
-            return
-        name = path.removeprefix(f"org/model/resolve/{COMMIT}/").removeprefix("cache/")
-        if path.startswith("org/") and name.endswith((".safetensors", "config.json")):
-            place = self.server.storage if name.endswith(".safetensors") and self.server.storage else "/cache/"
-            self.send_response(302)
-            self.send_header("Location", place + name)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        self.answer(self.server.given[name])
-
-    def answer(self, body: bytes) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        """It writes no log."""
 
 
 @pytest.fixture
@@ -178,7 +114,7 @@ def test_another_content_is_refused_and_nothing_looks_complete(
 ) -> None:
     for one in (server, storage):
         one.given[name] = FILES[name][::-1]
-    with pytest.raises(DownloadError, match=f"{name} is not what the hub lists"):
+    with pytest.raises(DownloadError, match=f"{name} is not what its publisher lists"):
         run()
     assert name not in there(request_)
     assert ".complete" not in there(request_)
@@ -231,7 +167,7 @@ def test_what_is_no_hub_is_named(run: Callable[..., list[str]], server: Hub, mon
 def test_a_model_that_does_not_fit_is_not_begun(
     run: Callable[..., list[str]], server: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub, "RESERVE_BYTES", 1 << 60)
+    monkeypatch.setattr(listed_files, "RESERVE_BYTES", 1 << 60)
     with pytest.raises(DownloadError, match="are free: free some space"):
         run()
     assert not [name for name, _key in server.asked if "resolve" in name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pathlib
@@ -13,11 +14,12 @@ from ollama_stand_in import GGUF, program, publish, serving
 from ansible_collections.lab.ai_backend.plugins.module_utils.fetching import state
 from ansible_collections.lab.ai_backend.plugins.module_utils.ollama import fetch, others, store
 from ansible_collections.lab.ai_backend.plugins.module_utils.ollama.model import Spec, bring
+from ansible_collections.lab.ai_backend.plugins.module_utils.ollama.server import OllamaError
 
 ME = (os.geteuid(), os.getegid())
 
 
-def spec(name: str, **changes: str) -> Spec:
+def spec(name: str, **changes: Any) -> Spec:
     base: Spec = {"name": name, "pull": name, "file": "", "digest": "", "recipe": {}, "aliases": []}
     return {**base, **changes}  # type: ignore[typeddict-item]
 
@@ -152,7 +154,7 @@ def test_what_would_go_is_told_before_the_new_store_is_there(tmp_path: pathlib.P
 
 
 def request(tmp_path: pathlib.Path, parent: pathlib.Path, *specs: Spec) -> fetch.Request:
-    start: Any = {"source": "", "keep": None, "adopted": {}, "environment": {}}
+    start: Any = {"source": "", "keep": None, "adopted": {}, "bundle": "", "bundled": {}, "environment": {}}
     return {"program": str(program(tmp_path)), "store": str(parent), "specs": list(specs), **start}
 
 
@@ -175,6 +177,74 @@ def test_a_fetch_that_fails_leaves_no_mark_and_its_reason(tmp_path: pathlib.Path
     assert state.state_of(str(tmp_path))["state"] == "failed"
     assert "small:1b can't be pulled: pull model manifest: file does not exist" in state.state_of(str(tmp_path))["text"]
     assert not (parent / "one/.complete").exists()
+
+
+def bundle(tmp_path: pathlib.Path, *names: str) -> pathlib.Path:
+    """A folder with these models, laid out as a bundle has them; after it nobody publishes anything."""
+    folder = tmp_path / "out"
+    filled(tmp_path, folder, *names)
+    (tmp_path / "hub").rename(tmp_path / "no-hub")
+    return folder
+
+
+def test_models_out_of_a_bundle_are_not_pulled(tmp_path: pathlib.Path, parent: pathlib.Path) -> None:
+    digest = publish(tmp_path, "small:1b")
+    folder = bundle(tmp_path, "small:1b")
+    specs = [
+        spec("small:1b", digest=digest[:12]),
+        spec("terse:latest", pull="small:1b", recipe={"system": "Be short."}),
+    ]
+    parent.mkdir(parents=True)
+    given = store.from_bundle(specs, {}, store.texts_of(str(folder)))
+    others.link_blobs(str(folder), str(parent), given.values(), ME)
+    asked = {**request(tmp_path, parent / "one", *specs), "bundle": str(folder), "bundled": given}
+    (tmp_path / "request.json").write_text(json.dumps(asked))
+    fetch.main(str(tmp_path))
+    assert state.state_of(str(tmp_path)) == {"state": "done", "text": "2 models"}
+    with serving(tmp_path, parent / "one") as server:
+        assert server.models()["small:1b"] == digest
+        server.answer("POST", "/api/generate", {"model": "terse", "stream": False})
+
+
+def test_a_bundle_replaces_a_model_that_an_interrupted_fetch_began_with(
+    tmp_path: pathlib.Path, parent: pathlib.Path
+) -> None:
+    """The new store already has the manifests of the release before, which the registry does not name any more."""
+    publish(tmp_path, "small:1b")
+    prepare(parent / "one")
+    filled(tmp_path, parent / "one", "small:1b")
+    prepare(parent / "two", parent / "one")
+    digest = publish(tmp_path, "small:1b", GGUF + b"newer")
+    folder = bundle(tmp_path, "small:1b")
+    specs = [spec("small:1b", digest=digest)]
+    given = store.from_bundle(specs, store.texts_of(str(parent / "one")), store.texts_of(str(folder)))
+    others.link_blobs(str(folder), str(parent), given.values(), ME)
+    asked = {**request(tmp_path, parent / "two", *specs), "source": str(parent / "one"), "bundled": given}
+    (tmp_path / "request.json").write_text(json.dumps(asked))
+    fetch.main(str(tmp_path))
+    assert state.state_of(str(tmp_path)) == {"state": "done", "text": "1 models"}
+
+
+def test_what_is_there_and_right_is_not_taken_from_a_bundle() -> None:
+    """A tag is pulled once: what its publisher offers later under the name changes nothing without a digest."""
+    old, new = '{"old": 1}', '{"new": 1}'
+    path = "manifests/registry.ollama.ai/library/small/1b"
+    digest = hashlib.sha256(new.encode()).hexdigest()
+    assert store.from_bundle([spec("small:1b")], {path: old}, {path: new}) == {}
+    assert store.from_bundle([spec("small:1b", digest=digest)], {path: old}, {path: new}) == {path: new}
+    assert store.from_bundle([spec("small:1b")], {}, {path: new}) == {path: new}
+    assert store.from_bundle([spec("house:latest", pull="", file="/m.gguf")], {}, {}) == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "words"), [({}, "the bundle has none"), ({"1b": "{}"}, "the bundle has one with the digest 44136fa355b3")]
+)
+def test_a_bundle_for_another_registry_is_refused(given: dict[str, str], words: str) -> None:
+    texts = {f"manifests/registry.ollama.ai/library/small/{tag}": text for tag, text in given.items()}
+    with pytest.raises(
+        OllamaError, match=f"the registry names small:1b, and {words}.*: it was made for another registry"
+    ):
+        store.from_bundle([spec("small:1b", digest="0" * 12)], {}, texts)
 
 
 def test_a_program_that_does_not_start_is_told_with_its_last_words(

@@ -238,6 +238,15 @@ def test_a_port_that_stands_in_a_base_url_alone_has_a_row(layout: Layout, system
     assert (rows[8091]["service"], rows[8091]["path"]) == ("mine", "ai_backend_providers.mine.base_url")
 
 
+def test_so_has_that_of_an_engine_that_listens_on_a_socket(layout: Layout, systemd: Systemd, proc: Proc) -> None:
+    """The live checks ended without a word for a registry whose engines had their ports in base_url alone."""
+    engine = "llama-cpp@fast"
+    published = [{"kind": "service", "name": "fast", "addresses": ["127.0.0.2"], "port": 8090, "instance": engine}]
+    given = plan(instances={engine: 8090}, sockets={engine: "/run/x/http.sock"}, published=published)
+    rows = {row["port"]: row for row in port_table.compare(layout, systemd, given)}
+    assert (rows[8090]["service"], rows[8090]["path"]) == ("fast", "ai_backend_providers.fast.base_url")
+
+
 def test_one_port_or_the_needed_ones_can_be_asked_for(layout: Layout, systemd: Systemd, proc: Proc) -> None:
     rows = port_table.compare(layout, systemd, plan())
     assert [row["port"] for row in port_table.select(rows, required=True)] == [6379]

@@ -109,6 +109,15 @@ def test_what_a_release_runs_from_has_to_be_there(layout: Layout, tmp_path: path
     assert found(layout) == [("critical", message)]
 
 
+def test_many_files_that_are_gone_are_one_line(layout: Layout, tmp_path: pathlib.Path) -> None:
+    paths = [str(tmp_path / name) for name in ("a.gguf", "b.gguf", "c.gguf")]
+    release_id = generation(layout, 1, requires=paths)
+    message = (
+        f"release {release_id} of redis needs {paths[0]} and 2 more that aren't there: no rollback to generation 1"
+    )
+    assert found(layout) == [("critical", message)]
+
+
 def test_one_damage_is_said_once_with_all_it_costs(layout: Layout) -> None:
     release_id = generation(layout, 4)
     for number in (5, 6):

@@ -16,7 +16,7 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.host.host import Ho
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout, linked_release, write_atomic
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.run_lock import RunNote
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.systemd import Systemd
-from ansible_collections.lab.ai_backend.plugins.module_utils.probes.checks import ProbeError
+from ansible_collections.lab.ai_backend.plugins.module_utils.probes.asking import ProbeError
 from ansible_collections.lab.ai_backend.plugins.module_utils.releases.generations import (
     Change,
     Note,

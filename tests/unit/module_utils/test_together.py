@@ -9,7 +9,7 @@ from host_stand_in import made, manifest
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.host import Host
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import linked_release, read_text
-from ansible_collections.lab.ai_backend.plugins.module_utils.probes.checks import ProbeError
+from ansible_collections.lab.ai_backend.plugins.module_utils.probes.asking import ProbeError
 from ansible_collections.lab.ai_backend.plugins.module_utils.releases.generations import Change, Note, read, record
 from ansible_collections.lab.ai_backend.plugins.module_utils.rollback import restore as restoring
 from ansible_collections.lab.ai_backend.plugins.module_utils.rollback import together

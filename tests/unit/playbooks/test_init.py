@@ -28,7 +28,7 @@ def play(folder: pathlib.Path, *arguments: str, **changes: str | None) -> subpro
 def test_what_is_copied_is_valid_and_finds_its_schema(tmp_path: pathlib.Path) -> None:
     assert play(tmp_path, "lab.ai_backend.init").returncode == 0
     files = sorted((tmp_path / "inventory" / "group_vars" / "all").glob("*.yml"))
-    assert len(files) == 8
+    assert len(files) == 10
     for file in files:
         first = file.read_text().splitlines()[0]
         assert (file.parent / first.partition("$schema=")[2]).resolve().name == "registry.schema.json"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.preview.canaries import canaries
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.preview.canaries import canaries, provider_probes
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import load
 from plans import config_of, make_plan
 
@@ -61,6 +61,17 @@ def test_of_a_provider_that_is_paid_for_only_the_list_of_models_is_read(
     assert (probe["kind"], probe["upstream"]["provider"]) == ("upstream", "openai")
 
 
+def test_what_only_litellm_can_ask_is_asked_for_nothing(lab: Callable[..., Raw]) -> None:
+    def config(*models: str) -> Raw:
+        raw = lab(secrets={**lab()["secrets"], "REPLICATE_API_KEY": "given"})
+        raw["providers"]["far"] = {"type": "litellm", "prefix": "replicate", "env_var": "REPLICATE_API_KEY"}
+        raw["providers"]["far"]["models"] = list(models)
+        return config_of(make_plan(load(raw), GROUPS, None), "one", "litellm")
+
+    old, new = config("a"), config("a", "b")
+    assert canaries(old["config"], new["config"], new["answers"], new["upstreams"]) == []
+
+
 def test_a_pattern_has_no_name_to_ask_for(asked: Callable[[Raw, Raw], list[Raw]]) -> None:
     assert asked({}, {"patterns": {"zz*": "python"}}) == []
 
@@ -92,6 +103,33 @@ def test_a_managed_engine_is_proven_by_what_it_was_started_for(lab: Callable[...
     raw["providers"]["native"]["models"][0]["options"] = {"embeddings": True}
     plan = make_plan(load(raw), GROUPS, None)
     gateway, engine = config_of(plan, "one", "litellm"), config_of(plan, "one", "llama-cpp")
-    assert engine["proof"] == {"kind": "embedding", "path": "/v1/embeddings"}
+    question = engine["questions"][-1]
+    assert (question["kind"], question["path"], question["models"]) == ("embedding", "/v1/embeddings", ["lab-tiny"])
     assert "lab-tiny" not in gateway["answers"]
     assert [(probe["kind"], probe["models"]) for probe in gateway["proofs"]] == [("embedding", ["lab-tiny"])]
+
+
+def test_one_provider_is_asked_itself_and_for_the_names_that_it_answers_first(lab: Callable[..., Raw]) -> None:
+    routing = {"exact_matches": {"a": "python", "b": {"provider": "native", "fallback": "python"}}}
+    now = config_of(make_plan(load(lab(routing=routing)), GROUPS, None), "one", "litellm")
+    upstream, answer = provider_probes(now["config"], now["upstreams"], "python", False)
+    assert (upstream["kind"], upstream["upstream"]["provider"], answer["kind"]) == ("upstream", "python", "answer")
+    assert "a" in answer["models"]
+    assert "b" not in answer["models"]
+    assert provider_probes(now["config"], now["upstreams"], "pythn", False) == []
+
+
+def test_one_that_only_litellm_can_ask_is_asked_only_if_an_answer_may_cost(lab: Callable[..., Raw]) -> None:
+    now = config_of(make_plan(load(lab(routing=routes(a="python"))), GROUPS, None), "one", "litellm")
+    assert provider_probes(now["config"], [], "python", False) == []
+    (answer,) = provider_probes(now["config"], [], "python", True)
+    assert (answer["kind"], "a" in answer["models"]) == ("answer", True)
+
+
+def test_one_that_is_paid_for_answers_only_if_that_is_wanted(lab: Callable[..., Raw]) -> None:
+    routing = {"exact_matches": {"a": {"provider": "openai", "backend_model": "gpt-4o"}}}
+    now = config_of(make_plan(load(lab(routing=routing)), GROUPS, None), "one", "litellm")
+    kinds = [
+        [p["kind"] for p in provider_probes(now["config"], now["upstreams"], "openai", paid)] for paid in (False, True)
+    ]
+    assert kinds == [["upstream"], ["upstream", "answer"]]

@@ -45,6 +45,7 @@ def test_the_gateway_gets_models_limits_and_a_key_for_each(lab: Lab, planned: Ca
     assert "/v1/chat/completions" in row["config"]["clients"].pop("paths")
     assert row["config"]["clients"] == {
         "expose": False,
+        "mcp": [],
         "clients": {
             "ci": {
                 "models": None,
@@ -52,6 +53,7 @@ def test_the_gateway_gets_models_limits_and_a_key_for_each(lab: Lab, planned: Ca
                 "requests": None,
                 "tokens": None,
                 "parallel": None,
+                "mcp": [],
             },
             "open_webui": {
                 "models": ["gpt-*", "lab-tiny"],
@@ -59,6 +61,7 @@ def test_the_gateway_gets_models_limits_and_a_key_for_each(lab: Lab, planned: Ca
                 "requests": 60,
                 "tokens": 9,
                 "parallel": 2,
+                "mcp": [],
             },
         },
         "longest_seconds": 610,
@@ -195,3 +198,28 @@ def test_a_star_stands_for_any_text_and_both_ends_are_fixed(pattern: str, name: 
 def test_a_client_without_models_may_ask_for_all_of_them() -> None:
     assert Client().may("anything")
     assert secret_of("open_webui") == "AI_BACKEND_CLIENT_OPEN_WEBUI"
+
+
+def test_texts_are_kept_only_where_somebody_wrote_it_and_that_is_reported(
+    lab: Lab, planned: Callable[..., Raw]
+) -> None:
+    raw = lab(clients={"ci": {"log_content": True}, "other": {}})
+    (row,) = rows(planned(raw), "one", "litellm")
+    clients = row["config"]["clients"]["clients"]
+    assert clients["ci"]["log_content"] is True
+    assert "log_content" not in clients["other"]
+    (line,) = [line for line in warnings(raw) if "log_content" in line]
+    assert line.startswith("ai_backend_clients.ci.log_content")
+    assert "prompts and answers" in line
+
+
+def test_records_are_written_unless_they_are_switched_off(lab: Lab, planned: Callable[..., Raw]) -> None:
+    (row,) = rows(planned(lab(monitoring={"requests": {"file_megabytes": 2, "files": 3}})), "one", "litellm")
+    assert row["config"]["records"] == {
+        "file": "/var/log/ai-backend/requests.jsonl",
+        "slow_seconds": 5,
+        "file_bytes": 2_000_000,
+        "files": 3,
+    }
+    (row,) = rows(planned(lab(monitoring={"requests": {"enabled": False}})), "one", "litellm")
+    assert row["config"]["records"] is None

@@ -14,7 +14,8 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils import entries
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import RegistryError
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.fleet import fleet_of
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.preview.changes import routing_diff
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.preview.explain import as_lines, explain
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.preview.explain import explain
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.preview.explain_lines import as_lines
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import Registry, load
 
 Raw = dict[str, Any]
@@ -200,3 +201,10 @@ def test_a_name_that_wakes_its_engine_says_so(lab: Callable[..., Raw]) -> None:
     assert [row["sleeps_after_seconds"] for level in found["levels"] for row in level["deployments"]] == [900]
     (line,) = (line for line in as_lines(found) if "native (llama_cpp)" in line)
     assert line.endswith(", sleeps after 900 s without a request and wakes for the next")
+
+
+def test_a_pattern_may_send_only_what_its_star_stands_for(routed: Routed) -> None:
+    registry = routed("patterns: {'openai/*': {provider: openai, backend_model: '*'}, 'my-*': ollama}")
+    answer = told(registry, "openai/gpt-next")
+    assert (answer["answers"], answer["asked"][0]["model"]) == ("openai", "gpt-next")
+    assert told(registry, "my-model")["asked"][0]["model"] == "my-model"

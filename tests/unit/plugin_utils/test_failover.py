@@ -12,7 +12,8 @@ import yaml
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm.simulation import Router, asks, router_of
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.fleet import fleet_of
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.preview.explain import as_lines, explain
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.preview.explain import explain
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.preview.explain_lines import as_lines
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import Registry, load
 
 Raw = dict[str, Any]

@@ -49,7 +49,7 @@ def test_everything_wrong_is_said_at_once(lab: Callable[..., Raw], wrong: Callab
         ports={"services": {"native": 6379}},
         gateway={"binf": "::"},
         cache={"ttl": "soon"},
-        monitoring={"enabled": True},
+        monitoring={"promtail": True},
         surprise={},
     )
     message = wrong(raw)
@@ -57,7 +57,7 @@ def test_everything_wrong_is_said_at_once(lab: Callable[..., Raw], wrong: Callab
     assert "ai_backend_ports.services.redis: port 6379 belongs to 'native' already" in message
     assert "ai_backend_gateway.binf: unknown key → did you mean 'bind'? else remove it" in message
     assert "ai_backend_cache.ttl: is not a whole number → write one, such as 3600" in message
-    assert "ai_backend_monitoring.enabled: is true, but this version installs no monitoring" in message
+    assert "ai_backend_monitoring.promtail: is not supported" in message
     assert "ai_backend_surprise: is not part of a registry" in message
     assert "soon" not in message
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema.cache import Cache, Monitoring
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema.cache import Cache
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema.gateway import Gateway
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema.monitoring import Monitoring
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,16 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema.gateway impo
         (Cache, {"namespace": "a b"}, "should match pattern"),
         (Cache, {"database": 16}, "less than 16"),
         (Cache, {"maxmemory": "lots"}, "should match pattern"),
-        (Monitoring, {"enabled": True}, "installs no monitoring"),
+        (Monitoring, {"prometheus": {"retention_size": "8"}}, "should match pattern"),
+        (Monitoring, {"receivers": {"ops": {"type": "slack"}}}, "secret is missing → slack needs secret and channel"),
+        (
+            Monitoring,
+            {"receivers": {"ops": {"type": "webhook", "url": "http://a", "channel": "#x"}}},
+            "channel is not for webhook → remove it",
+        ),
+        (Monitoring, {"requests": {"files": 1}}, "greater than or equal to 2"),
+        (Monitoring, {"requests": {"file_megabytes": 0}}, "greater than or equal to 1"),
+        (Monitoring, {"requests": {"slow_seconds": 0}}, "greater than"),
     ],
 )
 def test_values_that_cannot_work_are_refused(model: type[BaseModel], keys: dict[str, Any], message: str) -> None:
@@ -75,6 +85,11 @@ def test_origins_and_paths_are_taken_as_they_stand() -> None:
 
 def test_monitoring_may_say_that_it_is_off() -> None:
     assert Monitoring(enabled=False) == Monitoring()
+
+
+def test_requests_are_recorded_also_without_monitoring_and_in_bounded_files() -> None:
+    requests = Monitoring().requests
+    assert (requests.enabled, requests.slow_seconds, requests.file_bytes * requests.files) == (True, 5, 500_000_000)
 
 
 @pytest.mark.parametrize(

@@ -251,3 +251,22 @@ def test_ollama_gets_the_context_that_the_registry_states(lab: Callable[..., Raw
     ]
     found = {name: rows(litellm(raw), name)[0].get("num_ctx") for name in ("stated", "asked", "neither", "made")}
     assert found == {"stated": 16384, "asked": 8192, "neither": None, "made": None}
+
+
+def test_litellm_fills_the_model_of_a_pattern(lab: Callable[..., Raw], litellm: Callable[..., Raw]) -> None:
+    rules = {"patterns": {"openai/*": {"provider": "openai", "backend_model": "*"}}}
+    (row,) = [row for row in litellm(lab(routing=rules))["model_list"] if row["model_name"] == "openai/*"]
+    # Under `openai/` LiteLLM would list every model of OpenAI that it knows.
+    assert row["litellm_params"]["model"] == "hosted_vllm/*"
+
+
+def test_a_weighted_pool_is_one_member_of_a_capability(lab: Callable[..., Raw], litellm: Callable[..., Raw]) -> None:
+    """LiteLLM sends nothing to a deployment without a weight if another one of its group has a weight."""
+    rules = """
+    load_balancing: {big: {providers: [{provider: openai, model: gpt-4o, weight: 3}, {provider: vllm, weight: 1}]}}
+    capability_routing: {chat: {routing_strategy: simple_shuffle, preferred_models: [big, gguf]}}
+    """
+    config = litellm(lab(routing=yaml.safe_load(rules)))
+    weights = {row["litellm_params"]["model"]: row["litellm_params"]["weight"] for row in config["model_list"]
+               if row["model_name"] == "chat"}  # fmt: skip
+    assert weights == {"openai/gpt-4o": 3, "hosted_vllm/Qwen/Coder-AWQ": 1, "openai/gguf": 4}

@@ -41,12 +41,12 @@ def config(model: Callable[..., Raw], planned: Callable[..., Raw]) -> Callable[.
 
 def test_without_them_there_are_none(config: Callable[..., Raw]) -> None:
     found = config()
-    assert (found["besides"], found["arguments"]) == ([], [])
+    assert (len(found["files"]), found["arguments"]) == (1, [])
 
 
 def test_a_path_is_enough_and_a_download_has_a_place_of_its_own(config: Callable[..., Raw]) -> None:
     found = config(mmproj=URL, draft_model="/srv/draft.gguf")
-    assert found["besides"] == [
+    assert found["files"][1:] == [
         {"name": "lab-tiny draft_model", "path": "/srv/draft.gguf", "source": {"kind": "path"}},
         {"name": "lab-tiny mmproj", "path": f"{OWN}.mmproj.gguf", "source": {"kind": "url", **URL}},
     ]
@@ -59,7 +59,7 @@ def test_adapters_are_words_of_the_command_line(config: Callable[..., Raw]) -> N
     assert config(lora="/srv/a.gguf")["arguments"] == ["--lora", "/srv/a.gguf"]
     found = config(lora=[{**URL, "scale": 0.5}, "/srv/b.gguf"])
     assert found["arguments"] == ["--lora-scaled", f"{OWN}.lora-1.gguf:0.5,/srv/b.gguf:1"]
-    assert [file["path"] for file in found["besides"]] == [f"{OWN}.lora-1.gguf", "/srv/b.gguf"]
+    assert [file["path"] for file in found["files"][1:]] == [f"{OWN}.lora-1.gguf", "/srv/b.gguf"]
 
 
 def test_a_projector_is_an_ability(model: Callable[..., Raw], planned: Callable[..., Raw]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils import entries
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines.local.llama_cpp import LlamaCpp
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import RegistryError
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.reach import relay_addresses
 from plans import config_of, rows
@@ -42,6 +43,7 @@ def test_one_host_runs_all_and_publishes_nothing_off_loopback(lab: Callable[...,
             "unlimited": [],
             "trusted_proxies": [],
             "paths": host["services"][0]["config"]["gateway"]["paths"],
+            "status_page": "",
             "cors_origins": [],
             "expose_deployment": False,
             "stream_timeout_seconds": 610,
@@ -49,6 +51,8 @@ def test_one_host_runs_all_and_publishes_nothing_off_loopback(lab: Callable[...,
         },
         # Its own gateway reaches the engine through the edge, which can take it out of rotation and has its port.
         # Nobody else answers for it, so a restart is waited for.
+        "metrics": [],
+        "pages": [],
         "published": [
             {
                 "kind": "service",
@@ -219,7 +223,8 @@ def test_the_slots_of_an_engine_share_its_context(
     model = {"name": "m", "context_length": 8192, "options": options, "environment": environment}
     raw["providers"]["native"]["models"] = [model]
     (engine,) = rows(planned(raw), "one", "llama-cpp")
-    assert engine["config"]["context"] == tokens
+    (context,) = [probe for probe in engine["config"]["questions"] if probe["kind"] == "context"]
+    assert context["tokens"] == tokens
     (row,) = [row for row in litellm(raw)["model_list"] if row["model_name"] == "m"]
     assert row["model_info"]["max_input_tokens"] == tokens
 
@@ -376,7 +381,10 @@ def test_the_inventory_must_carry_the_registry(
     assert line in wrong(lab(), groups, addresses)
 
 
-def test_engines_this_version_cannot_install_are_named(lab: Callable[..., Raw], wrong: Callable[..., str]) -> None:
+def test_engines_this_version_cannot_install_are_named(
+    lab: Callable[..., Raw], wrong: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LlamaCpp, "installable", property(lambda provider: provider.server == "native"))
     raw = lab()
     raw["providers"]["python"] |= {"managed": True}
     line = "this version does not install llama_cpp with `server: python` yet"

@@ -101,8 +101,8 @@ def test_a_provider_is_a_mapping(kind: str) -> None:
         ("vllm", {"base_url": "http://x:99999"}, "is not a URL"),
         ("vllm", {"base_url": "http://u:p@x"}, "holds a user or password"),
         ("vllm", {"base_url": "http://x?y=1"}, "has a query or fragment"),
-        ("llama_cpp", {**LOCAL, "models": []}, "models has 0 entries"),
-        ("llama_cpp", {**LOCAL, "models": ["a", "b"]}, "models has 2 entries"),
+        ("llama_cpp", {**LOCAL, "models": []}, "models has no entry → write the model that it runs"),
+        ("llama_cpp", {**LOCAL, "models": ["a"], "models_max": 2}, "models_max is for several models → remove it"),
     ],
 )
 def test_contradictions_are_refused(kind: str, keys: Raw, message: str) -> None:

@@ -198,6 +198,9 @@ MISTAKES = [
     ("patterns: {'q*': cloud}", 'patterns["q*"]: no active target is left'),
     ("patterns: {'q*': openai, 'qwen*': openai}", "patterns[\"qwen*\"]: overlaps with 'q*' written before it"),
     ("patterns: {'org/*': anthropic}", "anthropic cannot take any name here"),
+    ("patterns: {'a-*': {provider: openai, backend_model: '*-*'}}", "backend_model has another number of `*`"),
+    ("patterns: {'a-*': {provider: openai, backend_model: 'b *'}}", "is empty or has blanks"),
+    ("patterns: [{pattern: '^(gguf|m1)$', provider: openai, backend_model: '*'}]", "another number of `*`"),
     ("custom_strategies: {}", "custom_strategies: is not supported → LiteLLM runs no code from here"),
 ]
 

@@ -95,7 +95,10 @@ def test_no_other_variable_is_opened() -> None:
 
 PLAN = {
     "providers": [{"name": "fast", "type": "llama_cpp"}],
-    "hosts": {"gpu1": {"services": [{"provider": "fast"}]}, "gateway1": {"services": [{"provider": ""}]}},
+    "hosts": {
+        "gpu1": {"services": [{"provider": "fast", "service": "llama-cpp"}]},
+        "gateway1": {"services": [{"provider": "", "service": "edge"}]},
+    },
 }
 HERE = {"llama_cpp_archive_sha256": "2c26"}
 
@@ -116,3 +119,8 @@ def test_what_an_engine_could_not_be_installed_from_is_a_warning(values: dict[st
     found = list(check_engines({"gateway1": {}, "gpu1": dict(values)}, PLAN))
     assert [finding.problem for finding in found] == ([problem] if problem else [])
     assert list(check_engines({"gpu1": {}}, None)) == []
+
+
+def test_a_host_with_the_python_server_alone_needs_no_archive() -> None:
+    services = [{"provider": "fast", "service": "llama-cpp-python"}]
+    assert list(check_engines({"gpu1": {}}, {**PLAN, "hosts": {"gpu1": {"services": services}}})) == []

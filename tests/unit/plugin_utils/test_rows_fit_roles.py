@@ -35,12 +35,24 @@ def role_of(row: Raw) -> str:
 
 
 def test_each_row_of_a_plan_fits_its_role(lab: Callable[..., Raw], planned: Callable[..., Raw]) -> None:
-    raw = lab(clients={"ci": {"models": ["gpt-*"], "parallel": 2}})
+    webui = {"enabled": True, "urls": ["http://10.0.0.1:5000"]}
+    tools = {"lab": {"url": "http://10.0.0.9:1/mcp", "clients": ["ci"]}}
+    raw = lab(clients={"ci": {"models": ["gpt-*"], "parallel": 2}}, webui=webui, mcp_servers=tools)
     raw["providers"]["ollama"] |= {"managed": True}
+    raw["providers"]["python"] |= {"managed": True, "options": {"pooling": "mean", "embeddings": True}}
     raw["providers"]["vllm"] |= {"managed": True, "base_url": "http://127.0.0.1:8001"}
     plan = planned(raw)
     rows = [row for host in plan["hosts"].values() for row in host["services"]]
-    assert {role_of(row) for row in rows} >= {"edge", "litellm", "llama_cpp", "ollama", "redis", "vllm"}
+    assert {role_of(row) for row in rows} >= {
+        "edge",
+        "litellm",
+        "llama_cpp",
+        "llama_cpp_python",
+        "ollama",
+        "open_webui",
+        "redis",
+        "vllm",
+    }
     for row in rows:
         result = ArgumentSpecValidator(arguments(role_of(row))).validate({"ai_backend_service": row})
         assert result.error_messages == [], (row["service"], result.error_messages)

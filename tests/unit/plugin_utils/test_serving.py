@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.serving import elsewhere
 
 SLOT, ENGINE, CACHE = "litellm@blue", "llama-cpp@fast", "redis"
@@ -35,3 +36,9 @@ def test_what_an_older_release_has_on_a_port_is_named() -> None:
 
 def test_what_the_plan_no_longer_contains_is_not() -> None:
     assert elsewhere({**PLACES, "ollama@gone": "127.0.0.1:11434"}, edge()) == {}
+
+
+def test_where_a_request_wakes_an_engine_is_never_looked_at() -> None:
+    """HAProxy's checks of the places of before woke the engines of a group, one for the other, without end."""
+    old = {**PLACES, ENGINE: f"unix@{Layout().wake_socket(ENGINE)}"}
+    assert elsewhere(old, edge()) == {}

@@ -284,7 +284,7 @@ def test_an_option_that_cannot_be_is_refused_with_the_way_out(
         ("trust-remote-code", "write options.trust_remote_code"),
         ("no-enable-prefix-caching", "write options.enable_prefix_caching"),
         ("nnodes", "an instance runs on one host"),
-        ("enable-sleep-mode", "this version has no sleep mode"),
+        ("enable-sleep-mode", "write `wake: on_request` at the provider: the server stops, and its memory is free"),
         ("a b", "has a name that is no flag"),
         ("hf-token", "write `hf_repo`"),
     ],
@@ -362,10 +362,10 @@ def test_keys_of_a_managed_one_are_named_where_nothing_uses_them(lab: Callable[.
 
 
 def test_a_lock_for_rocm_is_the_users_own() -> None:
-    (finding,) = Vllm.check_host("one", {"vllm_backend": "rocm"})
+    (finding,) = Vllm.check_host("one", {"vllm_backend": "rocm"}, {"vllm"})
     assert str(finding).startswith("vllm_lock: is empty, and the collection has no lock for ROCm")
-    assert not list(Vllm.check_host("one", {"vllm_backend": "rocm", "vllm_lock": "/x.lock"}))
-    assert not list(Vllm.check_host("one", {}))
+    assert not list(Vllm.check_host("one", {"vllm_backend": "rocm", "vllm_lock": "/x.lock"}, {"vllm"}))
+    assert not list(Vllm.check_host("one", {}, {"vllm"}))
 
 
 def test_what_it_has_in_memory_is_read_from_the_folder_of_its_model(

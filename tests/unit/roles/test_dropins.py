@@ -20,7 +20,8 @@ def dropin(role: str, template: str = "dropin.conf.j2", **variables: Any) -> lis
 
 
 def engine(config: dict[str, Any]) -> dict[str, Any]:
-    row = {"instance": "llama-cpp@x", "sockets": {"llama-cpp@x": "/run/x/http.sock"}, "config": config}
+    whole = {"presets": "", "models_max": 1, **config}
+    row = {"instance": "llama-cpp@x", "sockets": {"llama-cpp@x": "/run/x/http.sock"}, "config": whole}
     return {"ai_backend_service": row, "__llama_cpp_model": {"path": "/x", "name": "x"}}
 
 
@@ -34,6 +35,11 @@ def edge(port: int) -> list[str]:
     return dropin(
         "edge", ai_backend_service={"secrets": {}, "config": {"gateway": {"port": port, "tls_certificate": ""}}}
     )
+
+
+def gateway(environment: dict[str, Any], records: str = "") -> list[str]:
+    more = {"__litellm_artifact": "/opt/x", "__litellm_workers": 1, "__litellm_records_folder": records}
+    return dropin("litellm", __litellm_environment=environment, **more)
 
 
 @pytest.mark.parametrize("port", [80, 443, 1023])
@@ -75,7 +81,7 @@ def test_the_check_before_a_reload_sees_the_certificate() -> None:
 )
 def test_the_gateways_environment_reaches_it_as_it_was_written(value: object, line: str) -> None:
     """systemd takes a percent sign for a specifier, and drops a line with one that it does not know."""
-    lines = dropin("litellm", __litellm_environment={"X": value}, __litellm_artifact="/opt/x", __litellm_workers=1)
+    lines = gateway({"X": value})
     assert line in lines
 
 
@@ -90,6 +96,13 @@ def test_the_gateways_environment_reaches_it_as_it_was_written(value: object, li
 def test_an_engines_environment_reaches_it_as_it_was_written(value: str, line: str) -> None:
     config = {"threads": "3", "environment": {"X": value}}
     assert line in dropin("llama_cpp", "llama-server.env.j2", **engine(config), llama_cpp_gpu="none")
+
+
+def test_of_several_models_each_is_named_in_the_presets() -> None:
+    config = {"threads": "3", "environment": {}, "presets": "version = 1", "models_max": 2}
+    lines = dropin("llama_cpp", "llama-server.env.j2", **engine(config), llama_cpp_gpu="none")
+    assert {"LLAMA_ARG_MODELS_PRESET=@RELEASE@/files/models.ini", "LLAMA_ARG_MODELS_MAX=2"} <= set(lines)
+    assert not [line for line in lines if line.startswith(("LLAMA_ARG_MODEL=", "LLAMA_ARG_ALIAS="))]
 
 
 @pytest.mark.parametrize(("gpu", "cores", "threads"), [("none", 8, ["7"]), ("none", 1, ["1"]), ("cuda", 8, [])])
@@ -114,6 +127,8 @@ def test_an_ollama_without_a_card_leaves_a_core_too(gpu: str, given: dict[str, s
 def test_only_an_ollama_with_a_card_gets_the_devices(gpu: str) -> None:
     lines = dropin("ollama", **ollama({}), ollama_gpu=gpu)
     assert ("SupplementaryGroups=render video" in lines) == ("PrivateDevices=no" in lines) == (gpu != "none")
+    # The devices of cards and the few that every program may have, and no disk.
+    assert ("DevicePolicy=closed" in lines) == ("DeviceAllow=char-drm rw" in lines) == (gpu != "none")
     # Its releases share a folder, and it writes nowhere else.
     assert [line for line in lines if line.startswith("ReadWritePaths=")] == ["ReadWritePaths=/models/ollama/x"]
 
@@ -152,6 +167,7 @@ def test_a_vllm_without_a_card_leaves_a_core_too(backend: str, threads: str, lin
 def test_only_a_vllm_with_a_card_gets_the_devices(backend: str) -> None:
     lines = vllm("dropin.conf.j2", backend)
     assert ("SupplementaryGroups=render video" in lines) == ("PrivateDevices=no" in lines) == (backend != "cpu")
+    assert ("DevicePolicy=closed" in lines) == ("DeviceAllow=char-nvidia* rw" in lines) == (backend != "cpu")
 
 
 def test_a_vllm_has_the_time_to_end_its_answers() -> None:
@@ -165,3 +181,17 @@ def test_a_vllm_downloads_and_sends_nothing() -> None:
     lines = vllm("vllm.env.j2", "cuda", devices="2,3", environment={"VLLM_X": 'say "a"'})
     assert {"HF_HUB_OFFLINE=1", "VLLM_NO_USAGE_STATS=1", "VLLM_PLUGINS=", "CUDA_VISIBLE_DEVICES=2,3"} <= set(lines)
     assert r'VLLM_X="say \"a\""' in lines
+
+
+def test_the_gateway_writes_into_the_folder_of_its_records_and_starts_without_it() -> None:
+    writable = [line for line in gateway({}, "/var/log/ai-backend") if "/var/log" in line]
+    make, allow = writable
+    assert make.startswith("ExecStartPre=-+/usr/bin/install -d -o ai-backend-litellm -g ai-backend-records -m 2750 ")
+    assert allow == "ReadWritePaths=-/var/log/ai-backend"
+    assert [line for line in gateway({}) if "ReadWrite" in line or "/var/log" in line] == []
+
+
+def test_who_reads_the_records_reads_what_is_out_of_rotation() -> None:
+    """In a folder of the gateway alone, the exporter found nothing and told that all is in rotation."""
+    (make,) = [line for line in gateway({}) if line.endswith("/cooldowns")]
+    assert "-g ai-backend-records -m 2750" in make

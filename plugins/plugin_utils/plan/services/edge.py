@@ -7,14 +7,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ....module_utils.host.layout import slot_instance
+from ....module_utils.host.layout import Layout, slot_instance
 from ...data.row import Publish, Row, listens
+from ...engines.site import EDGE_LOOPBACK
 from ...schema.base import host_port
 from ...schema.gateway import Gateway
 from ...schema.ports import FLEET, GATEWAY
 from ...schema.secrets import FLEET_IDENTITY
 from ..fleet_identity import server_name
-from ..reach import EDGE_LOOPBACK
+from ..watched import LOOPBACK
 
 if TYPE_CHECKING:
     from ..fleet import Fleet
@@ -26,6 +27,10 @@ Section: TypeAlias = "dict[str, Any]"
 STAGE = "edge"
 NAME = "edge"
 LOOPBACKS = "127.0.0.0/8"
+# What the services of this stage offer, only the host of monitoring reads.
+WATCHES = "monitoring"
+# The name of the edge's own measurements between hosts.
+METRICS = "edge-metrics"
 # Attempts to reach the edge of another host, which does not restart. One that is gone costs two seconds each.
 FAR_RETRIES = 3
 # Read again at each reload, as systemd does it with an environment file.
@@ -72,6 +77,8 @@ def rows(fleet: Fleet, host: str, there: Sequence[Row]) -> list[Row]:
             "publish": None,
             "config": {
                 "gateway": _gateway(fleet, slotted[0], port) if slotted else None,
+                "pages": _pages(fleet, there) if slotted else [],
+                "metrics": _metrics(fleet),
                 "published": [*_near(fleet, host, there), *_fleet(fleet, host), *_relays(fleet, host)],
             },
         }
@@ -93,11 +100,37 @@ def _gateway(fleet: Fleet, row: Row, port: int) -> dict[str, Any]:
         "unlimited": [*gateway.trusted_networks, *gateway.trusted_proxies],
         "trusted_proxies": list(gateway.trusted_proxies),
         "paths": _paths(gateway),
+        "status_page": _status_page(fleet),
         "cors_origins": list(gateway.cors_origins),
         "expose_deployment": gateway.expose_deployment,
         "stream_timeout_seconds": gateway.stream_timeout_seconds,
         "tls_certificate": gateway.tls_certificate,
     }
+
+
+def _pages(fleet: Fleet, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """The pages for browsers that run next to the gateway: [section].
+
+    They ask the gateway at a loopback address of the edge, which has no TLS and counts no requests of an address.
+    """
+    return [
+        {
+            "kind": "page",
+            "name": row["instance"],
+            "addresses": [fleet.registry.gateway.bind],
+            "port": row["ports"][row["instance"]],
+            "to": listens(row, row["instance"]),
+            "inside": EDGE_LOOPBACK,
+            **row["config"]["page"],
+        }
+        for row in rows
+        if "page" in row["config"]
+    ]
+
+
+def _status_page(fleet: Fleet) -> str:
+    """Where the page of the operator is, as HAProxy writes it; empty without monitoring."""
+    return f"{LOOPBACK}:{fleet.registry.all_ports['exporter']}" if fleet.place.monitoring is not None else ""
 
 
 def offered_paths() -> list[str]:
@@ -136,7 +169,31 @@ def _near(fleet: Fleet, host: str, rows: Sequence[Row]) -> Iterator[Section]:
             "instance": row["instance"],
             "to": listens(row, row["instance"]),
             **({"paths": publish["paths"]} if "paths" in publish else {}),
+            **_turns(row),
         }
+
+
+def _turns(row: Row) -> dict[str, Any]:
+    """What the edge must know of a service that is not always in memory.
+
+    {turns: {group, peers: {provider: where it listens}, min_resident, max_wait, health}} of one that a request wakes:
+    its own place is where a look is answered that must not wake it, written as HAProxy writes it. {loaded: {file,
+    group, model, first: the instance of the group that is loaded without a choice}} of one that is loaded by hand.
+    """
+    wake = row.get("wake")
+    if wake is None:
+        return {}
+    if not wake["on_request"]:
+        named = {"group": wake["group"], "model": wake["models"][0], "first": wake["members"][0]}
+        return {"loaded": {"file": Layout().loaded, **named}}
+    turns = {
+        "group": wake["group"],
+        "peers": {instance.partition("@")[2]: f"unix@{Layout().socket(instance)}" for instance in wake["members"]},
+        "min_resident": wake["min_resident"],
+        "max_wait": wake["max_wait"],
+        "health": wake["health"],
+    }
+    return {"turns": turns}
 
 
 def _fleet(fleet: Fleet, host: str) -> Iterator[Section]:
@@ -154,7 +211,7 @@ def _fleet(fleet: Fleet, host: str) -> Iterator[Section]:
             "retries": 0,
             "services": [
                 {"server_name": server_name(publish["name"]), "address": EDGE_LOOPBACK, "port": port}
-                for _row, publish, port in _offers(rows)
+                for publish, port in _offered_by(fleet, host)
             ],
         }
 
@@ -175,10 +232,30 @@ def _relays(fleet: Fleet, host: str) -> Iterator[Section]:
 def _used(fleet: Fleet, host: str) -> Iterator[tuple[str, Publish, int]]:
     """(other host, what it publishes, port) of all that the gateway of this host uses elsewhere."""
     if host in fleet.place.gateways:
-        for other, rows in sorted(fleet.abroad.items()):
+        for other in sorted(fleet.abroad):
             if other != host:
-                for _row, publish, port in _offers(rows):
-                    yield other, publish, port
+                offers = _offered_by(fleet, other, watched=host == fleet.place.monitoring)
+                yield from ((other, publish, port) for publish, port in offers)
+
+
+def _metrics(fleet: Fleet) -> list[Section]:
+    """Where HAProxy tells its own measurements, to this host alone: [section], none without monitoring."""
+    port = _metrics_port(fleet)
+    return [{"kind": "metrics", "name": METRICS, "addresses": [EDGE_LOOPBACK], "port": port}] if port else []
+
+
+def _metrics_port(fleet: Fleet) -> int:
+    """Where HAProxy tells its own measurements; 0 without monitoring."""
+    return fleet.registry.all_ports["edge_metrics"] if fleet.place.monitoring is not None else 0
+
+
+def _offered_by(fleet: Fleet, host: str, watched: bool = True) -> list[tuple[Publish, int]]:
+    """(how it is published, port) of all that a host offers to others. watched: with what only monitoring reads."""
+    rows = [row for row in fleet.abroad[host] if watched or row["stage"] != WATCHES]
+    found = [(publish, port) for _row, publish, port in _offers(rows)]
+    if watched and host != fleet.place.monitoring and (port := _metrics_port(fleet)):
+        found.append(({"name": METRICS, "mode": "http", "here": False, "abroad": True, "retries": 0}, port))
+    return found
 
 
 def _offers(rows: Sequence[Row]) -> list[tuple[Row, Publish, int]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ....module_utils.host.layout import Layout
 from ...data.row import Row
-from ...schema.cache import DATABASES, USER
+from ...schema.cache import DATABASES, READER, USER
 from ...schema.secrets import CACHE_KEY
 
 if TYPE_CHECKING:
@@ -20,6 +20,10 @@ NAME = "redis"
 # What LiteLLM and the limits of clients use: values, scripts, messages. LiteLLM asks for the version with `info`, which
 # Redis counts as dangerous.
 RIGHTS = "~* &* +@read +@write +@connection +@transaction +@scripting +@pubsub -@admin -@dangerous +info"
+# What an exporter asks for: numbers about Redis, and about no key.
+READER_RIGHTS = (
+    "resetkeys resetchannels -@all +info +ping +client|setname +config|get +latency|latest +slowlog|len +slowlog|get"
+)
 
 
 def rows(fleet: Fleet, host: str, there: Sequence[Row]) -> list[Row]:
@@ -37,7 +41,7 @@ def rows(fleet: Fleet, host: str, there: Sequence[Row]) -> list[Row]:
             "sockets": {NAME: Layout().socket(NAME, NAME)},
             "slots": [],
             # The password of the default user is for older releases, which have no other user.
-            "secrets": {f"{NAME}.conf": {"requirepass": CACHE_KEY, f"user {USER} on {RIGHTS}": CACHE_KEY}},
+            "secrets": {f"{NAME}.conf": {"requirepass": CACHE_KEY, **dict.fromkeys(_users(fleet), CACHE_KEY)}},
             "publish": {
                 "name": NAME,
                 "mode": "tcp",
@@ -48,3 +52,9 @@ def rows(fleet: Fleet, host: str, there: Sequence[Row]) -> list[Row]:
             "config": {"maxmemory": fleet.registry.cache.maxmemory, "databases": DATABASES, "user": USER},
         }
     ]
+
+
+def _users(fleet: Fleet) -> list[str]:
+    """The lines of Redis' users, without their password."""
+    reader = [f"user {READER} on {READER_RIGHTS}"] if fleet.place.monitoring is not None else []
+    return [f"user {USER} on {RIGHTS}", *reader]

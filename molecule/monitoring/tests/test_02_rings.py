@@ -1,0 +1,184 @@
+"""Real faults: the right alert is sent, and no other critical one, and it ends after the fault."""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from fleet import play, registry, wait
+from watching import quiet
+
+# Two looks of Prometheus, one evaluation, and Alertmanager's wait for others of the group.
+SECONDS = 45
+ENGINE = "ai-backend-llama-cpp@llama_cpp_native"
+# Longer than a look at the engine may take.
+FROZEN = "kill -s {} $(systemctl show -p MainPID --value {})"
+SOCKET = "/run/ai-backend/llama-cpp@llama_cpp_native/http.sock"
+# So many requests a second with a key.
+FLOOD = "systemd-run -q --unit checks-flood python3 /root/flood.py {} {}"
+# The one that serves, whichever it is.
+EACH_SLOT = "systemctl kill -s {} ai-backend-litellm@$(cut -d' ' -f2 /etc/ai-backend/litellm/active-slot)"
+# What the gateway sees of the file systems.
+IN_GATEWAY = (
+    "nsenter -m -t $(systemctl show -p MainPID --value "
+    "ai-backend-litellm@$(cut -d' ' -f2 /etc/ai-backend/litellm/active-slot)) sh -c '{}'"
+)
+
+
+@dataclass
+class Fault:
+    """What is done to the host and undone, the alert, and for how long it must be so before it is sent."""
+
+    alert: str
+    begin: str
+    end: str
+    lasts: int
+    # Critical alerts that may come with it.
+    with_it: tuple[str, ...] = ()
+    # Seconds after which it has ended; that something was so often lately stays true for ten minutes.
+    ends: int = 420
+
+
+FAULTS = {
+    "the engine is killed and stays away": Fault(
+        "EngineDown",
+        f"systemctl stop {ENGINE}",
+        f"systemctl start {ENGINE}",
+        60,
+        ("UnitDown", "ModelSilent", "RequestsFail"),
+    ),
+    "the engine is frozen": Fault(
+        "EngineDown", FROZEN.format("STOP", ENGINE), FROZEN.format("CONT", ENGINE), 60, ("ModelSilent", "RequestsFail")
+    ),
+    "the cache is gone": Fault(
+        "CacheDown", "systemctl stop ai-backend-redis", "systemctl start ai-backend-redis", 60, ("UnitDown",)
+    ),
+    "the cache is frozen": Fault(
+        "CacheDown", FROZEN.format("STOP", "ai-backend-redis"), FROZEN.format("CONT", "ai-backend-redis"), 60
+    ),
+    "an exporter is dead": Fault(
+        "TargetDown",
+        "systemctl stop ai-backend-node-exporter",
+        "systemctl start ai-backend-node-exporter",
+        120,
+        ("UnitDown",),
+    ),
+    "the gateway is frozen": Fault(
+        "GatewayDown",
+        EACH_SLOT.format("STOP"),
+        EACH_SLOT.format("CONT"),
+        60,
+        ("ModelSilent", "RequestsFail"),
+    ),
+    "the edge is away": Fault(
+        "GatewayDown",
+        "systemctl stop ai-backend-edge",
+        "systemctl start ai-backend-edge",
+        60,
+        ("ModelSilent", "RequestsFail", "EngineDown", "UnitDown"),
+    ),
+    "a unit starts again and again": Fault(
+        "UnitRestarts",
+        "for i in 1 2 3 4; do systemctl kill -s KILL ai-backend-blackbox-exporter; sleep 8; done",
+        "true",
+        0,
+        ends=720,
+    ),
+    "a file system is full": Fault(
+        "DiskFull",
+        "mkdir -p /mnt/small && mount -t tmpfs -o size=40m small /mnt/small && fallocate -l 39M /mnt/small/file",
+        "umount /mnt/small",
+        300,
+    ),
+    "the record can not be written": Fault(
+        "RecordSilent",
+        IN_GATEWAY.format(
+            "mount -t tmpfs -o size=4k,mode=0777 small /var/log/ai-backend && "
+            "head -c 4096 /dev/zero > /var/log/ai-backend/filler"
+        ),
+        IN_GATEWAY.format("umount /var/log/ai-backend"),
+        # Five minutes without a record, and two more.
+        420,
+    ),
+    "an engine lists other models": Fault(
+        "ProviderModelsMissing",
+        f"systemctl stop {ENGINE}; systemd-run -q --unit checks-impostor python3 /root/impostor.py {SOCKET}",
+        f"systemctl stop checks-impostor; rm -rf $(dirname {SOCKET}); systemctl restart {ENGINE}",
+        # It is asked once a minute.
+        360,
+        ("UnitDown", "ModelSilent", "RequestsFail"),
+    ),
+    "an engine answers with errors": Fault(
+        # Three errors open its breaker: then it is not asked, and has no further errors.
+        "ProviderCooling",
+        "echo broken > /root/flaky",
+        "echo well > /root/flaky",
+        120,
+        ends=600,
+    ),
+    "an engine is slow": Fault(
+        "FirstTokenSlow", "echo slow > /root/flaky", "echo well > /root/flaky", 780, ("AnswersSlow",), ends=1200
+    ),
+    "the exporter of the collection is dead": Fault(
+        "TargetDown", "systemctl stop ai-backend-exporter", "systemctl start ai-backend-exporter", 120
+    ),
+    "a flood without keys": Fault(
+        "KeysRefused", FLOOD.format("sk-wrong", 6), "systemctl stop checks-flood", 300, ends=900
+    ),
+    "a client over its limit": Fault(
+        "ClientLimited", FLOOD.format("$(cat /root/slow-lane)", 2), "systemctl stop checks-flood", 420, ends=900
+    ),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def key_of_the_client(gateway):
+    """The controller has it; hosts have its digest."""
+    key = (Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "secrets/AI_BACKEND_CLIENT_SLOW_LANE").read_text().strip()
+    gateway.run(f"umask 077; echo {key} > /root/slow-lane")
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+def test_a_fault_rings_and_ends(watch, gateway, fault):
+    quiet(watch)
+    since = watch.now()
+    gateway.run(fault.begin)
+    try:
+        wait(lambda: (fault.alert, "firing") in watch.received(since), fault.lasts + SECONDS)
+        rang = watch.now() - since
+        others = watch.firing("critical") - {fault.alert, *fault.with_it}
+        assert others == set()
+    finally:
+        gateway.run(fault.end)
+    wait(lambda: (fault.alert, "resolved") in watch.received(since), fault.ends)
+    print(f"{fault.alert}: {rang:.0f} s, of which {fault.lasts} had to pass")
+
+
+def test_a_release_that_is_refused_rings(watch, gateway, client):
+    """Clients notice nothing; the operator is told."""
+    quiet(watch)
+    since = watch.now()
+    changed = {"ai_backend_routing": {**registry("routing"), "fallback_chains": {"lab-tiny": ["flaky-model"]}}}
+    with gateway.without_socket(gateway.other_slot()):
+        assert play("reload", extra=changed).code != 0
+    assert client.answers()
+    wait(lambda: ("ChangeRefused", "firing") in watch.received(since), SECONDS)
+    assert watch.firing("critical") == set()
+    assert play("reload").code == 0
+    wait(lambda: ("ChangeRefused", "resolved") in watch.received(since), 1000)
+
+
+def test_fifteen_quiet_minutes_with_a_reload_ring_nothing(watch, client):
+    quiet(watch)
+    since, end = watch.now(), time.monotonic() + 900
+    assert (
+        play(
+            "reload",
+            extra={"ai_backend_routing": {**registry("routing"), "fallback_chains": {"lab-tiny": ["flaky-model"]}}},
+        ).code
+        == 0
+    )
+    wait(lambda: time.monotonic() > end, 910)
+    assert [name for name, state in watch.received(since) if state == "firing"] == []
+    assert play("reload").code == 0

@@ -1,0 +1,42 @@
+# Copyright (c) 2026 lab.ai_backend contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Alloy: ships the record of requests and the journal of its host to Loki."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ....module_utils.host.layout import Layout
+from ...data.row import Row
+
+if TYPE_CHECKING:
+    from ..fleet import Fleet
+
+STAGE = "monitoring"
+NAME = "alloy"
+
+
+def rows(fleet: Fleet, host: str, there: Sequence[Row]) -> list[Row]:
+    """One row on the host of monitoring."""
+    registry = fleet.registry
+    if host != fleet.place.monitoring or not registry.monitoring.loki.enabled:
+        return []
+    return [
+        {
+            "service": NAME,
+            "instance": NAME,
+            "provider": "",
+            "role": "lab.ai_backend.alloy",
+            "stage": STAGE,
+            "ports": {NAME: registry.all_ports["alloy"]},
+            "slots": [],
+            "secrets": {},
+            "publish": None,
+            "config": {
+                "host": host,
+                "record": Layout().records if registry.monitoring.requests.enabled else "",
+                "loki": registry.all_ports["loki"],
+            },
+        }
+    ]
