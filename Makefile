@@ -111,7 +111,7 @@ contract: dev ## clients, their mistakes, and what explain says, against the rea
 	tests/tools/bootstrap redis haproxy
 	"$$(python tests/tools/litellm_venv.py)" tests/contract/record_keys.py | diff - plugins/plugin_utils/litellm/keys.ini
 	"$$(python tests/tools/litellm_venv.py)" tests/contract/hook.py
-	$(WITH_DOWNLOADS) python -m pytest -rs tests/contract
+	$(WITH_DOWNLOADS) python -m pytest tests/contract
 	python tests/contract/contract.py --python "$$(python tests/tools/litellm_venv.py)" \
 	  $(if $(CASES),--cases=$(CASES)) $(ARGS)
 
@@ -138,7 +138,7 @@ engine-contract: dev ## ask a server for what is assumed of its type (BASE_URL=â
 llama-python: dev ## build llama-cpp-python here and on a host, and ask its server (half an hour of two cores, half of it once)
 	SUITES=trixie tests/tools/bootstrap images
 	python tests/tools/llama_python.py
-	$(WITH_DOWNLOADS) python -m pytest -rs tests/contract/test_engine_contract.py tests/heavy/test_llama_python.py $(ARGS)
+	$(WITH_DOWNLOADS) python -m pytest tests/contract/test_engine_contract.py tests/heavy/test_llama_python.py $(ARGS)
 
 llama-source: dev ## build the second source of the tests' llama-server and ask it (a quarter of an hour, once)
 	python -m pytest tests/heavy/test_llama_source.py $(ARGS)

@@ -203,6 +203,33 @@ def test_an_older_release_is_asked_on_its_port_until_it_is_switched(way: Any, sl
     assert (answers[0].body, answers[-1].body) == (b"{}", b"socket")
 
 
+@pytest.mark.parametrize("last", [b"HTTP/1.0 200 OK\r\n\r\n", b""], ids=["after a look", "during a look"])
+def test_a_request_that_meets_its_end_waits_too(way: Any, last: bytes) -> None:
+    """The older release ends between the look and the question, or while it is looked at."""
+    with socket.create_server(("127.0.0.1", 0)) as older:
+        edge = way(before=f"127.0.0.1:{older.getsockname()[1]}")
+
+        def end() -> None:
+            """At the first look of the request; HAProxy's own checks only connect."""
+            while True:
+                look = older.accept()[0]
+                with look:
+                    if look.recv(1000):
+                        older.close()
+                        look.sendall(last)
+                        return
+
+        ending = threading.Thread(target=end)
+        ending.start()
+        with concurrent.futures.ThreadPoolExecutor() as clients:
+            asked = clients.submit(edge.ask)
+            ending.join()
+            time.sleep(2)
+            assert not asked.done()
+            Engine(edge.path)
+            assert asked.result().body == b"socket"
+
+
 def test_a_rollback_reads_from_the_configuration_where_it_is_asked(tmp_path: pathlib.Path) -> None:
     layout, socket_ = Layout(str(tmp_path)), f"unix@{Layout().socket(ENGINE)}"
     file = pathlib.Path(layout.release("edge", "one"), "files", "haproxy.cfg")

@@ -11,9 +11,13 @@ local function state(place)
     return "absent"
   end
   socket:send("GET /health HTTP/1.0\r\n\r\n")
-  local line = socket:receive("*l")
+  local line, problem = socket:receive("*l")
   socket:close()
-  return line and line:find(" 503") and "loading" or "up"
+  if not line then
+    -- One that is at work may answer late; one that closes without an answer has just ended.
+    return problem == "timeout" and "up" or "absent"
+  end
+  return line:find(" 503") and "loading" or "up"
 end
 
 -- `places` are separated by commas: where its older release listens, and where the new one will.
