@@ -203,31 +203,59 @@ def test_an_older_release_is_asked_on_its_port_until_it_is_switched(way: Any, sl
     assert (answers[0].body, answers[-1].body) == (b"{}", b"socket")
 
 
-@pytest.mark.parametrize("last", [b"HTTP/1.0 200 OK\r\n\r\n", b""], ids=["after a look", "during a look"])
-def test_a_request_that_meets_its_end_waits_too(way: Any, last: bytes) -> None:
-    """The older release ends between the look and the question, or while it is looked at."""
-    with socket.create_server(("127.0.0.1", 0)) as older:
-        edge = way(before=f"127.0.0.1:{older.getsockname()[1]}")
+def ends_with(older: socket.socket, answers: list[bytes]) -> threading.Thread:
+    """An older release that gives these answers to what it is asked, and listens no longer with the last of them.
 
-        def end() -> None:
-            """At the first look of the request; HAProxy's own checks only connect."""
-            while True:
-                look = older.accept()[0]
-                with look:
-                    if look.recv(1000):
+    HAProxy's own checks only connect.
+    """
+
+    def serve() -> None:
+        left = list(answers)
+        while left:
+            connection = older.accept()[0]
+            with connection:
+                if connection.recv(1000):
+                    if len(left) == 1:
                         older.close()
-                        look.sendall(last)
-                        return
+                    connection.sendall(left.pop(0))
 
-        ending = threading.Thread(target=end)
-        ending.start()
-        with concurrent.futures.ThreadPoolExecutor() as clients:
-            asked = clients.submit(edge.ask)
-            ending.join()
-            time.sleep(2)
-            assert not asked.done()
-            Engine(edge.path)
-            assert asked.result().body == b"socket"
+    thread = threading.Thread(target=serve)
+    thread.start()
+    return thread
+
+
+LOOK = b"HTTP/1.0 200 OK\r\n\r\n"
+
+
+@pytest.mark.parametrize("last", [[b""], [LOOK], [LOOK, b""]], ids=["while looked at", "after the look", "at work"])
+def test_a_request_that_meets_its_end_waits_too(way: Any, last: list[bytes]) -> None:
+    older = socket.create_server(("127.0.0.1", 0))
+    edge = way(before=f"127.0.0.1:{older.getsockname()[1]}")
+    ending = ends_with(older, last)
+    with concurrent.futures.ThreadPoolExecutor() as clients:
+        asked = clients.submit(edge.ask)
+        ending.join()
+        time.sleep(2)
+        assert not asked.done()
+        Engine(edge.path)
+        assert asked.result().body == b"socket"
+
+
+class Mortal(Engine):
+    """An engine that each question ends, after a moment in which it is not there it is back."""
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        with contextlib.suppress(OSError):
+            if b"/health" in request.recv(10_000):
+                request.sendall(LOOK)
+            else:
+                self.asked.append("")
+
+
+def test_a_request_that_ends_the_engine_is_given_to_it_twice(way: Any) -> None:
+    edge = way()
+    engine = Mortal(edge.path)
+    assert (edge.ask().status, len(engine.asked)) == (503, 2)
 
 
 def test_a_rollback_reads_from_the_configuration_where_it_is_asked(tmp_path: pathlib.Path) -> None:

@@ -36,7 +36,7 @@ def places_of(layout: Layout, release_id: str, name: str) -> set[str]:
     section = re.search(
         rf"^listen {re.escape(name)}\n((?:[ \t].*\n|\n)*)", configuration(layout, release_id), re.MULTILINE
     )
-    return set(re.findall(r"^\s+server \S+ (\S+)", section[1], re.MULTILINE)) if section else set()
+    return set(re.findall(r"^\s+server (?:local|next) (\S+)", section[1], re.MULTILINE)) if section else set()
 
 
 def configuration(layout: Layout, release_id: str) -> str:

@@ -20,25 +20,30 @@ local function state(place)
   return line:find(" 503") and "loading" or "up"
 end
 
--- `places` are separated by commas: where its older release listens, and where the new one will.
+-- Its state, and at which of the places. They are separated by commas: where its older release listens, and where the new
+-- one will.
 local function best(places)
-  local found = "absent"
+  local found, number, place_number = "absent", 1, 0
   for place in places:gmatch("[^,]+") do
+    place_number = place_number + 1
     local one = state(place)
     if one == "up" then
-      return one
+      return one, place_number
     end
-    found = one == "loading" and one or found
+    if one == "loading" then
+      found, number = one, place_number
+    end
   end
-  return found
+  return found, number
 end
 
 core.register_action("wait_for_engine", { "http-req" }, function(txn, places)
   local began = core.now().sec
-  local found = best(places)
+  local found, number = best(places)
   while found ~= "up" and core.now().sec - began < LONGEST_SECONDS[found] do
     core.msleep(PAUSE_MILLISECONDS)
-    found = best(places)
+    found, number = best(places)
   end
   txn:set_var("txn.absent", found == "absent")
+  txn:set_var("txn.place", number)
 end, 1)
