@@ -31,12 +31,12 @@ def offered(layout: Layout, release_id: str) -> set[tuple[str, str, int]] | None
 def places_of(layout: Layout, release_id: str, name: str) -> set[str]:
     """Where an edge's release asks a service of its host, as HAProxy writes it; empty where it does not know it.
 
-    It has two places for one whose older release listens elsewhere.
+    It has two places for one whose older release listens elsewhere. `again` is the section itself.
     """
     section = re.search(
         rf"^listen {re.escape(name)}\n((?:[ \t].*\n|\n)*)", configuration(layout, release_id), re.MULTILINE
     )
-    return set(re.findall(r"^\s+server (?:local|next) (\S+)", section[1], re.MULTILINE)) if section else set()
+    return set(re.findall(r"^\s+server (?!again )\S+ (\S+)", section[1], re.MULTILINE)) if section else set()
 
 
 def configuration(layout: Layout, release_id: str) -> str:
