@@ -13,7 +13,12 @@ import pytest
 import yaml
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.monitoring.alert import alerts_of
-from ansible_collections.lab.ai_backend.plugins.plugin_utils.monitoring.alertmanager import CAUSES, alertmanager_config
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.monitoring.alertmanager import (
+    CAUSES,
+    CHANGE,
+    CHANGES,
+    alertmanager_config,
+)
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.monitoring.blackbox import blackbox_config
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.monitoring.rules import rules_of
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.schema.alerts import Alerts
@@ -121,6 +126,7 @@ def test_alertmanager_takes_it_without_a_receiver(tmp_path: pathlib.Path) -> Non
         (("severity=warning", "alertname=CacheFull"), "hook,team"),
         (("severity=info", "alertname=ClientLimited"), "mail"),
         (("severity=info", "alertname=Watchdog"), "nobody"),
+        (("severity=info", "alertname=ChangeRuns"), "nobody"),
     ],
 )
 def test_who_is_told(routes: pathlib.Path, labels: tuple[str, ...], who: str) -> None:
@@ -142,6 +148,15 @@ def test_a_cause_names_alerts_that_exist_and_silences_none_of_another_host() -> 
         assert cause in alerts
         for name in names if names != (".+",) else ():
             assert all("host" in labels for labels in re.findall(r"by \(([^)]*)\)", alerts[name].when)), name
+
+
+def test_a_change_silences_alerts_that_exist_and_only_of_what_it_touches() -> None:
+    alerts = {alert.name: alert for found in alerts_of(Alerts()).values() for alert in found}
+    assert CHANGE in alerts
+    for units, names, equal in CHANGES:
+        assert set(names) <= set(alerts)
+        assert "host" in equal
+        assert equal != ("host",) or units != ".+"
 
 
 def test_the_questions_are_json_and_never_kept() -> None:

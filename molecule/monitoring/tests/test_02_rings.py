@@ -155,6 +155,22 @@ def test_a_fault_rings_and_ends(watch, gateway, fault):
     print(f"{fault.alert}: {rang:.0f} s, of which {fault.lasts} had to pass")
 
 
+def test_what_a_change_restarts_rings_only_after_it(watch, gateway):
+    """As while a large model is loaded: the note is what a switch writes, and a proof removes."""
+    quiet(watch)
+    since, note = watch.now(), f"/run/ai-backend-changing/{ENGINE.removeprefix('ai-backend-')}"
+    gateway.run(f"mkdir -p $(dirname {note}); echo $(($(date +%s) + 600)) > {note}; systemctl stop {ENGINE}")
+    try:
+        wait(lambda: watch.firing() >= {"EngineDown", "UnitDown", "ChangeRuns"}, 240)
+        held = time.monotonic() + SECONDS
+        wait(lambda: time.monotonic() > held, SECONDS + 10)
+        assert {name for name, state in watch.received(since) if state == "firing"} <= {"ModelSilent", "RequestsFail"}
+        gateway.run(f"rm {note}")
+        wait(lambda: ("EngineDown", "firing") in watch.received(since), 60 + SECONDS)
+    finally:
+        gateway.run(f"rm -f {note}; systemctl start {ENGINE}")
+
+
 def test_a_release_that_is_refused_rings(watch, gateway, client):
     """Clients notice nothing; the operator is told."""
     quiet(watch)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from ..host.held_alerts import is_changed
 from ..host.host import Host
 from ..host.layout import linked_release, list_instances, read_json, service_of, slot_instance, unit_of, wake_units
 from ..host.systemd import Unit
@@ -23,6 +24,7 @@ ABOUT = {
     "generation_complete": "Whether the change that made it has ended.",
     "generation_created_timestamp_seconds": "When it was made.",
     "release_info": "The release that an instance has.",
+    "instance_changing": "Whether a change is at work on an instance, which is not proven yet.",
     "refused_timestamp_seconds": "When a release of a service was refused, in the newest generation.",
     "unit_up": "Whether a unit runs that should run.",
     "unit_memory_bytes": "Memory of a unit, where systemd counts it.",
@@ -74,6 +76,7 @@ def _instance(
     manifest: Mapping[str, Any] = manifest_of(layout, instance) or {}
     provider = manifest.get("listener", "")
     found["release_info"].set(1, unit=instance, release=linked_release(layout, instance))
+    found["instance_changing"].set(int(is_changed(layout, instance)), unit=instance, provider=provider)
     restarts.set(unit.restarts, unit=instance)
     if (memory := unit.properties.get("MemoryCurrent", "")).isdecimal() and unit.active:
         found["unit_memory_bytes"].set(int(memory), unit=instance)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..host.held_alerts import proving
 from ..host.host import Host
 from ..host.layout import Layout, unit_of
 from ..host.systemd import Unit
@@ -96,8 +97,20 @@ def prove(
     """Run every probe of a release against an instance until it passes; give up at the deadline or when the unit dies.
 
     Of the manifest `ports`, `sockets` and `probes` are read. Returns the seconds it took. Raises ProbeError with the
-    last reason.
+    last reason. A change of the instance ends with it.
     """
+    with proving(host.layout, instance, timeout):
+        return _prove(host, instance, manifest, timeout, interval, sleep)
+
+
+def _prove(
+    host: Host,
+    instance: str,
+    manifest: Mapping[str, Any],
+    timeout: float,
+    interval: float,
+    sleep: Callable[[float], object],
+) -> float:
     begin = time.monotonic()
     address = address_of(manifest, instance)
     life = Life(host, instance, any(probe.get("workers", 1) > 1 for probe in manifest["probes"]))

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..host.held_alerts import begin
 from ..host.host import Host
 from ..host.layout import Layout, linked_release, service_of, slot_instance, unit_of
 from ..releases.generations import UNRECORDED, Change, active_slot
@@ -92,6 +93,7 @@ def boot(host: Host, instance: str, serving: str, release_id: str, manner: Manne
         candidate.forget(host.layout, instance)
     install(host, instance, release_id)
     if serving and not manner.runs_both:
+        begin(host.layout, instance)
         host.systemd.run(["systemctl", "stop", unit_of(serving)])
     apply(host.systemd, instance, "start")
 

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from typing import NotRequired, TypedDict
 
 from ..host.edge import EDGE, places_of
+from ..host.held_alerts import begin, end
 from ..host.host import Host
 from ..host.layout import (
     Layout,
@@ -186,12 +187,19 @@ def switch(
         made["action"] = action_for(host.layout, manifest, unit, made)
         if made["action"] == "restart" and rotation:
             made["open_at_restart"] = rotation.close()
-        if made["action"] != "enable":
-            apply(host.systemd, instance, made["action"], wakes_on_request(manifest))
-        if made["action"] == REST:
-            # It is proven when it is loaded.
-            made["action"] = ""
+        act(host, made, wakes_on_request(manifest))
     return made
+
+
+def act(host: Host, made: Switched, wakes: bool) -> None:
+    """What systemd has to do for a switch."""
+    if made["action"] in ("start", "restart"):
+        begin(host.layout, made["instance"])
+    if made["action"] != "enable":
+        apply(host.systemd, made["instance"], made["action"], wakes)
+    if made["action"] == REST:
+        # It is proven when it is loaded.
+        made["action"] = ""
 
 
 def refuse_elsewhere(layout: Layout, instance: str, release_id: str, listener: str) -> None:
@@ -257,6 +265,7 @@ def withdraw(host: Host, instance: str) -> None:
             shutil.rmtree(os.path.join(layout.etc, service))
     candidate.forget(layout, instance)
     loaded.forget(host, instance)
+    end(layout, instance)
     if os.path.islink(layout.instance(instance)):
         os.unlink(layout.instance(instance))
     systemd.call("daemon-reload")

@@ -13,8 +13,8 @@ from ..data.row import Publish
 # The address of a gateway's own edge for the engines and the cache of its host: their ports, on a separate loopback
 # address. So all traffic to an engine goes through an edge, which can take it out of rotation and holds the port.
 EDGE_LOOPBACK = "127.0.0.2"
-# Attempts to reach an engine without an alternative that answered a moment ago: it restarts. Its edge waits for it before
-# each (the edge's engine_wait.lua); another host's waits a second. Where others answer, an attempt only delays the request.
+# Attempts to reach an engine without an alternative that answered a moment ago: it restarts. Its edge waits for it
+# before each (engine_wait.lua), that of another host for a second. Where others answer, an attempt only delays.
 _ALONE_RETRIES = 10
 
 

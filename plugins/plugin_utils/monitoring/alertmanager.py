@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args
 
 from ..data.yaml_writer import to_yaml
 from ..schema.alerts import Receiver, Receivers, Severity, wants
+from ..schema.cache import Cache
 
 CREDENTIALS = "/run/credentials/ai-backend-alertmanager.service"
 NOBODY = "nobody"
@@ -21,6 +22,16 @@ CAUSES: Mapping[str, tuple[str, ...]] = {
     ),
     "HostDown": (".+",),
 }
+# Changes that restart an instance tell so themselves: (units, alerts that only tell that they are away, what is equal).
+CHANGE = "ChangeRuns"
+CHANGES: Sequence[tuple[str, tuple[str, ...], tuple[str, ...]]] = (
+    (".+", ("UnitDown", "UnitRestarts"), ("host", "unit")),
+    (".+@.+", ("EngineDown", "EngineUnread"), ("host", "provider")),
+    (Cache.GROUP, ("CacheDown",), ("host",)),
+    ("edge|litellm@.+", ("GatewayDown",), ("host",)),
+)
+# Who asks sees them; nobody is told.
+SILENT = ("Watchdog", CHANGE)
 _TITLE = "[{{ .Status }}] {{ .CommonLabels.alertname }}{{ with .CommonLabels.host }} on {{ . }}{{ end }}"
 _TEXT = (
     "{{ range .Alerts }}{{ .Annotations.summary }}\n{{ .Annotations.description }}\n"
@@ -42,9 +53,9 @@ def alertmanager_config(receivers: Receivers) -> str:
             "group_wait": "10s",
             "group_interval": "1m",
             "repeat_interval": "4h",
-            "routes": [{"receiver": NOBODY, "matchers": ['alertname="Watchdog"']}, *routes],
+            "routes": [{"receiver": NOBODY, "matchers": [f'alertname=~"{"|".join(SILENT)}"']}, *routes],
         },
-        "inhibit_rules": [*_causes(), _severe_first()],
+        "inhibit_rules": [*_causes(), *_changes(), _severe_first()],
         "receivers": [
             {"name": NOBODY},
             *({"name": name, **_KINDS[one.type](name, one)} for name, one in sorted(receivers.items())),
@@ -72,6 +83,18 @@ def _causes() -> list[dict[str, Any]]:
             "equal": ["host"],
         }
         for cause, names in CAUSES.items()
+    ]
+
+
+def _changes() -> list[dict[str, Any]]:
+    """What a change explains is not sent, of what it touches."""
+    return [
+        {
+            "source_matchers": [f'alertname="{CHANGE}"', f'unit=~"{units}"'],
+            "target_matchers": [f'alertname=~"{"|".join(names)}"'],
+            "equal": list(equal),
+        }
+        for units, names, equal in CHANGES
     ]
 
 

@@ -216,6 +216,7 @@ def test_it_tells_what_the_collection_knows(host: Host) -> None:
     for line in (
         "ai_backend_generation_number 7",
         "ai_backend_generation_complete 0",
+        'ai_backend_instance_changing{provider="",unit="edge"} 0',
         'ai_backend_unit_up{unit="edge"} 1',
         'ai_backend_unit_up{unit="redis"} 0',
         'ai_backend_unit_restarts_total{unit="edge"} 2',
