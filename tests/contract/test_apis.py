@@ -24,6 +24,10 @@ Plain = dict[str, Any]
 WORDS, ARGUMENTS = "it is nice", {"city": "Bern"}
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 TOOL = {"type": "function", "function": {"name": "weather", "description": "of a city", "parameters": SCHEMA}}
+# Defaults of a model, and what the engine gets of them.
+COMMON = {"temperature": 0.5, "stop": ["END"], "frequency_penalty": 0.25}
+DEFAULTS = {**COMMON, "reasoning_effort": "low", "extra_body": {"top_k": 40, "chat_template_kwargs": {"think": False}}}
+SENT = {**COMMON, "reasoning_effort": "low", "top_k": 40, "chat_template_kwargs": {"think": False}}
 USAGE = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
 
 
@@ -43,6 +47,11 @@ class Engine(http.server.BaseHTTPRequestHandler):
             self.whole({"model": body["model"], "embeddings": [[0.5, 0.25]], "prompt_eval_count": 9})
         elif self.path == "/api/chat":
             self.ollama(body)
+        elif self.path.endswith("/messages"):
+            content = [{"type": "text", "text": WORDS}]
+            usage = {"input_tokens": 9, "output_tokens": 3}
+            common = {"id": "m", "type": "message", "role": "assistant", "model": body["model"]}
+            self.whole({**common, "content": content, "stop_reason": "end_turn", "usage": usage})
         else:
             self.openai(body)
 
@@ -122,6 +131,20 @@ def registry(port: int, redis_port: int) -> Plain:
     return {
         "providers": {
             "llama": {**here, "type": "llama_cpp", "models": ["llama"]},
+            "llama_set": {**here, "type": "llama_cpp", "models": [{"name": "llama-set", "defaults": DEFAULTS}]},
+            "vllm_set": {**here, "type": "vllm", "models": [{"name": "vllm-set", "options": DEFAULTS}]},
+            "ollama_set": {**here, "type": "ollama", "models": [{"name": "ollama-set:1b", "options": COMMON}]},
+            "anthropic": {
+                "type": "anthropic",
+                "base_url": f"http://127.0.0.1:{port}/v1",
+                "models": [{"name": "claude-set", "options": {"temperature": 0.5, "stop": ["END"]}}],
+            },
+            "compatible_set": {
+                "type": "openai_compatible",
+                "base_url": f"http://127.0.0.1:{port}/v1",
+                "managed": False,
+                "models": [{"name": "compatible-set", "options": DEFAULTS}],
+            },
             "llama_vectors": {**here, "type": "llama_cpp", "models": [vectors]},
             "llama_python": {
                 **here,
@@ -146,6 +169,7 @@ def registry(port: int, redis_port: int) -> Plain:
         },
         "ports": {"services": {"redis": {"port": redis_port}}},
         "cache": {"enabled": False},
+        "secrets": {"ANTHROPIC_API_KEY": "of-the-test"},  # pragma: allowlist secret
     }
 
 
@@ -159,7 +183,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     redis = Redis(free_port())
     redis.start()
     row = planned(registry(server.server_address[1], redis.port))
-    slot = Slot(python, row, {}, 1, tmp_path_factory.mktemp("apis") / "blue")
+    slot = Slot(python, row, {"ANTHROPIC_API_KEY": "of-the-test"}, 1, tmp_path_factory.mktemp("apis") / "blue")
     try:
         slot.wait()
         yield World(slot, asked)
@@ -270,3 +294,46 @@ def test_the_table(world: World, case: tuple[str, str, bool, bool]) -> None:
         assert "Bern" in text
     else:
         assert WORDS in text or all(word in text for word in WORDS.split())
+
+
+def sent(world: World, model: str, path: str = CHAT, **more: Any) -> Plain:
+    """What the engine was asked."""
+    question_ = {"prompt": "hi"} if path == COMPLETION else {"messages": [{"role": "user", "content": "hi"}]}
+    answer, _paths = world.request(path, {"model": model, **question_, **more})
+    assert answer.status == 200, answer.body
+    ((_path, body),) = world.asked
+    return body
+
+
+ALIKE = ["llama-set", "vllm-set", "compatible-set"]
+
+
+@pytest.mark.parametrize("model", ALIKE)
+def test_defaults_of_a_model_are_sent(world: World, model: str) -> None:
+    body = sent(world, model)
+    assert {name: body.get(name) for name in SENT} == SENT
+
+
+@pytest.mark.parametrize("model", ALIKE)
+def test_what_a_client_sends_is_not_replaced(world: World, model: str) -> None:
+    own = {"temperature": 0.0, "stop": ["X"], "frequency_penalty": 1.0, "reasoning_effort": "high", "top_k": 5}
+    body = sent(world, model, **own)
+    assert {name: body.get(name) for name in SENT} == {**SENT, **own}
+
+
+@pytest.mark.parametrize("model", ALIKE)
+def test_a_completion_is_asked_without_what_only_a_chat_has(world: World, model: str) -> None:
+    body = sent(world, model, COMPLETION)
+    expected = {name: value for name, value in SENT.items() if name != "reasoning_effort"}
+    assert {name: body.get(name) for name in SENT} == {**expected, "reasoning_effort": None}
+
+
+def test_a_completion_of_a_client_that_names_it_works_too(world: World) -> None:
+    assert "reasoning_effort" not in sent(world, "vllm", COMPLETION, reasoning_effort="low")
+
+
+def test_ollama_and_anthropic_have_their_own_words_for_them(world: World) -> None:
+    options = sent(world, "ollama-set:1b")["options"]
+    assert {name: options.get(name) for name in COMMON} == COMMON
+    body = sent(world, "claude-set")
+    assert (body["temperature"], body["stop_sequences"]) == (0.5, ["END"])

@@ -38,6 +38,7 @@ from ansible_collections.lab.ai_backend.plugins.plugin_utils.engines import (  #
     ollama_model,
     ollama_options,
     provider,
+    request_options,
     vllm_model,
     vllm_options,
 )
@@ -82,7 +83,16 @@ SECTIONS: list[tuple[str, type[BaseModel], str]] = [
     ),
     ("models of vllm", vllm_model.VllmModel, ""),
     ("options of a vllm provider", vllm_options.VllmOptions, ""),
-    ("options of other types", model.RequestOptions, "Sent with each request that does not set them."),
+    (
+        "defaults of models of llama_cpp, options of models of vllm, openai_compatible and clouds",
+        request_options.OpenAiRequestOptions,
+        "Sent with each request that does not set them.",
+    ),
+    (
+        "options of models of anthropic and litellm",
+        request_options.RequestOptions,
+        "Sent with each request that does not set them.",
+    ),
     ("rate_limits", model.RateLimits, ""),
     ("cost_per_1k_tokens", model.Cost, ""),
     ("ai_backend_routing", routing.Routing, ""),

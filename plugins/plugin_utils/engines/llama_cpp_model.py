@@ -26,6 +26,7 @@ from .llama_cpp_options import (
 from .load import BATCH, OUTPUT_BYTES, Load
 from .memory import cache_bits, cache_share
 from .model import ModelEntry, by_name
+from .request_options import OpenAiRequestOptions
 
 # What separates adapters on llama-server's command line, and what systemd reads in a command.
 _SEPARATOR = re.compile(r"[\s,:%\"'\\$]")
@@ -85,6 +86,8 @@ class LlamaCppModel(GgufModel):
 
     options: LlamaCppOptions = LlamaCppOptions()
     """Options of llama-server."""
+    defaults: OpenAiRequestOptions | None = None
+    """Defaults that the gateway adds to a request that does not set them."""
     environment: Environment = {}
     """Further LLAMA_ARG_* variables of llama-server."""
     mmproj: OneFile | None = None
@@ -122,6 +125,11 @@ class LlamaCppModel(GgufModel):
             for key, one in named.items()
             if one is not None
         }
+
+    @property
+    def request_parameters(self) -> dict[str, Any]:
+        """What the gateway adds to each request."""
+        return {} if self.defaults is None else self.defaults.model_dump(mode="json", exclude_none=True)
 
     @property
     def variables(self) -> dict[str, str]:

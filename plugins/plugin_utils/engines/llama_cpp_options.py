@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 from ..schema.base import AlsoSpelled, Context, Strict
 from ..schema.durations import Duration
 from .environment import text_of, texts
+from .request_options import OpenAiRequestOptions
 
 Count = Annotated[int, Field(ge=1)]
 CacheType = Literal["f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1"]
@@ -143,13 +144,12 @@ class LlamaCppOptions(Strict):
     REFUSED: ClassVar[Mapping[str, str]] = {
         **ARGUMENTS,
         **LOOKED_FOR,
-        "seed": "llama-server has no variable for it; send `seed` with the request",
+        **dict.fromkeys(OpenAiRequestOptions.model_fields, "write it in `defaults` of the model, next to `options:`"),
         **dict.fromkeys((*FILES, "lora"), "write it at the model, next to `options:`"),
         "grammar": "llama-server has no variable for it; send `grammar` with the request",
         "port": "ports are in ai_backend_ports (or in base_url)",
         "host": "it listens on a socket; the edge publishes it",
         "api_key": "the deployment generates the engine's key",
-        "temperature": "llama-server reads it from the request",
         "mlock": "write `load_mode: mlock`",
         "mmap": "write `load_mode: mmap`",
     }

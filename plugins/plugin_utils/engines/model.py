@@ -14,6 +14,7 @@ from ..schema.sizes import declared_size, named_size
 from .abilities import Ability
 from .load import BATCHED_TOKENS, SAMPLER_BYTES, SEQUENCES, Load
 from .memory import SIXTEEN_BITS, Need, cache_bits, need
+from .request_options import OpenAiRequestOptions, RequestOptions
 
 
 class Cost(Strict):
@@ -36,32 +37,6 @@ class RateLimits(Strict):
     """Requests per minute."""
     tokens_per_minute: Annotated[int, Field(ge=1)] | None = None
     """Tokens per minute, prompt and answer."""
-
-
-class RequestOptions(Strict):
-    """Defaults that the gateway adds to a request that does not set them."""
-
-    REFUSED: ClassVar[Mapping[str, str]] = {
-        **dict.fromkeys(
-            ("stop", "frequency_penalty", "presence_penalty", "response_format", "tools", "tool_choice"),
-            "clients send it with their requests; the gateway adds none",
-        ),
-        **dict.fromkeys(
-            ("thinking", "think", "reasoning_effort", "extra_body", "chat_template_kwargs"),
-            "clients send it with their requests, or set it at the engine; the gateway adds none",
-        ),
-        "system_prompt": "clients send it as the first message; the gateway changes no messages",
-        "top_k": "not every engine has it; clients send it with their requests",
-        "num_predict": "write `max_tokens`",
-    }
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    """Sampling temperature."""
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Share of the probability mass to sample from."""
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
-    """Longest answer, in tokens."""
-    seed: int | None = None
-    """Seed of the sampling."""
 
 
 def _one_price(value: object) -> object:
@@ -172,7 +147,7 @@ class ModelEntry(Described):
 
 
 class RemoteModel(ModelEntry):
-    """A model of a cloud or any OpenAI-compatible server."""
+    """A model of a cloud."""
 
     options: RequestOptions = RequestOptions()
     """Defaults for requests that do not set them."""
@@ -180,7 +155,14 @@ class RemoteModel(ModelEntry):
     @property
     def request_parameters(self) -> dict[str, Any]:
         """What the gateway adds to each request."""
-        return self.options.model_dump(exclude_none=True)
+        return self.options.model_dump(mode="json", exclude_none=True)
+
+
+class OpenAiModel(RemoteModel):
+    """A model of a cloud or a server with OpenAI's API."""
+
+    options: OpenAiRequestOptions = OpenAiRequestOptions()
+    """Defaults for requests that do not set them."""
 
 
 def by_name(value: object) -> object:
@@ -189,3 +171,4 @@ def by_name(value: object) -> object:
 
 
 OneRemote = Annotated[RemoteModel, BeforeValidator(by_name), AlsoSpelled({"type": "string"})]
+OneOpenAi = Annotated[OpenAiModel, BeforeValidator(by_name), AlsoSpelled({"type": "string"})]

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, field_validator
@@ -12,8 +13,9 @@ from ..schema.base import AlsoSpelled, Context
 from .abilities import Ability
 from .load import BATCH, OUTPUT_BYTES, Load
 from .memory import GGUF_BITS, Need
-from .model import ModelEntry, RequestOptions, by_name
+from .model import ModelEntry, by_name
 from .ollama_options import duration
+from .request_options import RequestOptions
 
 # Ollama's own default; other engines use the whole context of the model, which is not known here.
 _CONTEXT = 4096
@@ -31,6 +33,15 @@ def full_name(name: str) -> str:
 class OllamaOptions(RequestOptions):
     """Ollama's own request options (https://docs.ollama.com/modelfile), sent with each request."""
 
+    REFUSED: ClassVar[Mapping[str, str]] = {
+        word: why
+        for word, why in RequestOptions.REFUSED.items()
+        if word not in ("frequency_penalty", "presence_penalty", "top_k")
+    }
+    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    """Penalty for words by how often they were used."""
+    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    """Penalty for words that were used."""
     num_ctx: Context | None = None
     """Context, in tokens."""
     num_gpu: Annotated[int, Field(ge=0)] | None = None
@@ -89,7 +100,7 @@ class OllamaModel(ModelEntry):
     def request_parameters(self) -> dict[str, Any]:
         """What the gateway adds to each request. Without a length Ollama cuts a prompt at its own default."""
         length = {} if self.context_length is None else {"num_ctx": self.context_length}
-        return {**length, **self.options.model_dump(exclude_none=True)}
+        return {**length, **self.options.model_dump(mode="json", exclude_none=True)}
 
 
 OneOllama = Annotated[OllamaModel, BeforeValidator(by_name), AlsoSpelled({"type": "string"})]

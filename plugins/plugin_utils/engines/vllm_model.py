@@ -12,7 +12,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ...module_utils.host.layout import ARTIFACT_MARKER, Layout
 from ..schema.base import AlsoSpelled, ModelName, SecretName
-from .model import ModelEntry, RemoteModel, RequestOptions, by_name
+from .model import ModelEntry, OpenAiModel, by_name
+from .request_options import OpenAiRequestOptions
 from .vllm_options import AT_THE_PROVIDER
 
 _FILES = "vLLM serves folders with config.json and safetensors: write `path`, or `hf_repo` and `revision`"
@@ -32,16 +33,16 @@ def place_of(name: str) -> str:
     return f"{Layout().models}/{own}"
 
 
-class VllmRequestOptions(RequestOptions):
+class VllmRequestOptions(OpenAiRequestOptions):
     """Defaults that the gateway adds to a request that does not set them."""
 
     REFUSED: ClassVar[Mapping[str, str]] = {
-        **RequestOptions.REFUSED,
-        **{word: why for word, why in AT_THE_PROVIDER.items() if word not in RequestOptions.model_fields},
+        **OpenAiRequestOptions.REFUSED,
+        **{word: why for word, why in AT_THE_PROVIDER.items() if word not in OpenAiRequestOptions.model_fields},
     }
 
 
-class VllmModel(RemoteModel):
+class VllmModel(OpenAiModel):
     """A model of a vLLM server, or an adapter for it.
 
     A managed vLLM serves one model, in a folder: `path` (already on the host), or `hf_repo` and `revision` (downloaded

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..engines.catalog import provider_types
-from ..engines.model import RequestOptions
 from ..engines.ollama_model import OllamaOptions
+from ..engines.request_options import OpenAiRequestOptions, RequestOptions
 from ..findings.paths import join
 from .litellm_tables import COSTS, INFO, MODES, NO_MODES, OTHER_INFO
 from .result import Imported, Raw, number_of
@@ -33,7 +33,12 @@ class Given:
 
 def options_of(kind: str) -> set[str]:
     """The words for options of a model of a type."""
-    return set((OllamaOptions if kind == "ollama" else RequestOptions).model_fields)
+    own: dict[str, type[RequestOptions]] = {
+        "anthropic": RequestOptions,
+        "litellm": RequestOptions,
+        "ollama": OllamaOptions,
+    }
+    return set(own.get(kind, OpenAiRequestOptions).model_fields)
 
 
 def number(made: Imported, given: Given, word: str, least: float = 0) -> float | None:

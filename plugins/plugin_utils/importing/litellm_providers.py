@@ -80,11 +80,10 @@ def choose(made: Imported, given: Given, client: str, model: str) -> Choice | No
     kind = way.wildcard if "*" in model else way.addressed if base else way.known
     if "*" in model and kind == "openai_compatible" and not base:
         kind = way.known
-    more = _more(made, given, kind or BY_PREFIX)
     if "*" in model:
-        return _wildcard(made, given, kind, base, more)
-    if not kind or more or (base and not is_url(base)):
-        return _by_prefix(made, given, client, base, more)
+        return _wildcard(made, given, kind, base, _more(made, given, kind or BY_PREFIX))
+    if not kind or _rest(given, kind) or (base and not is_url(base)):
+        return _by_prefix(made, given, client, base, _more(made, given, BY_PREFIX))
     _check_address(made, given, client, kind, base)
     return Choice(kind, "", _registry_address(kind, base), _secret(made, given, kind, base))
 
@@ -98,10 +97,15 @@ def _why_not(client: str, model: str) -> tuple[str, str]:
     return f"no provider can be told from '{model}'", "write it with the prefix of its provider"
 
 
+def _rest(given: Given, kind: str) -> Raw:
+    """Parameters without a word of the registry."""
+    words = {*PARAMETERS, *options_of(kind)}
+    return {word: value for word, value in given.params.items() if word not in words and value is not None}
+
+
 def _more(made: Imported, given: Given, kind: str) -> Raw:
-    """Parameters without a word of the registry, without their literal secrets."""
-    rest = {w: v for w, v in given.params.items() if w not in PARAMETERS and w not in options_of(kind)}
-    kept = without_secrets(made, rest, f"{given.path}.litellm_params", [given.name])
+    """The same without their literal secrets."""
+    kept = without_secrets(made, _rest(given, kind), f"{given.path}.litellm_params", [given.name])
     return {word: value for word, value in kept.items() if value is not None} if isinstance(kept, dict) else {}
 
 

@@ -118,6 +118,8 @@ PARAMETERS: Mapping[str, Key] = {
     "top_p": Key("kept", "`options` of the model"),
     "max_tokens": Key("kept", "`options` of the model"),
     "seed": Key("kept", "`options` of the model"),
+    "stop": Key("kept", "`options` of the model"),
+    "reasoning_effort": Key("kept", "`options` of the model"),
     "stream_timeout": Key("refused", "`ai_backend_gateway.timeouts.stream_gap_seconds` is for all engines"),
     "drop_params": Key("changed", "it is on for all"),
     "num_retries": Key("changed", "the gateway uses a fallback instead of a retry"),

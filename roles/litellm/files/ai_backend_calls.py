@@ -52,6 +52,9 @@ class Calls(CustomLogger):
         ai_backend_record.tries(notes.record, info_of(kwargs))
         if notes.id and call_type in WITH_HEADERS:
             kwargs["extra_headers"] = {**(kwargs.get("extra_headers") or {}), "x-request-id": notes.id}
+        if call_type == CallTypes.atext_completion:
+            # It is of chats, and the client of OpenAI's completions refuses it.
+            kwargs.pop("reasoning_effort", None)
         client = kwargs.get("custom_llm_provider") or str(kwargs.get("model", "")).split("/", maxsplit=1)[0]
         if client == "ollama_chat":
             for name, nothing in OLLAMA_IGNORES.items():

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from ..cloud import Cloud
-from ..model import OneRemote
+from ..model import OneOpenAi
 
 
 class OpenAI(Cloud):
@@ -18,5 +18,5 @@ class OpenAI(Cloud):
     RESPONSES: ClassVar[bool] = True
     type: Literal["openai"]
     """The kind of provider."""
-    models: tuple[OneRemote, ...] = ()
+    models: tuple[OneOpenAi, ...] = ()
     """Models, each a name or a mapping."""

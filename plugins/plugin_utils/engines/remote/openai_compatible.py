@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ..model import OneRemote
+from ..model import OneOpenAi
 from ..provider import Provider
 
 
@@ -15,5 +15,5 @@ class OpenAICompatible(Provider):
 
     type: Literal["openai_compatible"]
     """The kind of provider."""
-    models: tuple[OneRemote, ...] = ()
+    models: tuple[OneOpenAi, ...] = ()
     """Models, each a name or a mapping."""

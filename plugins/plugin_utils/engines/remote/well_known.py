@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from ..clients import OPENAI, PERPLEXITY
 from ..cloud import Cloud
-from ..model import OneRemote
+from ..model import OneOpenAi
 
 
 class Known(NamedTuple):
@@ -55,7 +55,7 @@ class WellKnown(Cloud):
         "xai",
     ]
     """The kind of provider."""
-    models: tuple[OneRemote, ...] = ()
+    models: tuple[OneOpenAi, ...] = ()
     """Models, each a name or a mapping."""
 
     @classmethod
