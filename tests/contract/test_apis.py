@@ -24,6 +24,7 @@ Plain = dict[str, Any]
 WORDS, ARGUMENTS = "it is nice", {"city": "Bern"}
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 TOOL = {"type": "function", "function": {"name": "weather", "description": "of a city", "parameters": SCHEMA}}
+SECRETS = dict.fromkeys(("ANTHROPIC_API_KEY", "AZURE_API_KEY", "DEEPINFRA_API_KEY"), "of-the-test")
 # Defaults of a model, and what the engine gets of them.
 COMMON = {"temperature": 0.5, "stop": ["END"], "frequency_penalty": 0.25}
 DEFAULTS = {**COMMON, "reasoning_effort": "low", "extra_body": {"top_k": 40, "chat_template_kwargs": {"think": False}}}
@@ -57,7 +58,7 @@ class Engine(http.server.BaseHTTPRequestHandler):
 
     def openai(self, body: Plain) -> None:
         common = {"id": "c", "created": 1, "model": body["model"]}
-        if self.path.endswith("/chat/completions"):
+        if self.path.partition("?")[0].endswith("/chat/completions"):
             message: Plain = {"role": "assistant", "content": None if body.get("tools") else WORDS}
             if body.get("tools"):
                 call = {"name": "weather", "arguments": json.dumps(ARGUMENTS)}
@@ -139,6 +140,21 @@ def registry(port: int, redis_port: int) -> Plain:
                 "base_url": f"http://127.0.0.1:{port}/v1",
                 "models": [{"name": "claude-set", "options": {"temperature": 0.5, "stop": ["END"]}}],
             },
+            "azure": {
+                "type": "litellm",
+                "prefix": "azure",
+                "base_url": f"http://127.0.0.1:{port}",
+                "env_var": "AZURE_API_KEY",
+                "parameters": {"api_version": "2024-10-21"},
+                "models": ["azure-gpt"],
+            },
+            "deepinfra": {
+                "type": "litellm",
+                "prefix": "deepinfra",
+                "base_url": f"http://127.0.0.1:{port}/v1/openai",
+                "env_var": "DEEPINFRA_API_KEY",
+                "models": ["deepinfra-llama"],
+            },
             "compatible_set": {
                 "type": "openai_compatible",
                 "base_url": f"http://127.0.0.1:{port}/v1",
@@ -169,7 +185,7 @@ def registry(port: int, redis_port: int) -> Plain:
         },
         "ports": {"services": {"redis": {"port": redis_port}}},
         "cache": {"enabled": False},
-        "secrets": {"ANTHROPIC_API_KEY": "of-the-test"},  # pragma: allowlist secret
+        "secrets": SECRETS,
     }
 
 
@@ -183,7 +199,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     redis = Redis(free_port())
     redis.start()
     row = planned(registry(server.server_address[1], redis.port))
-    slot = Slot(python, row, {"ANTHROPIC_API_KEY": "of-the-test"}, 1, tmp_path_factory.mktemp("apis") / "blue")
+    slot = Slot(python, row, SECRETS, 1, tmp_path_factory.mktemp("apis") / "blue")
     try:
         slot.wait()
         yield World(slot, asked)
@@ -337,3 +353,18 @@ def test_ollama_and_anthropic_have_their_own_words_for_them(world: World) -> Non
     assert {name: options.get(name) for name in COMMON} == COMMON
     body = sent(world, "claude-set")
     assert (body["temperature"], body["stop_sequences"]) == (0.5, ["END"])
+
+
+# Providers that LiteLLM alone knows: model -> the path at which it asks.
+BY_PREFIX = {
+    "azure-gpt": "/openai/deployments/azure-gpt/chat/completions?api-version=2024-10-21",
+    "deepinfra-llama": "/v1/openai/chat/completions",
+}
+
+
+@pytest.mark.parametrize("model", BY_PREFIX)
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_a_provider_that_only_litellm_knows_is_asked_as_litellm_does(world: World, model: str, stream: bool) -> None:
+    answer, paths = world.request(CHAT, question("chat", model, stream=stream, tools=False))
+    assert (answer.status, paths) == (200, [BY_PREFIX[model]]), answer.body
+    assert WORDS in (answer.body["text"] if stream else json.dumps(answer.body))

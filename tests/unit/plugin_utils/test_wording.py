@@ -123,7 +123,7 @@ def test_of_an_unknown_kind_nothing_is_claimed() -> None:
         ("ollama.models", [{"name": "m", "options": {"extra_body": {"a": 1}}}], "not every engine of this type has it"),
         ("vllm.models", [{"name": "m", "options": {"top_k": 5}}], "`extra_body: {top_k: …}`"),
         ("vllm.models", [{"name": "m", "options": {"extra_body": {"stop": "x"}}}], "write `stop` next to extra_body"),
-        ("vllm.models", [{"name": "m", "options": {"extra_body": {"model": "x"}}}], "model is the client's → remove it"),
+        ("vllm.models", [{"name": "m", "options": {"extra_body": {"model": "x"}}}], "the client's → remove it"),
         ("vllm.models", [{"name": "m", "options": {"thinking": True}}], "write `reasoning_effort: none`"),
         ("native.models", [{"name": "m", "options": {"temperature": 1}}], "`defaults` of the model"),
         ("ollama.models", [{"name": "m", "options": {"num_predict": 5}}], "write `max_tokens`"),
