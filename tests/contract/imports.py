@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import pathlib
 import re
@@ -47,6 +48,8 @@ NAMED_BY: Mapping[str, Sequence[str]] = {
 }
 # Servers that usually have no key; docs/import.md states that they get none of the environment.
 OWN_SERVERS = {"hosted_vllm", "lm_studio", "ollama", "ollama_chat"}
+# Deployments of which each order is tried.
+FEW = 5
 _SHUFFLE = "simple-shuffle"
 # Places of a deployment or an alias as a whole.
 _WHOLE = re.compile(r"model_list\[\d+\]|router_settings\.model_group_alias\..*")
@@ -224,18 +227,29 @@ def differs(was: Plain, now: Plain) -> Iterator[str]:
 
 
 def _pairs(was: list[Plain], now: list[Plain]) -> list[tuple[Plain, Plain]] | None:
-    """Each deployment beside the one that took its place: the most similar one."""
+    """Each deployment beside the one that took its place: all of them together as similar as possible."""
     if len(was) != len(now):
         # What follows in a chain may be further levels of the name.
         now = [row for row in now if row.get("order") == now[0].get("order")]
     if len(was) != len(now):
         return None
-    rest, pairs = list(now), []
+    orders = itertools.permutations(now) if len(now) <= FEW else iter([_greedy(was, now)])
+    best = min(orders, key=lambda order: sum(_distance(old, new) for old, new in zip(was, order, strict=True)))
+    return list(zip(was, best, strict=True))
+
+
+def _greedy(was: list[Plain], now: list[Plain]) -> tuple[Plain, ...]:
+    rest, found = list(now), []
     for old in was:
-        new = max(rest, key=lambda row: sum(row.get(word) == value for word, value in old.items()))
+        new = min(rest, key=lambda row: _distance(old, row))
         rest.remove(new)
-        pairs.append((old, new))
-    return pairs
+        found.append(new)
+    return tuple(found)
+
+
+def _distance(old: Plain, new: Plain) -> int:
+    """How many words differ; of those that count for nothing, too, so that equals are found first."""
+    return 10 * len(list(_parameters(old, new))) + sum(new.get(word) != value for word, value in old.items())
 
 
 def _shares(rows: list[Plain]) -> list[float]:
