@@ -79,13 +79,21 @@ def _fallbacks(groups: Groups, section: str, settings: Raw) -> None:
         if not isinstance(entry, dict):
             made.note("refused", path, "is not a mapping", "write `- name: [name, …]`")
             continue
-        for name, chain in entry.items():
+        for position, (name, chain) in enumerate(entry.items()):
             known = [item for item in list_of(chain) if _is_name(groups, name, item, join(path, str(name)))]
+            if name in groups.chained:
+                problem = f"is a second list for '{name}', and LiteLLM used the first alone"
+                made.note("refused", path, problem, "write one list", [str(name)])
+                continue
+            if position:
+                problem = f"is a list for '{name}' too, where LiteLLM read the first name of a mapping alone"
+                made.note("changed", path, problem, "", [str(name)])
             if name == "*":
                 settings["default_fallbacks"] = [*list_of(settings.get("default_fallbacks")), *known]
             elif not groups.leads(str(name)):
                 made.note("refused", path, f"'{name}' is not a name of the model list", "remove it, or declare it")
             elif known:
+                groups.chained.add(str(name))
                 groups.chain(str(name), known, path)
                 if "*" in str(name):
                     problem = "is used for what the wildcard takes, where LiteLLM looked for a name with a star"

@@ -26,6 +26,8 @@ class Groups:
     strategy: str
     rows: dict[str, list[Row]]
     aliases: set[str] = field(default_factory=set)
+    # Names whose chain is known.
+    chained: set[str] = field(default_factory=set)
 
     def leads(self, name: str) -> bool:
         """Whether a client can ask for a name. One that a wildcard takes gets a rule of its own."""

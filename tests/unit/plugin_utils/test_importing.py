@@ -342,6 +342,18 @@ def test_a_fallback_among_the_settings_to_a_name_that_was_refused_goes_too() -> 
     assert "router_settings.context_window_fallbacks[0]: 'az' is not a name" in fates(made, "refused")
 
 
+def test_of_two_lists_for_a_name_the_first_counts_as_it_did() -> None:
+    rows = [
+        {"model_name": name, "litellm_params": {"model": f"openai/{name}", "api_base": "http://10.0.0.1/v1"}}
+        for name in ("a", "b", "c")
+    ]
+    made = litellm(model_list=rows, router_settings={"fallbacks": [{"a": ["b"], "b": ["c"]}, {"a": ["c"]}]})
+    chains = registry_of(made).routing.fallback_chains
+    assert {name: list(chain.chain) for name, chain in chains.items()} == {"a": ["b"], "b": ["c"]}
+    assert "fallbacks[1]: is a second list for 'a', and LiteLLM used the first alone" in fates(made, "refused")
+    assert "fallbacks[0]: is a list for 'b' too, where LiteLLM read the first name" in fates(made, "changed")
+
+
 def test_the_master_key_is_the_deployments_secret() -> None:
     made = litellm(general_settings={"master_key": "os.environ/MY_MASTER_KEY"})
     assert (
