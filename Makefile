@@ -18,7 +18,7 @@ WITH_DOWNLOADS := downloads="$$(tests/tools/bootstrap env)" && eval "$$downloads
 
 SCENARIO ?= default cluster
 
-.PHONY: rules status-picture help audit bundle venv dev test test-long changes operations engines waking faults door records monitoring status edge fresh unit coverage lint sanity documents upgrade molecule demo demo-clean golden mutation litellm-keys contract import-proof contract-proxy engine-contract llama-source llama-python gpu-check test-heavy execution-environment bench-cold bench-demo bench-door bench-failover bench-gateway bench-monitoring bench-noop bench-record bench-reload bench-render bench-rollback bench-threads bench-wake lock docs build clean
+.PHONY: rules status-picture help audit bundle venv dev test test-long changes operations engines waking faults door records monitoring watched status edge fresh unit coverage lint sanity documents upgrade molecule demo demo-clean golden mutation litellm-keys contract import-proof contract-proxy engine-contract llama-source llama-python gpu-check test-heavy execution-environment bench-cold bench-demo bench-door bench-failover bench-gateway bench-monitoring bench-noop bench-record bench-reload bench-render bench-rollback bench-threads bench-wake lock docs build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,8 +33,8 @@ dev: ## the same with what tests and tools need besides
 test: dev ## the suite of every change: unit, documents, fresh, sanity, rules, edge, molecule, lint, contract
 	@CASES=200 tests/tools/run_stages unit documents+fresh,sanity,rules edge molecule+lint,contract
 
-test-long: ## what takes longer: changes, operators, engines, engines that sleep, faults under traffic, strangers, records, monitoring, the status page, an upgrade, a bundle
-	@tests/tools/run_stages changes operations engines waking faults door records monitoring status upgrade bundle
+test-long: ## what takes longer: changes, operators, engines, engines that sleep, faults under traffic, strangers, records, monitoring of one host and of several, the status page, an upgrade, a bundle
+	@tests/tools/run_stages changes operations engines waking faults door records monitoring watched status upgrade bundle
 
 fresh: dev ## a user's environment out of an empty cache, and every lock on an index of tomorrow
 	python -m pytest tests/fresh $(ARGS)
@@ -85,7 +85,7 @@ molecule: dev ## the scenarios on systemd hosts in Docker (SCENARIO=faults: unde
 	$(WITH_DOWNLOADS) for scenario in $(SCENARIO); do \
 	  molecule -c molecule/config.yml test -s $$scenario || exit 1; done
 
-changes operations engines waking faults door records monitoring status: ## one scenario of molecule
+changes operations engines waking faults door records monitoring watched status: ## one scenario of molecule
 	@$(if $(filter records,$@),tests/tools/bootstrap tmux)
 	@$(MAKE) --no-print-directory molecule SCENARIO=$@
 
