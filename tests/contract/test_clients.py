@@ -20,7 +20,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from gateway import MASTER_KEY, ROOT, TOKENS, Answer, Redis, Slot, engine, free_port, plan
+from gateway import MASTER_KEY, ROOT, TOKENS, Answer, Redis, Slot, begin_in_a_minute, engine, free_port, plan
 
 OUTSIDE = "203.0.113.7"
 MODELS = ["alpha", "beta", "gamma-1", "gamma-2"]
@@ -94,10 +94,8 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 @pytest.fixture
 def minute() -> None:
-    """Counts are of a minute of the clock: one that does not end in a test."""
-    left = 60 - time.time() % 60
-    if left < 15:
-        time.sleep(left + 0.2)
+    """One that does not end in a test."""
+    begin_in_a_minute()
 
 
 def attempts(attempt: Callable[[], list[Answer]], good: Callable[[list[Answer]], bool]) -> list[Answer]:

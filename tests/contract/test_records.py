@@ -19,7 +19,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from gateway import MASTER_KEY, ROOT, Answer, Redis, Slot, free_port, planned
+from gateway import MASTER_KEY, ROOT, Answer, Redis, Slot, begin_in_a_minute, free_port, planned
 from odd_engine import Behaviour, odd_engine
 
 KEYS = {f"AI_BACKEND_CLIENT_{name}": f"sk-{name}-" + "k" * 30 for name in ("FREE", "NAMED", "LIMITED", "KEPT")}
@@ -263,6 +263,7 @@ def test_a_slow_answer_is_marked(house: House) -> None:
 
 
 def test_refusals_are_recorded_with_their_reason(house: House) -> None:
+    begin_in_a_minute()
     house.ask(LIMITED)
     cases: list[tuple[tuple[str, str], int, str, str | None, str | None]] = [
         (("sk-" + "wrong", "alpha"), 401, "refused_key", None, None),

