@@ -24,6 +24,14 @@ IN_GATEWAY = (
     "nsenter -m -t $(systemctl show -p MainPID --value "
     "ai-backend-litellm@$(cut -d' ' -f2 /etc/ai-backend/litellm/active-slot)) sh -c '{}'"
 )
+# A card and its driver, as the exporter sees them; what the driver answers is the fault.
+IN_EXPORTER = "nsenter -m -t $(systemctl show -p MainPID --value ai-backend-exporter) sh -c '{}'"
+DRIVER = "printf '#!/bin/sh\\n{}\\n' > /usr/local/bin/nvidia-smi; chmod 755 /usr/local/bin/nvidia-smi; "
+CARD = IN_EXPORTER.format(
+    "mount -t tmpfs card /sys/bus/pci/devices && mkdir /sys/bus/pci/devices/card && cd /sys/bus/pci/devices/card && "
+    "echo 0x10de > vendor && echo 0x030000 > class"
+)
+NO_CARD = IN_EXPORTER.format("umount /sys/bus/pci/devices") + "; rm /usr/local/bin/nvidia-smi"
 
 
 @dataclass
@@ -117,6 +125,8 @@ FAULTS = {
         120,
         ends=600,
     ),
+    "a card is hot": Fault("CardHot", DRIVER.format("echo 0, Test, 100, 1000, 50, 95, 100") + CARD, NO_CARD, 300),
+    "a driver does not answer": Fault("CardsUnread", DRIVER.format("sleep 60") + CARD, NO_CARD, 300),
     "an engine is slow": Fault(
         "FirstTokenSlow", "echo slow > /root/flaky", "echo well > /root/flaky", 780, ("AnswersSlow",), ends=1200
     ),
