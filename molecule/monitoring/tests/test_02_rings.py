@@ -105,7 +105,8 @@ FAULTS = {
             "mount -t tmpfs -o size=4k,mode=0777 small /var/log/ai-backend && "
             "head -c 4096 /dev/zero > /var/log/ai-backend/filler"
         ),
-        IN_GATEWAY.format("umount /var/log/ai-backend"),
+        # The file is open.
+        IN_GATEWAY.format("umount -l /var/log/ai-backend"),
         # Five minutes without a record, and two more.
         420,
     ),
