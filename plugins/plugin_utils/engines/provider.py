@@ -23,6 +23,7 @@ from .load import Engine
 from .model import ModelEntry
 from .site import Site
 
+_NO_RETRY = "the gateway uses a fallback instead of a retry: write a `fallback_chain` in ai_backend_routing"
 # Where the providers are in the registry.
 BELOW = "ai_backend_providers"
 Status = Literal["active", "inactive", "disabled", "deprecated", "template"]
@@ -35,10 +36,10 @@ class Provider(Described):
         "port": "write it in `base_url`, or in ai_backend_ports.services under the provider's name with `hosts:`",
         "priority": "order is routing: write a `fallback_chain` in ai_backend_routing",
         "weight": "weights are routing: write them in ai_backend_routing.load_balancing",
-        "max_retries": "the gateway uses a fallback instead of a retry: write a `fallback_chain` in ai_backend_routing",
-        "retries": "the gateway uses a fallback instead of a retry: write a `fallback_chain` in ai_backend_routing",
+        **dict.fromkeys(("max_retries", "retries"), _NO_RETRY),
         "health_check_interval": "nothing polls engines; the breaker (ai_backend_gateway.breaker) counts each failure",
         "timeout": "write `timeout_seconds`",
+        "stream_timeout": "write `stream_gap_seconds`",
         "enabled": "write `status: active` or `status: inactive`",
         "cost_limit": "budgets need LiteLLM's database, which this collection does not run; write `rate_limits`",
         "rate_limits": "limits belong to a model: write them in the `models:` entry",
@@ -105,6 +106,8 @@ class Provider(Described):
     """Name of its key in ai_backend_secrets."""
     timeout_seconds: Seconds | None = None
     """Longest time for one answer. Default: ai_backend_gateway.timeouts.request_seconds."""
+    stream_gap_seconds: Seconds | None = None
+    """Longest silence in a stream, prefill included. Default: ai_backend_gateway.timeouts.stream_gap_seconds."""
 
     @classmethod
     def offered(cls, row: Mapping[str, Any]) -> Plain:
@@ -250,9 +253,8 @@ class Provider(Described):
             if names.count(name) > 1:
                 raise refused("names", f"models has '{name}' twice → keep one of them")
         if self.default_model is not None and self.default_model not in names:
-            raise refused(
-                "references", f"default_model '{self.default_model}' is not among its models → add it to `models:`"
-            )
+            problem = f"default_model '{self.default_model}' is not among its models → add it to `models:`"
+            raise refused("references", problem)
         if self.hosts is not None and not self.LOCAL:
             raise ValueError("hosts is not possible for this type → write `base_url: https://…`")
         if (self.hosts is None) == (self.base_url is None) and not (self.ONLY_LITELLM and self.base_url is None):
@@ -268,9 +270,8 @@ class Provider(Described):
             beyond = sorted(set(entry.abilities or ()) - (self.ABILITIES or set(entry.abilities or ())))
             if beyond:
                 remedy = f"keep those of {', '.join(sorted(self.ABILITIES or ()))}"
-                raise ValueError(
-                    f"'{entry.name}' has abilities that {self.kind} has not: {', '.join(beyond)} → {remedy}"
-                )
+                problem = f"'{entry.name}' has abilities that {self.kind} has not: {', '.join(beyond)}"
+                raise ValueError(f"{problem} → {remedy}")
 
     def _check_managed(self) -> None:
         if self.managed and not self.LOCAL:
@@ -290,10 +291,8 @@ class Provider(Described):
 
     def _check_key(self) -> None:
         if self.env_var is not None and is_generated(self.env_var):
-            remedy = "name the provider's own key, such as OPENAI_API_KEY"
-            raise refused(
-                "secrets", f"env_var is a secret of the deployment, which must not be sent to a provider → {remedy}"
-            )
+            problem = "env_var is a secret of the deployment, which must not be sent to a provider"
+            raise refused("secrets", f"{problem} → name the provider's own key, such as OPENAI_API_KEY")
         if self.requires_api_key and self.env_var is None:
             raise refused("secrets", "requires_api_key is true without env_var → write `env_var: SOME_API_KEY`")
         if self.requires_api_key is False and self.env_var is not None:

@@ -12,7 +12,7 @@ from typing import Any
 from ..findings.paths import join
 from .litellm_models import Given, entry_of, number
 from .litellm_providers import Choice, choose, client_of, provider_entry
-from .litellm_tables import OTHER_CLIENT, PARAMETERS
+from .litellm_tables import OTHER_CLIENT, PARAMETERS, TIMEOUTS
 from .result import Imported, Raw, name_of
 
 
@@ -26,7 +26,6 @@ class Row:
     model: str
     weight: float | None
     order: float | None
-    timeout: int | None
 
     @property
     def wildcard(self) -> bool:
@@ -98,7 +97,7 @@ def _row(made: Imported, given: Given, known: Known) -> Row | None:
     choice = choose(made, given, client, model)
     if choice is None:
         return None
-    timeout = _timeout(made, given)
+    seconds = _timeouts(made, given)
     order, weight = number(made, given, "order"), number(made, given, "weight")
     entry = None if "*" in model else entry_of(made, given, model, choice.kind)
     if entry is None:
@@ -111,17 +110,22 @@ def _row(made: Imported, given: Given, known: Known) -> Row | None:
     if choice.kind == "ollama" and (entry or {}).get("context_length") and "num_ctx" not in given.params:
         problem = "is `context_length`, and Ollama gets it as num_ctx with each request: its own default is short"
         made.note("changed", join(given.path, "model_info", "max_input_tokens"), problem, "", [given.name])
-    provider = _provider(made, given, choice, timeout, entry, known)
-    return Row(given.name, given.path, provider, model, weight, order, timeout)
+    provider = _provider(made, given, choice, seconds, entry, known)
+    return Row(given.name, given.path, provider, model, weight, order)
 
 
-def _timeout(made: Imported, given: Given) -> int | None:
-    """Whole seconds."""
-    found = number(made, given, "timeout")
+def _timeouts(made: Imported, given: Given) -> dict[str, int]:
+    """{key of the provider: whole seconds} of those that are given."""
+    found = {key: _seconds(made, given, word) for word, key in TIMEOUTS.items()}
+    return {key: seconds for key, seconds in found.items() if seconds is not None}
+
+
+def _seconds(made: Imported, given: Given, word: str) -> int | None:
+    found = number(made, given, word)
     if found is None or found == int(found) >= 1:
         return None if found is None else int(found)
     seconds = max(1, int(found) + (found > int(found)))
-    made.note("changed", given.at("timeout"), f"is {seconds}: it is counted in whole seconds", "", [given.name])
+    made.note("changed", given.at(word), f"is {seconds}: it is counted in whole seconds", "", [given.name])
     return seconds
 
 
@@ -143,11 +147,11 @@ def _left_out(made: Imported, given: Given) -> None:
 
 
 def _provider(
-    made: Imported, given: Given, choice: Choice, timeout: int | None, entry: Raw | None, known: Known
+    made: Imported, given: Given, choice: Choice, seconds: dict[str, int], entry: Raw | None, known: Known
 ) -> str:
     """The provider for a deployment: one that has the same settings, and no other ones for the same model."""
     providers = made.part("providers")
-    raw = provider_entry(choice, timeout)
+    raw = provider_entry(choice, seconds)
     same = known.providers.setdefault(json.dumps(raw, sort_keys=True, default=str), [])
     for name in same:
         there = next((m for m in providers[name]["models"] if entry is not None and m["name"] == entry["name"]), None)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -214,8 +215,8 @@ def key_of(client: str) -> str:
     return KEYS.get(client, f"{re.sub('[^a-z0-9]', '_', client).upper()}_API_KEY")
 
 
-def provider_entry(choice: Choice, timeout: int | None) -> Raw:
-    """The entry of the registry, without its models."""
+def provider_entry(choice: Choice, seconds: Mapping[str, int]) -> Raw:
+    """The entry of the registry, without its models. seconds: of its keys for timeouts."""
     entry: Raw = {"type": choice.kind}
     if choice.kind == BY_PREFIX:
         entry["prefix"] = choice.prefix
@@ -227,6 +228,4 @@ def provider_entry(choice: Choice, timeout: int | None) -> Raw:
         entry["managed"] = False
     if choice.secret:
         entry |= {"env_var": choice.secret, "requires_api_key": True}
-    if timeout is not None:
-        entry["timeout_seconds"] = timeout
-    return entry
+    return {**entry, **seconds}

@@ -120,12 +120,14 @@ PARAMETERS: Mapping[str, Key] = {
     "seed": Key("kept", "`options` of the model"),
     "stop": Key("kept", "`options` of the model"),
     "reasoning_effort": Key("kept", "`options` of the model"),
-    "stream_timeout": Key("refused", "`ai_backend_gateway.timeouts.stream_gap_seconds` is for all engines"),
+    "stream_timeout": Key("kept", "`stream_gap_seconds` of the provider"),
     "drop_params": Key("changed", "it is on for all"),
     "num_retries": Key("changed", "the gateway uses a fallback instead of a retry"),
     "max_retries": Key("changed", "the gateway uses a fallback instead of a retry"),
     "model_info": Key("refused", "write it next to litellm_params"),
 }
+# A timeout of a deployment -> key of a provider.
+TIMEOUTS = {"timeout": "timeout_seconds", "stream_timeout": "stream_gap_seconds"}
 # Any other key of a deployment.
 OTHER_PARAMETER = Key("kept", "`parameters` of a provider of the type `litellm`, unchanged")
 COSTS = ("input_cost_per_token", "output_cost_per_token")

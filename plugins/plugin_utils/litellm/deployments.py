@@ -77,7 +77,7 @@ def _params(registry: Registry, group: Group, target: Target, base: str) -> dict
         **provider.client_parameters,
         "model": f"{prefix}/{name}",
         # If an engine hangs, the next deployment is asked after this time.
-        "stream_timeout": min(timeouts.stream_gap_seconds, request),
+        "stream_timeout": min(provider.stream_gap_seconds or timeouts.stream_gap_seconds, request),
         "timeout": request,
     }
     if prefix in (OPENAI, VLLM) and not provider.RESPONSES:

@@ -82,10 +82,11 @@ def check_timeouts(entries: Mapping[str, Entry], edge_seconds: int) -> Iterator[
 def check_waits(entries: Mapping[str, Entry], timeouts: Timeouts) -> Iterator[Finding]:
     """A request that waits until its engine is awake gets the edge's words before the gateway gives up on it."""
     for name, entry in entries.items():
-        provider = entry.known("max_wait", "wake", "timeout_seconds")
+        provider = entry.known("max_wait", "wake", "timeout_seconds", "stream_gap_seconds")
         if not isinstance(provider, WakingProvider) or provider.waking != "on_request":
             continue
-        most = min(timeouts.stream_gap_seconds, provider.timeout_seconds or timeouts.request_seconds)
+        gap = provider.stream_gap_seconds or timeouts.stream_gap_seconds
+        most = min(gap, provider.timeout_seconds or timeouts.request_seconds)
         if provider.longest_wait >= most:
             path = join("ai_backend_providers", name, "max_wait")
             problem = (

@@ -613,13 +613,13 @@ def test_an_alias_of_a_pool_shares_like_the_pool() -> None:
     assert pools["fast"].strategy == pools["m"].strategy == "usage-based-routing-v2"
 
 
-def test_a_stream_timeout_and_the_settings_of_a_wildcard_are_named() -> None:
+def test_timeouts_of_a_wildcard_are_kept_and_its_settings_named() -> None:
     params = {"model": "openai/x-*", "api_base": BASE, "stream_timeout": 5, "rpm": 3, "organization": "o", "timeout": 7}
     made = litellm(model_list=[{"model_name": "x-*", "litellm_params": params}])
-    for word in ("stream_timeout", "rpm", "organization"):
+    for word in ("rpm", "organization"):
         assert f"litellm_params.{word}: " in fates(made, "refused")
     (provider,) = registry_of(made).providers.values()
-    assert provider.timeout_seconds == 7
+    assert (provider.timeout_seconds, provider.stream_gap_seconds) == (7, 5)
 
 
 def test_a_python_file_of_the_user_is_no_callback() -> None:

@@ -22,7 +22,7 @@ _ELSEWHERE: Mapping[str, str] = {
     "model": "write the model in `models:`",
     "order": "order is routing: write a `fallback_chain` in ai_backend_routing",
     "rpm": "limits belong to a model: write `rate_limits` in the `models:` entry",
-    "stream_timeout": "write ai_backend_gateway.timeouts.stream_gap_seconds",
+    "stream_timeout": "write `stream_gap_seconds`",
     "timeout": "write `timeout_seconds`",
     "tpm": "limits belong to a model: write `rate_limits` in the `models:` entry",
     "weight": "weights are routing: write them in ai_backend_routing.load_balancing",
