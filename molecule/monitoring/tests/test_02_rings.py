@@ -15,7 +15,7 @@ ENGINE = "ai-backend-llama-cpp@llama_cpp_native"
 # Longer than a look at the engine may take.
 FROZEN = "kill -s {} $(systemctl show -p MainPID --value {})"
 SOCKET = "/run/ai-backend/llama-cpp@llama_cpp_native/http.sock"
-# So many requests a second with a key.
+# So many requests a second with the key of a file.
 FLOOD = "systemd-run -q --unit checks-flood python3 /root/flood.py {} {}"
 # The one that serves, whichever it is.
 EACH_SLOT = "systemctl kill -s {} ai-backend-litellm@$(cut -d' ' -f2 /etc/ai-backend/litellm/active-slot)"
@@ -135,10 +135,14 @@ FAULTS = {
         "TargetDown", "systemctl stop ai-backend-exporter", "systemctl start ai-backend-exporter", 120
     ),
     "a flood without keys": Fault(
-        "KeysRefused", FLOOD.format("sk-wrong", 6), "systemctl stop checks-flood", 300, ends=900
+        "KeysRefused",
+        "echo sk-wrong > /root/wrong-key; " + FLOOD.format("/root/wrong-key", 6),
+        "systemctl stop checks-flood",
+        300,
+        ends=900,
     ),
     "a client over its limit": Fault(
-        "ClientLimited", FLOOD.format("$(cat /root/slow-lane)", 2), "systemctl stop checks-flood", 420, ends=900
+        "ClientLimited", FLOOD.format("/root/slow-lane", 2), "systemctl stop checks-flood", 420, ends=900
     ),
 }
 
