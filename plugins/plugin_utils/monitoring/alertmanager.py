@@ -27,6 +27,8 @@ CHANGE = "ChangeRuns"
 CHANGES: Sequence[tuple[str, tuple[str, ...], tuple[str, ...]]] = (
     (".+", ("UnitDown", "UnitRestarts"), ("host", "unit")),
     (".+@.+", ("EngineDown", "EngineUnread"), ("host", "provider")),
+    # The gateway, which may be another host, finds the same.
+    (".+@.+", ("ProviderCooling", "ProviderFails"), ("provider",)),
     (Cache.GROUP, ("CacheDown",), ("host",)),
     ("edge|litellm@.+", ("GatewayDown",), ("host",)),
 )
