@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from fleet import play, registry, wait
+import yaml
+from fleet import PROJECT, play, wait
 from watching import quiet
 
 # Two looks of Prometheus, one evaluation, and Alertmanager's wait for others of the group.
@@ -19,6 +20,10 @@ SOCKET = "/run/ai-backend/llama-cpp@llama_cpp_native/http.sock"
 FLOOD = "systemd-run -q --unit checks-flood python3 /root/flood.py {} {}"
 # The one that serves, whichever it is.
 EACH_SLOT = "systemctl kill -s {} ai-backend-litellm@$(cut -d' ' -f2 /etc/ai-backend/litellm/active-slot)"
+# A change of the gateway: the scenario's own rules, and a chain.
+ROUTING = yaml.safe_load((PROJECT / "molecule/monitoring/inventory/group_vars/all/routing.yml").read_text())
+CHAINS = {"lab-tiny": ["flaky-model"]}
+CHANGED = {"ai_backend_routing": {**ROUTING["ai_backend_routing"], "fallback_chains": CHAINS}}
 # What the gateway sees of the file systems.
 IN_GATEWAY = (
     "nsenter -m -t $(systemctl show -p MainPID --value "
@@ -190,9 +195,8 @@ def test_a_release_that_is_refused_rings(watch, gateway, client):
     """Clients notice nothing; the operator is told."""
     quiet(watch)
     since = watch.now()
-    changed = {"ai_backend_routing": {**registry("routing"), "fallback_chains": {"lab-tiny": ["flaky-model"]}}}
     with gateway.without_socket(gateway.other_slot()):
-        assert play("reload", extra=changed).code != 0
+        assert play("reload", extra=CHANGED).code != 0
     assert client.answers()
     wait(lambda: ("ChangeRefused", "firing") in watch.received(since), SECONDS)
     assert watch.firing("critical") == set()
@@ -203,13 +207,7 @@ def test_a_release_that_is_refused_rings(watch, gateway, client):
 def test_fifteen_quiet_minutes_with_a_reload_ring_nothing(watch, client):
     quiet(watch)
     since, end = watch.now(), time.monotonic() + 900
-    assert (
-        play(
-            "reload",
-            extra={"ai_backend_routing": {**registry("routing"), "fallback_chains": {"lab-tiny": ["flaky-model"]}}},
-        ).code
-        == 0
-    )
+    assert play("reload", extra=CHANGED).code == 0
     wait(lambda: time.monotonic() > end, 910)
     assert [name for name, state in watch.received(since) if state == "firing"] == []
     assert play("reload").code == 0
