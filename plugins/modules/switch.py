@@ -145,6 +145,7 @@ from ..module_utils.host.layout import linked_release, service_of, unit_of
 from ..module_utils.host.run_lock import BusyError, at_work
 from ..module_utils.host.systemd import SystemdError
 from ..module_utils.releases.generations import Change, Note, active_slot, read, record
+from ..module_utils.releases.refusals import note_refusal
 from ..module_utils.releases.releases import read_manifest, wakes_on_request
 from ..module_utils.switching.rotation import Rotation
 from ..module_utils.switching.slot_switch import Manner, committed, serving_instance, switch_slot, withdraw_candidate
@@ -194,6 +195,7 @@ def take_away(host: Host, params: Mapping[str, Any], check: bool) -> dict[str, A
 
 def note_refused(host: Host, params: Mapping[str, Any], release: str) -> None:
     """The generation of this run names what runs now, and what was tried. A candidate alone opens none."""
+    note_refusal(host.layout, params["instance"], release)
     number = params["generation"]
     if number and read(host.layout, number):
         record(host, change_of(params), Note(refused={params["instance"]: release}))

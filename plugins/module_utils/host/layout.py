@@ -109,6 +109,11 @@ class Layout:
         return self.path("var/lib/ai-backend/generations")
 
     @property
+    def refused(self) -> str:
+        """A file for each service of which a release was refused."""
+        return self.path("var/lib/ai-backend/refused")
+
+    @property
     def units(self) -> str:
         return self.path("etc/systemd/system")
 

@@ -15,6 +15,7 @@ from ..host.layout import linked_release, list_instances, read_json, service_of,
 from ..host.systemd import Unit
 from ..inspection.cooldowns import serving_cooldowns
 from ..releases.generations import active_slot, newest
+from ..releases.refusals import moments
 from ..releases.releases import manifest_of, wakes_on_request
 from ..switching.loaded import rests
 from .families import Family, gauges
@@ -25,7 +26,7 @@ ABOUT = {
     "generation_created_timestamp_seconds": "When it was made.",
     "release_info": "The release that an instance has.",
     "instance_changing": "Whether a change is at work on an instance, which is not proven yet.",
-    "refused_timestamp_seconds": "When a release of a service was refused, in the newest generation.",
+    "refused_timestamp_seconds": "When a release of a service was refused last.",
     "unit_up": "Whether a unit runs that should run.",
     "unit_memory_bytes": "Memory of a unit, where systemd counts it.",
     "engine_asleep": "Whether an engine is not in memory, as it should be.",
@@ -51,6 +52,8 @@ def collection(host: Host, providers: list[str]) -> Iterator[Family]:
     for instance in instances:
         for one in serving_cooldowns(host.layout, instance):
             found["provider_cooldown"].set(1, provider=one.provider)
+    for service, moment in moments(host.layout).items():
+        found["refused_timestamp_seconds"].set(moment, service=service)
     yield from found.values()
     yield restarts
 
@@ -65,8 +68,6 @@ def _generation(host: Host, found: Mapping[str, Family]) -> None:
     found["generation_number"].set(number)
     found["generation_complete"].set(int(bool(made.get("complete"))))
     found["generation_created_timestamp_seconds"].set(created.timestamp())
-    for instance in made.get("refused", {}):
-        found["refused_timestamp_seconds"].set(os.stat(path).st_mtime, service=service_of(instance))
 
 
 def _instance(

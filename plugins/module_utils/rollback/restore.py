@@ -20,6 +20,7 @@ from ..host.systemd import SystemdError
 from ..probes.asking import ProbeError
 from ..probes.prove import prove
 from ..releases.generations import Begun, Change, Generation, Note, active_slot, newest, read, record, snapshot
+from ..releases.refusals import note_refusal
 from ..switching.differences import differences
 from ..switching.rotation import Rotation
 from ..switching.slot_switch import BOTH_SLOTS, Manner, switch_slot, withdraw_candidate
@@ -243,6 +244,7 @@ class Restore:
                 again.append(one.name)
             except FAILURES as error:
                 lost.append(f"{one.name} ({error})")
+        note_refusal(self.host.layout, failed.tried, failed.release)
         record(self.host, change, Note(refused={failed.tried: failed.release}))
         if lost:
             return f"What served before it does not come up either: {'; '.join(lost)}"

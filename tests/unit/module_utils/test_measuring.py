@@ -20,6 +20,7 @@ from ansible_collections.lab.ai_backend.plugins.module_utils.measuring.exporter 
 from ansible_collections.lab.ai_backend.plugins.module_utils.measuring.families import Family, exposition
 from ansible_collections.lab.ai_backend.plugins.module_utils.measuring.follow import Followed
 from ansible_collections.lab.ai_backend.plugins.module_utils.measuring.tally import Tally
+from ansible_collections.lab.ai_backend.plugins.module_utils.releases import refusals
 
 RECORD: dict[str, Any] = {
     "time": "2026-11-30T12:00:00.250Z",
@@ -196,7 +197,8 @@ def host(tmp_path: pathlib.Path) -> Host:
         os.makedirs(layout.instances, exist_ok=True)
         os.symlink(release, layout.instance(name))
     os.makedirs(layout.generations)
-    generation = {"complete": False, "created": "2026-11-30T12:00:00Z", "refused": {"redis": "def"}}
+    generation = {"complete": False, "created": "2026-11-30T12:00:00Z"}
+    refusals.note_refusal(layout, "redis", "def")
     pathlib.Path(layout.generations, "7.json").write_text(json.dumps(generation))
     return Host(layout, Systemd(systemctl), AdminSocket(""))
 
