@@ -227,8 +227,12 @@ def ends_with(older: socket.socket, answers: list[bytes]) -> threading.Thread:
 LOOK = b"HTTP/1.0 200 OK\r\n\r\n"
 
 
-@pytest.mark.parametrize("last", [[b""], [LOOK], [LOOK, b""]], ids=["while looked at", "after the look", "at work"])
-def test_a_request_that_meets_its_end_waits_too(way: Any, last: list[bytes]) -> None:
+@pytest.mark.parametrize(
+    ("last", "attempts"),
+    [([b""], 1), ([LOOK], 2), ([LOOK, b""], 2)],
+    ids=["while looked at", "after the look", "at work"],
+)
+def test_a_request_that_meets_its_end_waits_too(way: Any, last: list[bytes], attempts: int) -> None:
     older = socket.create_server(("127.0.0.1", 0))
     edge = way(before=f"127.0.0.1:{older.getsockname()[1]}")
     ending = ends_with(older, last)
@@ -237,8 +241,13 @@ def test_a_request_that_meets_its_end_waits_too(way: Any, last: list[bytes]) -> 
         ending.join()
         time.sleep(2)
         assert not asked.done()
-        Engine(edge.path)
+        engine = Engine(edge.path)
         assert asked.result().body == b"socket"
+    log, end = edge.path.parent / "log", time.monotonic() + 5
+    # The line of an attempt is written after its answer.
+    while log.read_text().count(" native native/") < attempts and time.monotonic() < end:
+        time.sleep(0.02)
+    assert (log.read_text().count(" native native/"), engine.asked.count("/v1/models")) == (attempts, 1)
 
 
 class Mortal(Engine):
