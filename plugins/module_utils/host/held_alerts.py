@@ -20,8 +20,7 @@ UNTIL_PROOF_SECONDS = 120
 
 
 def _note(layout: Layout, instance: str) -> str:
-    # Below /run: after a power cut nothing of it is left.
-    return layout.path("run/ai-backend-changing", instance)
+    return os.path.join(layout.changing, instance)
 
 
 def _until(layout: Layout, instance: str) -> float:
@@ -33,7 +32,9 @@ def _until(layout: Layout, instance: str) -> float:
 
 def begin(layout: Layout, instance: str, seconds: float = UNTIL_PROOF_SECONDS) -> None:
     """Note that an instance is changed, for so many seconds at most."""
-    write_atomic(_note(layout, instance), f"{time.time() + seconds:.0f}\n")
+    # Without room for the note alerts may ring; that must not end the change in its middle.
+    with contextlib.suppress(OSError):
+        write_atomic(_note(layout, instance), f"{time.time() + seconds:.0f}\n")
 
 
 def is_changed(layout: Layout, instance: str) -> bool:
@@ -53,5 +54,6 @@ def proving(layout: Layout, instance: str, seconds: float) -> Iterator[None]:
 
 
 def end(layout: Layout, instance: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
+    """Forget it, where it was noted."""
+    with contextlib.suppress(OSError):
         os.unlink(_note(layout, instance))

@@ -109,6 +109,11 @@ class Layout:
         return self.path("var/lib/ai-backend/generations")
 
     @property
+    def changing(self) -> str:
+        """A file for each instance that a change is at work on. Below /run: after a power cut nothing of it is left."""
+        return self.path("run/ai-backend-changing")
+
+    @property
     def refused(self) -> str:
         """A file for each service of which a release was refused."""
         return self.path("var/lib/ai-backend/refused")

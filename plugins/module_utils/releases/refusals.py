@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from ..host.layout import Layout, service_of, write_atomic
@@ -11,7 +12,9 @@ from ..host.layout import Layout, service_of, write_atomic
 
 def note_refusal(layout: Layout, instance: str, release: str) -> None:
     """A release that an instance had to give up."""
-    write_atomic(os.path.join(layout.refused, service_of(instance)), f"{release}\n")
+    # What refused it may be a full disk, and what ran before must be restored all the same.
+    with contextlib.suppress(OSError):
+        write_atomic(os.path.join(layout.refused, service_of(instance)), f"{release}\n")
 
 
 def moments(layout: Layout) -> dict[str, float]:

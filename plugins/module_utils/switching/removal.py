@@ -43,7 +43,8 @@ def held_back(layout: Layout) -> list[str]:
 
 def folders(layout: Layout, data: Iterable[str]) -> list[str]:
     """The folders that go: the managed ones always, and of the data only what was named."""
-    managed = [layout.opt, layout.etc, layout.generations, layout.path("var/log/ai-backend")]
+    managed = [layout.opt, layout.etc, layout.generations, layout.refused, layout.changing]
+    managed.append(layout.path("var/log/ai-backend"))
     # What systemd could not tidy up itself because the power went.
     managed += sorted(glob.glob(layout.path("var/tmp/systemd-private-*-ai-backend-*")))
     return [path for path in managed + [os.path.join(layout.state, name) for name in data] if os.path.isdir(path)]

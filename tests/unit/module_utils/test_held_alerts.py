@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import time
 
 import pytest
@@ -61,6 +62,14 @@ def test_what_runs_as_it_should_is_not_noted(host: Host, layout: Layout, switche
     held_alerts.end(layout, switched)
     switch(host, switched, made(layout, manifest()))
     assert not held_alerts.is_changed(layout, switched)
+
+
+def test_no_room_for_the_note_ends_no_change(host: Host, layout: Layout, tmp_path: pathlib.Path) -> None:
+    """A file where the folder should be: what can't be noted is changed all the same."""
+    release_id = made(layout, manifest())
+    pathlib.Path(layout.changing).parent.mkdir(parents=True, exist_ok=True)
+    pathlib.Path(layout.changing).write_text("")
+    assert switch(host, "redis", release_id)["action"] == "start"
 
 
 def test_what_is_withdrawn_is_forgotten(host: Host, layout: Layout, switched: str) -> None:

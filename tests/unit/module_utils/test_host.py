@@ -280,11 +280,13 @@ def test_a_removal_names_all_that_goes_and_keeps_models(
     os.symlink("/dev/null", layout.unit("redis-server.service"))
     model = pathlib.Path(layout.models) / "a.gguf"
     model.write_text("x")
+    for folder in (layout.refused, layout.changing):
+        os.makedirs(folder, exist_ok=True)
     lines = removal.inventory(layout, [])
     assert {"instance redis", "hold on redis-server.service", "user ai-backend-redis"} <= set(lines)
     removal.remove(host, [])
     assert model.exists()
-    assert not os.path.exists(layout.opt)
+    assert not any(os.path.exists(folder) for folder in (layout.opt, layout.refused, layout.changing))
     assert not os.path.lexists(layout.unit("redis-server.service"))
     removal.remove(host, ["models"])
     assert not model.exists()
