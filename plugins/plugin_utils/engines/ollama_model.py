@@ -15,7 +15,7 @@ from .load import BATCH, OUTPUT_BYTES, Load
 from .memory import GGUF_BITS, Need
 from .model import ModelEntry, by_name
 from .ollama_options import duration
-from .request_options import RequestOptions
+from .request_options import PenaltyOptions
 
 # Ollama's own default; other engines use the whole context of the model, which is not known here.
 _CONTEXT = 4096
@@ -30,18 +30,12 @@ def full_name(name: str) -> str:
     return name if ":" in name.rpartition("/")[2] else f"{name}:{TAG}"
 
 
-class OllamaOptions(RequestOptions):
+class OllamaOptions(PenaltyOptions):
     """Ollama's own request options (https://docs.ollama.com/modelfile), sent with each request."""
 
     REFUSED: ClassVar[Mapping[str, str]] = {
-        word: why
-        for word, why in RequestOptions.REFUSED.items()
-        if word not in ("frequency_penalty", "presence_penalty", "top_k")
+        word: why for word, why in PenaltyOptions.REFUSED.items() if word != "top_k"
     }
-    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
-    """Penalty for words by how often they were used."""
-    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
-    """Penalty for words that were used."""
     num_ctx: Context | None = None
     """Context, in tokens."""
     num_gpu: Annotated[int, Field(ge=0)] | None = None

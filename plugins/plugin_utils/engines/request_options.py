@@ -46,7 +46,19 @@ class RequestOptions(Strict):
     """How much a model thinks first; LiteLLM translates it. Chats alone: a completion is asked without it."""
 
 
-class OpenAiRequestOptions(RequestOptions):
+class PenaltyOptions(RequestOptions):
+    """The same, of engines that have penalties."""
+
+    REFUSED: ClassVar[Mapping[str, str]] = {
+        word: why for word, why in RequestOptions.REFUSED.items() if not word.endswith("_penalty")
+    }
+    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    """Penalty for words by how often they were used."""
+    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    """Penalty for words that were used."""
+
+
+class OpenAiRequestOptions(PenaltyOptions):
     """Defaults that the gateway adds to a request that does not set them."""
 
     REFUSED: ClassVar[Mapping[str, str]] = {
@@ -56,10 +68,6 @@ class OpenAiRequestOptions(RequestOptions):
             for word in ("chat_template_kwargs", "min_p", "top_k")
         },
     }
-    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
-    """Penalty for words by how often they were used."""
-    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
-    """Penalty for words that were used."""
     extra_body: dict[str, Any] | None = None
     """What the engine reads and OpenAI's API does not have, such as `{top_k: 40}`. A client that sends it wins."""
 
