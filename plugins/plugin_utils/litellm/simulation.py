@@ -42,6 +42,15 @@ class Deployment:
         return order
 
 
+def shares(level: Sequence[Deployment]) -> list[float]:
+    """How simple-shuffle shares requests: by the first of these that anybody has, else evenly."""
+    for word in ("weight", "rpm", "tpm"):
+        weights = [float(one.params.get(word) or 0) for one in level]
+        if any(weights):
+            return [weight / sum(weights) for weight in weights]
+    return [1 / len(level)] * len(level)
+
+
 @dataclass(frozen=True)
 class Ask:
     """One request to an engine: `one_of` are the deployments that LiteLLM chose it from."""

@@ -16,7 +16,7 @@ from ..engines.waking import waking_of
 from ..findings.findings import Finding, RegistryError, suggest
 from ..findings.paths import join
 from ..litellm import config as litellm_config
-from ..litellm.simulation import Ask, Deployment, Router, asks, router_of
+from ..litellm.simulation import Ask, Deployment, Router, asks, router_of, shares
 from ..plan.fleet import Fleet
 from ..registry.registry import Registry
 from ..routing.routes import DEFAULT, Group
@@ -172,16 +172,15 @@ def _levels(registry: Registry, router: Router, model: str, group: Group) -> Ite
         level = [deployment for deployment in found if (deployment.order or 0) == order]
         yield {
             "strategy": group.strategy if len(level) > 1 else "",
-            "deployments": [_deployment(registry, deployment, level) for deployment in level],
+            "deployments": [
+                _deployment(registry, deployment, share) for deployment, share in zip(level, shares(level), strict=True)
+            ],
         }
 
 
-def _deployment(registry: Registry, deployment: Deployment, level: Sequence[Deployment]) -> Plain:
+def _deployment(registry: Registry, deployment: Deployment, share: float) -> Plain:
     params, provider = deployment.params, registry.providers[deployment.provider]
     entry = provider.entry(deployment.model)
-    weights = [other.params.get("weight") for other in level]
-    # LiteLLM shares by the weights, or evenly without them.
-    share = (params.get("weight", 0) / sum(w or 0 for w in weights)) if any(weights) else 1 / len(level)
     return {
         "id": deployment.id,
         "provider": deployment.provider,

@@ -22,6 +22,7 @@ from .fallbacks import COMMON, check_common, common_chain, edges, prepare, rules
 from .groups import finish, make_group, nobody
 from .names import Names
 from .routes import DEFAULT, Group, Level, Routes
+from .sharing import never_asked
 from .targets import open_target, provider_at
 
 
@@ -129,7 +130,8 @@ def _run(names: Names) -> Routes:
         names.complain(
             join(ROOT, "default"), "cannot have a strategy of its own", "give the name another word", "names"
         )
-    return Routes(result, tuple(sorted({*names.warnings, *_left_out_lines(names), *_deprecated(names)})))
+    told = {*names.warnings, *_left_out_lines(names), *_deprecated(names), *never_asked(names, result)}
+    return Routes(result, tuple(sorted(told)))
 
 
 def _round(names: Names, loop: list[str]) -> str:

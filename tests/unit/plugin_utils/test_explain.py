@@ -12,6 +12,7 @@ import yaml
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils import entries
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.findings.findings import RegistryError
+from ansible_collections.lab.ai_backend.plugins.plugin_utils.litellm.simulation import Deployment, shares
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.fleet import fleet_of
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.preview.changes import routing_diff
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.preview.explain import explain
@@ -107,6 +108,21 @@ def test_a_pool_shares_by_weight_and_takes_the_other_when_one_is_down(registry: 
     (level, *_later) = result["levels"]
     assert {row["provider"]: row["share"] for row in level["deployments"]} == {"python": 0.75, "native": 0.25}
     assert result["asked"][0]["one_of"] == ["native", "python"]
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ([{}, {}], [0.5, 0.5]),
+        ([{"weight": 3}, {"weight": 1, "rpm": 900}], [0.75, 0.25]),
+        ([{"rpm": 100}, {"rpm": 300, "tpm": 1}], [0.25, 0.75]),
+        ([{"rpm": 100}, {}], [1, 0]),
+        ([{"tpm": 100}, {"tpm": 100}], [0.5, 0.5]),
+    ],
+)
+def test_shares_are_those_of_litellms_shuffle(params: list[dict[str, int]], expected: list[float]) -> None:
+    level = [Deployment("id", "provider", "openai", "model", one) for one in params]
+    assert shares(level) == expected
 
 
 def test_only_a_shuffle_asks_its_siblings(routed: Routed) -> None:

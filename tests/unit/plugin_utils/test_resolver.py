@@ -240,6 +240,33 @@ def test_warnings_name_each_inactive_provider_once(routed: Callable[[str], Regis
     )
 
 
+LIMITED = {"name": "shared", "rate_limits": {"requests_per_minute": 10}}
+
+
+@pytest.mark.parametrize(
+    ("models", "weights", "warned"),
+    [
+        ((LIMITED, "shared"), (None, None), ["vllm"]),
+        ((LIMITED, "shared"), (1, 1), []),
+        ((LIMITED, LIMITED), (None, None), []),
+        (("shared", "shared"), (None, None), []),
+    ],
+    ids=["one has a limit", "weights", "both have it", "none has it"],
+)
+def test_a_member_that_a_limit_of_others_leaves_out_is_named(
+    lab: Callable[..., Raw], models: tuple[object, object], weights: tuple[int | None, int | None], warned: list[str]
+) -> None:
+    raw = lab()
+    members = []
+    for name, model, weight in zip(("ollama", "vllm"), models, weights, strict=True):
+        raw["providers"][name]["models"] = [model]
+        members.append({"provider": name, "model": "shared", **({"weight": weight} if weight else {})})
+    raw["routing"] = {"load_balancing": {"shared": {"providers": members}}}
+    found = [line for line in load(raw).warnings if "sends nothing to" in line.problem]
+    assert [line.problem.partition("sends nothing to ")[2].partition(":")[0] for line in found] == warned
+    assert all(line.path == "ai_backend_routing.load_balancing.shared" for line in found)
+
+
 def test_a_deprecated_provider_still_answers(lab: Callable[..., Raw]) -> None:
     raw = lab()
     raw["providers"]["python"]["status"] = "deprecated"
