@@ -133,6 +133,17 @@ def test_a_member_gets_only_what_the_host_offers(both: Fleet, slot: Slot) -> Non
     assert len(slot.seen) == seen
 
 
+def test_a_member_gets_nothing_that_others_use(fleet: Fleet, slot: Slot) -> None:
+    """As an engine's host may bring its lines to a gateway, and not ask the engine there."""
+    for section in config_of(fleet.plan, "there", "edge")["published"]:
+        for service in section.get("services", ()):
+            service["allow"] = ["192.0.2.7"]
+    fleet.start("there")
+    fleet.start("here")
+    assert fleet.ask().status in (502, 503)
+    assert slot.seen == []
+
+
 def test_an_engine_is_asked_only_at_a_host_with_the_identity(fleet: Fleet, slot: Slot) -> None:
     """One that took the address of a member gets neither the key nor a prompt."""
     fleet.start("there", identity=create())

@@ -4,13 +4,17 @@
 
 from __future__ import annotations
 
-from typing import Any, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
+
+# Which hosts of the fleet use a service of another one.
+Users: TypeAlias = 'Literal["none", "gateways", "monitoring", "members"]'
 
 
 class Publish(TypedDict):
     """How the edge of a host publishes a service.
 
-    name: the edge's section. mode: http or tcp. here: to the gateway of this host. abroad: to those of other hosts.
+    name: the edge's section. mode: http or tcp. here: whether to the gateway of this host. abroad: which others
+    use it.
     retries: how often a connection is tried again, a second apart; above 0 the edge waits for a service that loads.
     paths: the only paths that it lets through, those with a slash at the end with all below them; without, all.
     """
@@ -18,7 +22,7 @@ class Publish(TypedDict):
     name: str
     mode: str
     here: bool
-    abroad: bool
+    abroad: Users
     retries: int
     paths: NotRequired[list[str]]
 

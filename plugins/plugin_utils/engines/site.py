@@ -41,4 +41,10 @@ class Site:
         if not (self.here or self.abroad):
             return None
         retries = 0 if self.shared else _ALONE_RETRIES
-        return {"name": self.provider, "mode": "http", "here": self.here, "abroad": self.abroad, "retries": retries}
+        return {
+            "name": self.provider,
+            "mode": "http",
+            "here": self.here,
+            "abroad": "gateways" if self.abroad else "none",
+            "retries": retries,
+        }

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...module_utils.host.layout import STAGES
 from ..data.folder_modules import modules_in
-from ..data.row import Row
+from ..data.row import Publish, Row, Users
 from ..engines.provider import Provider
 from ..engines.site import Site
 from ..findings.findings import Finding
@@ -62,13 +62,23 @@ class Fleet:
 
     @cached_property
     def abroad(self) -> Mapping[str, list[Row]]:
-        """Host -> its services that gateways on other hosts use."""
+        """Host -> its services that other hosts use."""
         used = {
-            host: [row for row in rows if row["publish"] is not None and row["publish"]["abroad"]]
+            host: [row for row in rows if row["publish"] is not None and self.users(host, row["publish"])]
             for host, rows in self.services.items()
-            if self.place.gateways_beside(host)
         }
         return {host: rows for host, rows in used.items() if rows}
+
+    def users(self, host: str, publish: Publish) -> list[str]:
+        """The other hosts that use a service of this one, sorted."""
+        place = self.place
+        hosts: Mapping[Users, list[str]] = {
+            "none": [],
+            "gateways": place.gateways,
+            "monitoring": [place.monitoring] if place.monitoring is not None else [],
+            "members": place.members,
+        }
+        return [other for other in hosts[publish["abroad"]] if other != host]
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -80,11 +90,11 @@ class Fleet:
         return tuple(found)
 
     def _published(self) -> Iterator[Need]:
-        """The addresses that edges need to publish services to gateways on other hosts."""
+        """The addresses that edges need to publish services to other hosts."""
         for host, rows in self.abroad.items():
             for publish in (row["publish"] for row in rows if row["publish"] is not None):
                 yield host, f"it publishes '{publish['name']}' to other hosts"
-            yield from ((other, f"'{host}' accepts only known gateways") for other in self.place.gateways_beside(host))
+                yield from ((other, f"'{host}' accepts only known hosts") for other in self.users(host, publish))
 
     def _clashes(self, host: str, rows: list[Row]) -> Iterator[Finding]:
         """All ports of a host are different, and one file of an engine has one source."""

@@ -260,20 +260,21 @@ def test_what_other_hosts_use_is_offered_at_one_port_to_gateways_alone(lab: Call
     )
     cache = section(name="redis", mode="tcp", port=6379, instance="redis", to="unix@/run/ai-backend/redis/redis.sock")
     door = {"kind": "fleet", "name": "fleet", "mode": "tcp", "port": 4443}
-    served = [{"server_name": "native.fleet.internal", "address": "127.0.0.2", "port": 8080}]
+    served = {"server_name": "native.fleet.internal", "address": "127.0.0.2", "port": 8080}
+    users = {"allow": ["10.0.0.1", "10.0.0.2"]}
     assert hosts["gpu"]["published"] == [
         engine,
-        section(**door, addresses=["10.0.0.4"], allow=["10.0.0.1", "10.0.0.2"], services=served),
+        section(**door, addresses=["10.0.0.4"], **users, services=[{**served, **users}]),
     ]
     # Another gateway asks its engine too.
     assert hosts["gw2"]["published"][:2] == [
         engine,
-        section(**door, addresses=["10.0.0.2"], allow=["10.0.0.1"], services=served),
+        section(**door, addresses=["10.0.0.2"], allow=["10.0.0.1"], services=[{**served, "allow": ["10.0.0.1"]}]),
     ]
-    served = [{"server_name": "redis.fleet.internal", "address": "127.0.0.2", "port": 6379}]
+    served = {"server_name": "redis.fleet.internal", "address": "127.0.0.2", "port": 6379}
     assert hosts["cache"]["published"] == [
         cache,
-        section(**door, addresses=["10.0.0.3"], allow=["10.0.0.1", "10.0.0.2"], services=served),
+        section(**door, addresses=["10.0.0.3"], **users, services=[{**served, **users}]),
     ]
     assert hosts["cache"]["instances"] == ["edge", "redis"]
     assert config_of(plan, "cache", "edge")["gateway"] is None

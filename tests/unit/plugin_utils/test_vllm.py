@@ -61,7 +61,7 @@ def test_it_is_a_service_on_a_socket_with_the_deployments_key(planned_rows: Call
     assert (row["instance"], row["role"], row["stage"]) == ("vllm@coder", "lab.ai_backend.vllm", "backend")
     assert (row["ports"], row["sockets"]) == ({"vllm@coder": 8001}, {"vllm@coder": socket})
     assert row["secrets"] == {"vllm.env": {"VLLM_API_KEY": "AI_BACKEND_ENGINE_KEY"}}  # pragma: allowlist secret
-    published = {"name": "coder", "mode": "http", "here": True, "abroad": False, "retries": 10}
+    published = {"name": "coder", "mode": "http", "here": True, "abroad": "none", "retries": 10}
     assert row["publish"] == {**published, "paths": ["/health", "/v1/"]}
     assert row["config"]["flags"]["uds"] == socket
     assert "port" not in row["config"]["flags"]

@@ -27,8 +27,6 @@ Section: TypeAlias = "dict[str, Any]"
 STAGE = "edge"
 NAME = "edge"
 LOOPBACKS = "127.0.0.0/8"
-# What the services of this stage offer, only the host of monitoring reads.
-WATCHES = "monitoring"
 # The name of the edge's own measurements between hosts.
 METRICS = "edge-metrics"
 # Attempts to reach the edge of another host, which does not restart. One that is gone costs two seconds each.
@@ -197,27 +195,31 @@ def _turns(row: Row) -> dict[str, Any]:
 
 
 def _fleet(fleet: Fleet, host: str) -> Iterator[Section]:
-    """The one section that gateways of other hosts reach, over TLS: their edges name the service that they want."""
-    rows = fleet.abroad.get(host, [])
-    if rows:
-        others = [fleet.place.address(other) for other in fleet.place.gateways_beside(host)]
+    """The one section that other hosts reach, over TLS: their edges name the service that they want."""
+    services = [
+        {
+            "server_name": server_name(publish["name"]),
+            "address": EDGE_LOOPBACK,
+            "port": port,
+            "allow": sorted(fleet.place.address(user) for user in fleet.users(host, publish)),
+        }
+        for publish, port in _offered_by(fleet, host)
+    ]
+    if services:
         yield {
             "kind": "fleet",
             "name": FLEET,
             "mode": "tcp",
             "addresses": [fleet.place.address(host)],
             "port": fleet.port,
-            "allow": sorted(others),
+            "allow": sorted({user for service in services for user in service["allow"]}),
             "retries": 0,
-            "services": [
-                {"server_name": server_name(publish["name"]), "address": EDGE_LOOPBACK, "port": port}
-                for publish, port in _offered_by(fleet, host)
-            ],
+            "services": services,
         }
 
 
 def _relays(fleet: Fleet, host: str) -> Iterator[Section]:
-    """A section for each service of another host that the gateway of this one uses, sorted by host and name."""
+    """A section for each service of another host that this one uses, sorted by host and name."""
     for other, publish, port in _used(fleet, host):
         name, there = f"{other}:{publish['name']}", [fleet.reach.relays[other]]
         yield {
@@ -230,12 +232,10 @@ def _relays(fleet: Fleet, host: str) -> Iterator[Section]:
 
 
 def _used(fleet: Fleet, host: str) -> Iterator[tuple[str, Publish, int]]:
-    """(other host, what it publishes, port) of all that the gateway of this host uses elsewhere."""
-    if host in fleet.place.gateways:
-        for other in sorted(fleet.abroad):
-            if other != host:
-                offers = _offered_by(fleet, other, watched=host == fleet.place.monitoring)
-                yield from ((other, publish, port) for publish, port in offers)
+    """(other host, what it publishes, port) of all that this host uses elsewhere."""
+    for other in sorted(fleet.abroad):
+        offers = _offered_by(fleet, other)
+        yield from ((other, publish, port) for publish, port in offers if host in fleet.users(other, publish))
 
 
 def _metrics(fleet: Fleet) -> list[Section]:
@@ -249,12 +249,11 @@ def _metrics_port(fleet: Fleet) -> int:
     return fleet.registry.all_ports["edge_metrics"] if fleet.place.monitoring is not None else 0
 
 
-def _offered_by(fleet: Fleet, host: str, watched: bool = True) -> list[tuple[Publish, int]]:
-    """(how it is published, port) of all that a host offers to others. watched: with what only monitoring reads."""
-    rows = [row for row in fleet.abroad[host] if watched or row["stage"] != WATCHES]
-    found = [(publish, port) for _row, publish, port in _offers(rows)]
-    if watched and host != fleet.place.monitoring and (port := _metrics_port(fleet)):
-        found.append(({"name": METRICS, "mode": "http", "here": False, "abroad": True, "retries": 0}, port))
+def _offered_by(fleet: Fleet, host: str) -> list[tuple[Publish, int]]:
+    """(how it is published, port) of all that a host offers to others."""
+    found = [(publish, port) for _row, publish, port in _offers(fleet.abroad.get(host, []))]
+    if host != fleet.place.monitoring and (port := _metrics_port(fleet)):
+        found.append(({"name": METRICS, "mode": "http", "here": False, "abroad": "monitoring", "retries": 0}, port))
     return found
 
 

@@ -27,7 +27,6 @@ def rows(fleet: Fleet, host: str, there: Sequence[Row]) -> list[Row]:
     """One row on each host."""
     if fleet.place.monitoring is None or not there:
         return []
-    away = host != fleet.place.monitoring
     return [
         {
             "service": NAME,
@@ -38,7 +37,7 @@ def rows(fleet: Fleet, host: str, there: Sequence[Row]) -> list[Row]:
             "ports": {NAME: fleet.registry.all_ports[NAME]},
             "slots": [],
             "secrets": {KEY_FILE: {"key": MASTER_KEY}} if host in fleet.place.gateways else {},
-            "publish": {"name": NAME, "mode": "http", "here": False, "abroad": True, "retries": 0} if away else None,
+            "publish": {"name": NAME, "mode": "http", "here": False, "abroad": "monitoring", "retries": 0},
             "config": {"watched": _watched(fleet, host)},
         }
     ]

@@ -41,7 +41,6 @@ def _exporter(fleet: Fleet, host: str, name: str, own: Mapping[str, Any]) -> Row
     own: {arguments, environment, files, secrets}, and `system: true` for one that reads the host itself.
     """
     port = fleet.registry.all_ports[name.replace("-", "_")]
-    away = host != fleet.place.monitoring
     return {
         "service": name,
         "instance": name,
@@ -51,7 +50,7 @@ def _exporter(fleet: Fleet, host: str, name: str, own: Mapping[str, Any]) -> Row
         "ports": {name: port},
         "slots": [],
         "secrets": own["secrets"],
-        "publish": {"name": name, "mode": "http", "here": False, "abroad": True, "retries": 0} if away else None,
+        "publish": {"name": name, "mode": "http", "here": False, "abroad": "monitoring", "retries": 0},
         "config": {
             "package": f"prometheus-{name}",
             "arguments": [f"--web.listen-address={LOOPBACK}:{port}", *own["arguments"]],

@@ -46,7 +46,7 @@ def rows(fleet: Fleet, host: str, there: Sequence[Row]) -> list[Row]:
                 "name": NAME,
                 "mode": "tcp",
                 "here": host in fleet.place.gateways,
-                "abroad": True,
+                "abroad": "gateways",
                 "retries": 0,
             },
             "config": {"maxmemory": fleet.registry.cache.maxmemory, "databases": DATABASES, "user": USER},
