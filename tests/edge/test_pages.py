@@ -32,7 +32,7 @@ class Page:
         plan = make_plan(load({**REGISTRY, "webui": WEBUI, "ports": ports}), {"gateway": ["one"]}, {})
         row = {"config": config_of(plan, "one", "edge")}
         row["config"]["gateway"]["slots"] = dict.fromkeys(row["config"]["gateway"]["slots"], gateway.where)
-        row["config"]["pages"][0]["to"] = page.where
+        row["config"]["pages"][0] |= {"to": page.where, "private": ["/metrics"]}
         self.log = folder / "log"
         self.process = started(folder, rendered(folder, row))
         end = time.monotonic() + 10
@@ -98,6 +98,14 @@ def test_the_page_asks_the_gateway_without_a_count_of_its_address(page: Page) ->
     inside, outside = ("127.0.0.2", page.gateway_port), (page.address, page.gateway_port)
     assert {page.ask("/v1/models", to=inside, headers=KEY).status for _ in range(20)} == {200}
     assert [page.ask("/v1/models", to=outside, headers=KEY).status for _ in range(7)][-1] == 429
+
+
+def test_what_a_page_keeps_for_its_host_is_hidden_from_others(page: Page, behind: Slot) -> None:
+    for path in ("/metrics", "/metrics/", "/%6detrics", "/metrics?x"):
+        assert page.ask(path).status == 404
+    assert behind.seen == []
+    assert page.ask("/metrics", to=("127.0.0.2", page.port)).status == 200
+    assert page.ask("/my/metrics").status == 200
 
 
 def test_a_page_that_is_not_up_is_told_in_words(page: Page, behind: Slot) -> None:

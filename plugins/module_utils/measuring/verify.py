@@ -39,6 +39,8 @@ from .verified import (
 
 # (URL, headers, body) -> (status, text). Raises ProbeError where nobody answers.
 Ask: TypeAlias = Callable[[str, Mapping[str, str], object], "tuple[int, str]"]
+# Where the edge offers pages to this host, without TLS.
+PAGES = "127.0.0.2"
 # How long the test alert lasts where nobody ends it.
 ALERT_SECONDS = 300
 # Bytes of the end of the record in which the test request must be.
@@ -126,7 +128,7 @@ class Verification:
         password = self._password("grafana")
         sign_in = base64.b64encode(f"admin:{password}".encode()).decode()
         text = self._get(
-            f"http://127.0.0.1:{port}/api/search?type=dash-db&limit=1000", {"Authorization": f"Basic {sign_in}"}
+            f"http://{PAGES}:{port}/api/search?type=dash-db&limit=1000", {"Authorization": f"Basic {sign_in}"}
         )
         return dashboard_lines(dict(self._dashboards("grafana")), [one["uid"] for one in json.loads(text)])
 

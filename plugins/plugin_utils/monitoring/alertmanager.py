@@ -17,7 +17,7 @@ NOBODY = "nobody"
 # finds down is down, whatever the gateway does.
 CAUSES: Mapping[str, tuple[str, ...]] = {
     "GatewayDown": (
-        *("AnswersOftenSlow", "AnswersSlow", "FirstTokenSlow", "GatewaySlow", "ModelSilent"),
+        *("AnswersOftenSlow", "AnswersSlow", "FirstTokenSlow", "GatewaySlow", "ModelSilent", "PageDown"),
         *("ProviderCooling", "ProviderFails", "RecordSilent", "RequestsFail", "RequestsFailOften"),
     ),
     "HostDown": (".+",),
@@ -31,6 +31,7 @@ CHANGES: Sequence[tuple[str, tuple[str, ...], tuple[str, ...]]] = (
     (".+@.+", ("ProviderCooling", "ProviderFails"), ("provider",)),
     (Cache.GROUP, ("CacheDown",), ("host",)),
     ("edge|litellm@.+", ("GatewayDown",), ("host",)),
+    ("edge|open-webui|grafana", ("PageDown",), ("host",)),
 )
 # Who asks sees them; nobody is told.
 SILENT = ("Watchdog", CHANGE)

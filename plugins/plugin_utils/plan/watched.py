@@ -18,6 +18,7 @@ from ..monitoring.rules import rules_of
 from ..monitoring.target import Probe, Target
 from ..schema.base import host_port
 from ..schema.ports import GATEWAY
+from ..schema.webui import PORT as WEBUI
 from .serving_models import always_there
 
 if TYPE_CHECKING:
@@ -52,10 +53,11 @@ def _of_monitoring(fleet: Fleet) -> Iterator[Target]:
     here, port = fleet.place.monitoring or "", fleet.registry.all_ports
     names = ["prometheus", "alertmanager"] if fleet.registry.monitoring.prometheus.managed else []
     names += ["blackbox_exporter"]
-    names += ["grafana"] if fleet.registry.monitoring.grafana.enabled else []
-    names += ["alloy", "loki"] if fleet.registry.monitoring.loki.enabled else []
+    names += ["loki"] if fleet.registry.monitoring.loki.enabled else []
     for name in names:
         yield Target(name.replace("_", "-"), here, LOOPBACK, port[name])
+    if fleet.registry.monitoring.grafana.enabled:
+        yield Target("grafana", here, EDGE_LOOPBACK, port["grafana"])
 
 
 def _of_hosts(fleet: Fleet) -> Iterator[Target]:
@@ -67,6 +69,8 @@ def _of_hosts(fleet: Fleet) -> Iterator[Target]:
         yield Target("node", host, address, port["node_exporter"])
         yield Target("ai-backend", host, address, port["exporter"])
         yield Target("edge", host, EDGE_LOOPBACK if near else address, port["edge_metrics"])
+        if fleet.registry.monitoring.loki.enabled:
+            yield Target("alloy", host, address, port["alloy"])
         if host == fleet.place.cache:
             yield Target(fleet.registry.cache.GROUP, host, address, port["redis_exporter"])
 
@@ -98,6 +102,8 @@ def probes_of(fleet: Fleet) -> Iterator[Probe]:
     yield Probe(HEALTH, f"{gateway_url(fleet)}/health/readiness", here, {"service": GATEWAY_SERVICE})
     for name, path in _OWN.items() if registry.monitoring.prometheus.managed else ():
         yield Probe(HEALTH, f"http://{LOOPBACK}:{registry.all_ports[name]}{path}", here, {"service": name})
+    for page, port, path in _pages(fleet):
+        yield Probe(HEALTH, f"http://{EDGE_LOOPBACK}:{port}{path}", here, {"service": page, "page": page})
     endpoints = fleet.reach.endpoints.get(here, {})
     for name in engines_of(fleet):
         provider = registry.providers[name]
@@ -108,6 +114,15 @@ def probes_of(fleet: Fleet) -> Iterator[Probe]:
     for model in questions_of(fleet):
         url = f"{gateway_url(fleet)}{PROOFS[questions_of(fleet)[model]]}"
         yield Probe(question(model), url, here, {"model": model}, "question", QUESTION_SECONDS)
+
+
+def _pages(fleet: Fleet) -> Iterator[tuple[str, int, str]]:
+    """(service, port, path that shows whether it is well) of each page for browsers on the host of monitoring."""
+    registry, here = fleet.registry, fleet.place.monitoring
+    if fleet.place.webui == here:
+        yield "open-webui", registry.port_of(WEBUI) or 0, "/health"
+    if registry.monitoring.grafana.enabled:
+        yield "grafana", registry.all_ports["grafana"], "/api/health"
 
 
 def engines_of(fleet: Fleet) -> dict[str, list[str]]:

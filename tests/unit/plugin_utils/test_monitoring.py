@@ -146,6 +146,44 @@ def test_grafana_is_a_page_of_the_edge_and_asks_for_its_password() -> None:
     assert row["secrets"] == {"grafana-admin.key": {"key": "AI_BACKEND_GRAFANA_PASSWORD"}}
 
 
+def test_each_host_ships_its_lines_to_the_one_loki() -> None:
+    made = plan(SEVERAL, {**ON, "loki": {"enabled": True}})
+    assert [host for host in "abc" if rows(made, host, "loki")] == ["a"]
+    assert config_of(made, "a", "alloy")["loki"] == "http://127.0.0.1:3100/loki/api/v1/push"
+    for host in "bc":
+        (relay,) = [one for one in made["hosts"][host]["published"] if one["name"] == "a:loki"]
+        assert config_of(made, host, "alloy")["loki"] == f"http://{relay['addresses'][0]}:3100/loki/api/v1/push"
+    assert [bool(config_of(made, host, "alloy")["record"]) for host in "abc"] == [True, True, False], (
+        "gateways write one"
+    )
+    assert {entry["labels"]["host"] for entry in jobs(made)["alloy"]} == set("abc")
+
+
+def test_other_hosts_bring_lines_to_loki_and_read_none() -> None:
+    (section,) = [
+        one
+        for one in plan(SEVERAL, {**ON, "loki": {"enabled": True}})["hosts"]["a"]["published"]
+        if one["name"] == "loki"
+    ]
+    assert section["paths"] == ["/loki/api/v1/push"]
+
+
+def test_each_service_is_offered_to_those_alone_who_use_it() -> None:
+    made = plan(SEVERAL, {**ON, "loki": {"enabled": True}})
+    allowed = {
+        host: {
+            service["server_name"].partition(".")[0]: service["allow"]
+            for one in made["hosts"][host]["published"]
+            if one["kind"] == "fleet"
+            for service in one["services"]
+        }
+        for host in "abc"
+    }
+    assert allowed["a"] == {"loki": ["10.0.0.2", "10.0.0.3"]}
+    assert (allowed["b"]["redis"], allowed["b"]["node-exporter"]) == (["10.0.0.1"], ["10.0.0.1"])
+    assert (allowed["c"]["tiny"], allowed["c"]["edge-metrics"]) == (["10.0.0.1", "10.0.0.2"], ["10.0.0.1"])
+
+
 def test_two_hosts_of_its_group_are_an_error() -> None:
     with pytest.raises(RegistryError, match="one Prometheus measures all of them"):
         plan({**SEVERAL, "monitoring": ["a", "b"]})

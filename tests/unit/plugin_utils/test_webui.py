@@ -74,6 +74,7 @@ def test_the_edge_serves_it_and_lets_it_ask_the_gateway() -> None:
         "inside": "127.0.0.2",
         "max_body_bytes": 2048,
         "requests_per_minute": 3000,
+        "private": [],
     }
     assert config_of(made, "gw1", "open-webui")["gateway_url"] == "http://127.0.0.2:4000/v1"
 

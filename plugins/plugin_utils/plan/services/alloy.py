@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 from ....module_utils.host.layout import Layout
 from ...data.row import Row
+from ...schema.base import host_port
+from ..watched import LOOPBACK
+from .loki import PUSH
 
 if TYPE_CHECKING:
     from ..fleet import Fleet
@@ -18,10 +21,12 @@ NAME = "alloy"
 
 
 def rows(fleet: Fleet, host: str, there: Sequence[Row]) -> list[Row]:
-    """One row on the host of monitoring."""
-    registry = fleet.registry
-    if host != fleet.place.monitoring or not registry.monitoring.loki.enabled:
+    """One row on each host."""
+    registry, monitoring = fleet.registry, fleet.place.monitoring
+    if monitoring is None or not there or not registry.monitoring.loki.enabled:
         return []
+    records = host in fleet.place.gateways and registry.monitoring.requests.enabled
+    loki = host_port(LOOPBACK if host == monitoring else fleet.reach.relays[monitoring], registry.all_ports["loki"])
     return [
         {
             "service": NAME,
@@ -32,11 +37,7 @@ def rows(fleet: Fleet, host: str, there: Sequence[Row]) -> list[Row]:
             "ports": {NAME: registry.all_ports["alloy"]},
             "slots": [],
             "secrets": {},
-            "publish": None,
-            "config": {
-                "host": host,
-                "record": Layout().records if registry.monitoring.requests.enabled else "",
-                "loki": registry.all_ports["loki"],
-            },
+            "publish": {"name": NAME, "mode": "http", "here": False, "abroad": "monitoring", "retries": 0},
+            "config": {"host": host, "record": Layout().records if records else "", "loki": f"http://{loki}{PUSH}"},
         }
     ]

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 STAGE = "monitoring"
 NAME = "grafana"
+# What it measures; it asks nobody for a key there.
+METRICS = "/metrics"
 
 
 def rows(fleet: Fleet, host: str, there: Sequence[Row]) -> list[Row]:
@@ -36,7 +38,7 @@ def rows(fleet: Fleet, host: str, there: Sequence[Row]) -> list[Row]:
             "secrets": {f"{NAME}-admin.key": {"key": GRAFANA_PASSWORD}},
             "publish": None,
             "config": {
-                "page": {"max_body_bytes": 1048576, "requests_per_minute": 3000},
+                "page": {"max_body_bytes": 1048576, "requests_per_minute": 3000, "private": [METRICS]},
                 "url": next(iter(registry.monitoring.grafana.urls), ""),
                 "secure": bool(registry.gateway.tls_certificate),
                 "prometheus": registry.all_ports["prometheus"],

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lab.ai_backend contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Loki: keeps the lines of the record and of the journals."""
+"""Loki: keeps the lines of the record and of the journals of all hosts."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 STAGE = "monitoring"
 NAME = "loki"
+# Other hosts bring lines, and read none.
+PUSH = "/loki/api/v1/push"
 
 
 def rows(fleet: Fleet, host: str, there: Sequence[Row]) -> list[Row]:
@@ -31,7 +33,14 @@ def rows(fleet: Fleet, host: str, there: Sequence[Row]) -> list[Row]:
             "ports": {NAME: registry.all_ports["loki"]},
             "slots": [],
             "secrets": {},
-            "publish": None,
+            "publish": {
+                "name": NAME,
+                "mode": "http",
+                "here": False,
+                "abroad": "members",
+                "retries": 0,
+                "paths": [PUSH],
+            },
             "config": {"retention_days": registry.monitoring.loki.retention_days},
         }
     ]

@@ -58,7 +58,11 @@ def _config(fleet: Fleet) -> dict[str, Any]:
     client = registry.clients[webui.client]
     names = registry.routes.names if fleet.sound else []
     return {
-        "page": {"max_body_bytes": webui.max_upload_bytes, "requests_per_minute": webui.requests_per_minute},
+        "page": {
+            "max_body_bytes": webui.max_upload_bytes,
+            "requests_per_minute": webui.requests_per_minute,
+            "private": [],
+        },
         "gateway_url": f"http://{host_port(EDGE_LOOPBACK, registry.port_of(GATEWAY) or 0)}/v1",
         "urls": list(webui.urls),
         "secure": bool(gateway.tls_certificate),
