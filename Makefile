@@ -15,6 +15,7 @@ export PY_COLORS := 0
 
 # Where tests find the engine's archive and the gateway's wheels. In two steps: `eval` of nothing would succeed.
 WITH_DOWNLOADS := downloads="$$(tests/tools/bootstrap env)" && eval "$$downloads" &&
+WITH_LOGS := logs="$$(tests/tools/bootstrap logs-env)" && eval "$$logs" &&
 
 SCENARIO ?= default cluster
 
@@ -82,7 +83,7 @@ bundle: dev ## a bundle is made, and a host that never had a network is deployed
 
 molecule: dev ## the scenarios on systemd hosts in Docker (SCENARIO=faults: under steady traffic)
 	tests/tools/bootstrap images
-	$(WITH_DOWNLOADS) for scenario in $(SCENARIO); do \
+	$(WITH_DOWNLOADS) $(if $(filter watched,$(SCENARIO)),$(WITH_LOGS)) for scenario in $(SCENARIO); do \
 	  molecule -c molecule/config.yml test -s $$scenario || exit 1; done
 
 changes operations engines waking faults door records monitoring watched status: ## one scenario of molecule
@@ -121,8 +122,8 @@ import-proof: dev ## that an import keeps each name or names it, with many more 
 contract-proxy: dev ## the same against the real proxy process, over HTTP (ARGS=--cases=… --seed=…)
 	python tests/contract/proxy.py --python "$$(python tests/tools/litellm_venv.py)" $(ARGS)
 
-rules: dev ## when alerts fire and when not, and who is told, in Prometheus' and Alertmanager's own tools
-	tests/tools/bootstrap promtool
+rules: dev ## when alerts fire, who is told, and what logs are asked, in Prometheus', Alertmanager's and Grafana's own tools
+	tests/tools/bootstrap promtool node
 	PATH="$${AI_BACKEND_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/lab-ai-backend}/promtool/usr/bin:$$PATH" \
 	  python -m pytest -n auto tests/rules $(ARGS)
 

@@ -25,8 +25,9 @@ def jobs(watch, host):
 
 def test_every_host_is_looked_at(watch):
     wait(lambda: jobs(watch, "gpu1") and all(one["health"] == "up" for one in watch.targets()), 150)
-    assert jobs(watch, "gpu1") == {"ai-backend", "edge", "llama-cpp", "models", "node", "probe", "redis"}
+    assert jobs(watch, "gpu1") == {"ai-backend", "alloy", "edge", "llama-cpp", "models", "node", "probe", "redis"}
     assert jobs(watch, "gateway1") >= {"ai-backend", "alertmanager", "edge", "node", "probe", "prometheus", "question"}
+    assert jobs(watch, "gateway1") >= {"alloy", "grafana", "loki"}
     assert jobs(watch, "outsider") == set()
 
 
