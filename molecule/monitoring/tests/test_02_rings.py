@@ -175,6 +175,21 @@ def test_a_fault_rings_and_ends(watch, gateway, fault):
     print(f"{fault.alert}: {rang:.0f} s, of which {fault.lasts} had to pass")
 
 
+def test_a_change_notes_what_it_restarts_until_the_proof(gateway):
+    providers = yaml.safe_load((PROJECT / "molecule/monitoring/inventory/group_vars/all/providers.yml").read_text())
+    providers["ai_backend_providers"]["llama_cpp_native"]["models"][0]["context_length"] = 1024
+    look = "while sleep 0.05; do ls /run/ai-backend-changing; done >> /root/noted 2> /dev/null"
+    gateway.run(f"rm -f /root/noted; systemd-run -q --unit checks-look sh -c '{look}'")
+    try:
+        assert play("deploy", extra=providers).code == 0
+        noted = set(gateway.run("cat /root/noted").split())
+    finally:
+        gateway.run("systemctl stop checks-look")
+    assert ENGINE.removeprefix("ai-backend-") in noted
+    assert gateway.run("ls /run/ai-backend-changing") == ""
+    assert play("deploy").code == 0
+
+
 def test_what_a_change_restarts_rings_only_after_it(watch, gateway):
     """As while a large model is loaded: the note is what a switch writes, and a proof removes."""
     quiet(watch)
