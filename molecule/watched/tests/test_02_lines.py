@@ -13,12 +13,27 @@ import pytest
 from fleet import play, wait
 
 LOKI = "http://127.0.0.1:3100"
+STATUS = """
+import sys, urllib.error, urllib.request as r
+data = sys.argv[2].encode() or None
+try:
+    print(r.urlopen(r.Request(sys.argv[1], data, {"Content-Type": "application/json"}), timeout=5).status)
+except urllib.error.HTTPError as error:
+    print(error.code)
+except OSError as error:
+    print(error)
+"""
 
 
 def lines(gateway, query):
     """[(labels, line)] that Loki has."""
     found = json.loads(gateway.fetch(f"{LOKI}/loki/api/v1/query_range?query={quote(query)}", "").stdout)
     return [(one["stream"], line) for one in found["data"]["result"] for _at, line in one["values"]]
+
+
+def status(machine, url, data=""):
+    """The status of an answer to this host, or why there is none."""
+    return machine.host.run("python3 -c %s %s %s", STATUS, url, data).stdout.strip()
 
 
 @pytest.mark.parametrize("name", ["gateway1", "gpu1"])
@@ -54,17 +69,14 @@ def test_another_host_brings_lines_and_reads_none(machines):
     there = machines["gpu1"]
     config = there.run("cat /opt/ai-backend/instances/alloy/files/config.alloy")
     url = re.search(r"http://[^\"]+", config)[0]
-    asked = "curl -s -o /dev/null -w '%{{http_code}}' {}"
-    assert there.run(asked.format(url.replace("/push", "/query_range"))) == "404"
-    assert there.run(asked.format(url.replace("/loki/api/v1/push", "/metrics"))) == "404"
-    pushed = there.run(asked.format(f"-H 'Content-Type: application/json' -d '{{\"streams\": []}}' {url}"))
-    assert pushed == "204"
+    assert status(there, url.replace("/push", "/query_range")) == "404"
+    assert status(there, url.replace("/loki/api/v1/push", "/metrics")) == "404"
+    assert status(there, url, '{"streams": []}') == "204"
 
 
 def test_a_host_that_is_no_member_reaches_neither(machines, gateway):
     for port in (3100, 9184):
-        done = machines["outsider"].host.run(f"curl -s -m 5 http://{gateway.address}:{port}/")
-        assert done.rc == 7, "the connection is refused"
+        assert "refused" in status(machines["outsider"], f"http://{gateway.address}:{port}/")
 
 
 def test_grafana_is_a_page_for_who_signs_in(gateway, client):
@@ -82,4 +94,4 @@ def test_grafana_is_a_page_for_who_signs_in(gateway, client):
 def test_the_live_proof_finds_all_of_it():
     run = play("verify_observability")
     assert run.code == 0, run.output
-    assert "Overview" in run.output
+    assert "6 of 6 are loaded" in run.output
