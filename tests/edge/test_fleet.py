@@ -144,6 +144,29 @@ def test_a_member_gets_nothing_that_others_use(fleet: Fleet, slot: Slot) -> None
     assert slot.seen == []
 
 
+def lines(folder: pathlib.Path) -> list[str]:
+    """Of requests and connections, in the log of an edge."""
+    return [line for line in (folder / "log").read_text().splitlines() if "GET /health" in line or " fleet" in line]
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_what_is_asked_all_the_time_is_logged_only_if_it_fails(fleet: Fleet, slot: Slot, quiet: bool) -> None:
+    """Each line of a log is shipped: one about each shipment would never end."""
+    for host in ("here", "there"):
+        for section in config_of(fleet.plan, host, "edge")["published"]:
+            for one in (section, *section.get("services", ())):
+                one["quiet"] = quiet
+    folders = [fleet.start("there"), fleet.start("here")]
+    assert [fleet.ask().status for _ in range(3)] == [200] * 3
+    fleet.running[0].terminate()
+    fleet.running[0].wait()
+    assert fleet.ask().status == 503
+    time.sleep(0.5)
+    there, here = (lines(folder) for folder in folders)
+    assert bool(there) is not quiet
+    assert [" 503 " in line for line in here] == ([True] if quiet else [False, False, False, True])
+
+
 def test_an_engine_is_asked_only_at_a_host_with_the_identity(fleet: Fleet, slot: Slot) -> None:
     """One that took the address of a member gets neither the key nor a prompt."""
     fleet.start("there", identity=create())

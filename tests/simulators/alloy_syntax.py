@@ -21,10 +21,9 @@ attribute: name "=" value
 block: name TEXT? "{" body "}"
 name: NAME ("." NAME)*
 ?value: TEXT -> text | NUMBER -> number | name -> reference | array | object
-array: "[" _LINES? (values ("," _LINES?)?)? "]"
-values: value ("," _LINES? value)*
-object: "{" _LINES? (pairs ("," _LINES?)?)? "}"
-pairs: pair ("," _LINES? pair)*
+array: "[" _LINES? (value (_next value)* _next?)? "]"
+object: "{" _LINES? (pair (_next pair)* _next?)? "}"
+_next: "," _LINES?
 pair: (NAME | TEXT) "=" value
 NAME: /[A-Za-z_]\w*/
 TEXT: /"(\\.|[^"\\\n])*"/
@@ -85,16 +84,11 @@ class _Made(Transformer[Token, Block]):
     def reference(self, children: list[Any]) -> Any:
         return WORDS[children[0]] if children[0] in WORDS else Reference(children[0])
 
-    def values(self, children: list[Any]) -> list[Any]:
+    def array(self, children: list[Any]) -> list[Any]:
         return children
 
-    pairs = values
-
-    def array(self, children: list[Any]) -> list[Any]:
-        return children[0] if children else []
-
     def object(self, children: list[Any]) -> dict[str, Any]:
-        return dict(children[0]) if children else {}
+        return dict(children)
 
     def pair(self, children: list[Any]) -> tuple[str, Any]:
         return (json.loads(children[0]) if children[0].startswith('"') else str(children[0])), children[1]

@@ -62,6 +62,7 @@ def test_one_host_runs_all_and_publishes_nothing_off_loopback(lab: Callable[...,
                 "port": 8080,
                 "allow": ["127.0.0.0/8"],
                 "retries": 10,
+                "quiet": False,
                 "instance": "llama-cpp@native",
                 "to": "unix@/run/ai-backend/llama-cpp@native/http.sock",
             },
@@ -73,6 +74,7 @@ def test_one_host_runs_all_and_publishes_nothing_off_loopback(lab: Callable[...,
                 "port": 6379,
                 "allow": ["127.0.0.0/8"],
                 "retries": 0,
+                "quiet": False,
                 "instance": "redis",
                 "to": "unix@/run/ai-backend/redis/redis.sock",
             },
@@ -243,7 +245,7 @@ IDENTITY = {"fleet.identity": {"AI_BACKEND_FLEET_IDENTITY": "AI_BACKEND_FLEET_ID
 
 def section(**keys: Any) -> Raw:
     """What an edge offers on the host itself, unless the keys say otherwise."""
-    usual = {"kind": "service", "addresses": ["127.0.0.2"], "allow": ["127.0.0.0/8"], "retries": 0}
+    usual = {"kind": "service", "addresses": ["127.0.0.2"], "allow": ["127.0.0.0/8"], "retries": 0, "quiet": False}
     return {**usual, **keys}
 
 
@@ -260,7 +262,7 @@ def test_what_other_hosts_use_is_offered_at_one_port_to_gateways_alone(lab: Call
     )
     cache = section(name="redis", mode="tcp", port=6379, instance="redis", to="unix@/run/ai-backend/redis/redis.sock")
     door = {"kind": "fleet", "name": "fleet", "mode": "tcp", "port": 4443}
-    served = {"server_name": "native.fleet.internal", "address": "127.0.0.2", "port": 8080}
+    served = {"server_name": "native.fleet.internal", "address": "127.0.0.2", "port": 8080, "quiet": False}
     users = {"allow": ["10.0.0.1", "10.0.0.2"]}
     assert hosts["gpu"]["published"] == [
         engine,
@@ -271,7 +273,7 @@ def test_what_other_hosts_use_is_offered_at_one_port_to_gateways_alone(lab: Call
         engine,
         section(**door, addresses=["10.0.0.2"], allow=["10.0.0.1"], services=[{**served, "allow": ["10.0.0.1"]}]),
     ]
-    served = {"server_name": "redis.fleet.internal", "address": "127.0.0.2", "port": 6379}
+    served = {"server_name": "redis.fleet.internal", "address": "127.0.0.2", "port": 6379, "quiet": False}
     assert hosts["cache"]["published"] == [
         cache,
         section(**door, addresses=["10.0.0.3"], **users, services=[{**served, **users}]),

@@ -20,8 +20,9 @@ from ..watched import LOOPBACK
 if TYPE_CHECKING:
     from ..fleet import Fleet
 
-# {kind, name, mode, addresses, port, allow, retries}; a `service` has {instance, to} besides, a `relay` {host, to,
-# server_name}, the `fleet` its services. `to` is where it listens, as HAProxy writes it.
+# {kind, name, mode, addresses, port, allow, retries, quiet}; a `service` has {instance, to} besides, a `relay` {host,
+# to, server_name}, the `fleet` its services. `to` is where it listens, as HAProxy writes it. quiet: whether only
+# failures are logged.
 Section: TypeAlias = "dict[str, Any]"
 
 STAGE = "edge"
@@ -202,6 +203,7 @@ def _fleet(fleet: Fleet, host: str) -> Iterator[Section]:
             "address": EDGE_LOOPBACK,
             "port": port,
             "allow": sorted(fleet.place.address(user) for user in fleet.users(host, publish)),
+            "quiet": _quiet(publish),
         }
         for publish, port in _offered_by(fleet, host)
     ]
@@ -214,6 +216,7 @@ def _fleet(fleet: Fleet, host: str) -> Iterator[Section]:
             "port": fleet.port,
             "allow": sorted({user for service in services for user in service["allow"]}),
             "retries": 0,
+            "quiet": False,
             "services": services,
         }
 
@@ -273,4 +276,10 @@ def _section(kind: str, name: str, publish: Publish, addresses: list[str], port:
         "port": port,
         "allow": [LOOPBACKS],
         "retries": publish["retries"],
+        "quiet": _quiet(publish),
     }
+
+
+def _quiet(publish: Publish) -> bool:
+    """Whether it is asked all the time by what watches; a line for each line that is shipped would never end."""
+    return publish["abroad"] in ("monitoring", "members")
