@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from fleet import PROJECT, play, wait
+from fleet import PROJECT, play, registry, wait
 from watching import quiet
 
 # Two looks of Prometheus, one evaluation, and Alertmanager's wait for others of the group.
@@ -204,6 +204,26 @@ def test_what_a_change_restarts_rings_only_after_it(watch, gateway):
         wait(lambda: ("EngineDown", "firing") in watch.received(since), 60 + SECONDS)
     finally:
         gateway.run(f"rm -f {note}; systemctl start {ENGINE}")
+
+
+def test_a_certificate_near_its_end_rings(watch, gateway):
+    """The endpoint gets one for five days, and then none again."""
+    quiet(watch)
+    since = watch.now()
+    gateway.run(
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 5 -subj /CN=gpu1 -keyout /root/key -out /root/crt 2>/dev/null"
+        " && cat /root/crt /root/key > /root/edge.pem && chmod 600 /root/edge.pem"
+    )
+    secured = {"ai_backend_gateway": {**registry("gateway"), "tls_certificate": "/root/edge.pem"}}
+    run = play("deploy", extra=secured)
+    assert run.code == 0, run.output
+    try:
+        # It is asked once a minute.
+        wait(lambda: ("CertificateEnds", "firing") in watch.received(since), 60 + SECONDS)
+        assert watch.firing("critical") == set()
+    finally:
+        assert play("deploy").code == 0
+    wait(lambda: ("CertificateEnds", "resolved") in watch.received(since), 600)
 
 
 def test_a_release_that_is_refused_rings(watch, gateway, client):

@@ -58,13 +58,22 @@ def alertmanager_config(receivers: Receivers) -> str:
             "repeat_interval": "4h",
             "routes": [{"receiver": NOBODY, "matchers": [f'alertname=~"{"|".join(SILENT)}"']}, *routes],
         },
-        "inhibit_rules": [*_causes(), *_changes(), _severe_first()],
+        **_inhibits(),
         "receivers": [
             {"name": NOBODY},
             *({"name": name, **_KINDS[one.type](name, one)} for name, one in sorted(receivers.items())),
         ],
     }
     return to_yaml(config)
+
+
+def inhibits() -> str:
+    """The rules alone that silence consequences, for an Alertmanager that the collection does not run."""
+    return to_yaml(_inhibits())
+
+
+def _inhibits() -> dict[str, Any]:
+    return {"inhibit_rules": [*_causes(), *_changes(), _severe_first()]}
 
 
 def _severities() -> tuple[str, ...]:

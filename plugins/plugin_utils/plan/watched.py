@@ -12,6 +12,7 @@ from ...module_utils.host.layout import service_of
 from ..engines.abilities import PROOFS
 from ..engines.site import EDGE_LOOPBACK
 from ..engines.waking import WakingProvider, waking_of
+from ..monitoring.alertmanager import inhibits
 from ..monitoring.blackbox import HEALTH, asks, models_of, question
 from ..monitoring.prometheus import RULES, prometheus_config
 from ..monitoring.rules import rules_of
@@ -33,6 +34,8 @@ QUESTION_SECONDS = 60
 ENGINE_KEY_FILE = "engine.key"
 # Where a Prometheus that is not managed finds it; who runs that puts it there.
 OTHER_CREDENTIALS = "/etc/prometheus/ai-backend"
+# What belongs into the configuration of another Alertmanager.
+INHIBITS = "inhibit_rules.yml"
 # Paths that show whether a service is well; its port has the name in ai_backend_ports.
 _OWN = {"prometheus": "/-/ready", "alertmanager": "/-/ready"}
 
@@ -161,10 +164,10 @@ def gateway_url(fleet: Fleet) -> str:
 
 
 def files_for_another(fleet: Fleet) -> dict[str, str]:
-    """{name: text} of what a Prometheus on the host of monitoring needs that the collection does not run."""
+    """{name: text} of what a Prometheus and an Alertmanager need that the collection does not run."""
     settings = fleet.registry.monitoring
     if fleet.place.monitoring is None:
         return {}
     targets = [one for one in targets_of(fleet) if one.job not in ("prometheus", "alertmanager")]
     config = prometheus_config(settings.prometheus, targets, "", settings.alerts.rule_files, OTHER_CREDENTIALS)
-    return {"prometheus.yml": config, RULES: rules_of(settings.alerts)}
+    return {"prometheus.yml": config, RULES: rules_of(settings.alerts), INHIBITS: inhibits()}

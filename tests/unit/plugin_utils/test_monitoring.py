@@ -131,6 +131,12 @@ def test_another_prometheus_may_do_it() -> None:
     assert {"node-exporter", "exporter", "blackbox-exporter"} <= set(found)
 
 
+def test_another_alertmanager_gets_the_same_rules_that_silence_consequences() -> None:
+    own = yaml.safe_load(config_of(plan(ONE), "a", "alertmanager")["config"])
+    files = plan(ONE, {**ON, "prometheus": {"managed": False}})["hosts"]["a"]["for_another_prometheus"]
+    assert yaml.safe_load(files["inhibit_rules.yml"]) == {"inhibit_rules": own["inhibit_rules"]}
+
+
 def test_its_client_is_one_of_the_gateway() -> None:
     (row,) = rows(plan(ONE), "a", "litellm")
     assert row["config"]["clients"]["clients"]["monitoring"]["more_keys"] == ["AI_BACKEND_MONITORING_KEY"]

@@ -1,7 +1,7 @@
 """A stand-in for vLLM: a wheel that starts, reads a model's folder and answers like it, and computes nothing.
 
-It refuses to start without HF_HUB_OFFLINE, and on a folder that is not a whole model: vLLM would need a network. Its
-lock is one line, so the role installs it as it installs vLLM.
+It refuses flags that it does not know, to start without HF_HUB_OFFLINE, and a folder that is not a whole model: vLLM
+would need a network. Its lock is one line, so the role installs it as it installs vLLM.
 """
 
 from __future__ import annotations
@@ -13,8 +13,18 @@ import zipfile
 NAME, VERSION = "vllm", "0.32.0"
 WHEEL, INFO = f"{NAME}-{VERSION}-py3-none-any.whl", f"{NAME}-{VERSION}.dist-info"
 PARSER = """
+KNOWN = (
+    "disable-log-requests disable-log-stats disable-uvicorn-access-log dtype enable-prefix-caching enforce-eager host "
+    "kv-cache-memory-bytes max-model-len max-num-queued-reqs max-num-seqs model port seed served-model-name "
+    "shutdown-timeout tokenizer uds"
+)
+
+
 class FlexibleArgumentParser:
-    _option_string_actions = {}
+    _option_string_actions = {f"--{name}": None for name in KNOWN.split()}
+
+    def error(self, message):
+        raise SystemExit(message)
 
     def parse_args(self, arguments):
         found, key = {}, ""
@@ -26,6 +36,8 @@ class FlexibleArgumentParser:
             else:
                 key, _colon, text = line.partition(":")
                 found[key] = text.strip()
+                if f"--{key}" not in self._option_string_actions:
+                    self.error(f"unrecognized arguments: --{key}")
         return found
 """
 CHECKS = """
@@ -79,6 +91,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def send_text(self, kind, text):
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(text.encode())))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
     def allowed(self):
         if self.headers.get("Authorization") == f"Bearer {KEY}":
             return True
@@ -88,6 +107,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/health":
             self.send(200)
+        elif self.path == "/metrics":
+            names = ("num_requests_running", "num_requests_waiting")
+            lines = [f'vllm:{name}{{model_name="{NAME}"}} 0.0' for name in names]
+            self.send_text("text/plain; version=0.0.4", "\\n".join([*lines, ""]))
         elif self.path == "/v1/models" and self.allowed():
             self.send(200, {"object": "list", "data": [{"id": NAME, "object": "model"}]})
 
@@ -101,6 +124,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         choice = {"index": 0, "message": {"role": "assistant", "content": "hello"}, "finish_reason": "stop"}
         usage = {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4}
         head = {"id": "chatcmpl-1", "object": "chat.completion", "created": 0, "model": NAME}
+        if body.get("stream"):
+            part = {**head, "object": "chat.completion.chunk"}
+            chunks = [{**part, "choices": [{"index": 0, "delta": {"content": text}}]} for text in ("hel", "lo")]
+            chunks.append({**part, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": usage})
+            lines = [*map(json.dumps, chunks), "[DONE]"]
+            self.send_text("text/event-stream", "".join(f"data: {line}\\n\\n" for line in lines))
+            return
         self.send(200, {**head, "choices": [choice], "usage": usage})
 
 
