@@ -41,16 +41,25 @@ def ticks(unit: str) -> int:
     return int(fields[11]) + int(fields[12])
 
 
-def turns(gateway: Gateway, number: int, seconds: float) -> tuple[float, float]:
-    """(share of the throughput that is lost, ms that the median answer takes longer), medians of the turns."""
-    lost, longer = [], []
+def used(before: dict[str, int]) -> float:
+    """Seconds of a processor that all units used since then."""
+    return sum(ticks(unit) - before[unit] for unit in UNITS) / TICKS
+
+
+def turns(gateway: Gateway, number: int, seconds: float) -> tuple[float, float, float]:
+    """(share of the throughput that is lost, ms that the median answer takes longer, share of all processors that the
+    units use while clients ask as fast as they can), medians of the turns."""
+    lost, longer, busy_share = [], [], []
     for turn in range(number):
         found: dict[tuple[str, int], dict[str, float]] = {}
         # Each begins as often as the other: a shared machine gets slower or faster.
         for verb in ("start", "stop") if turn % 2 else ("stop", "start"):
             switch(verb)
             for clients in CLIENTS:
+                before = {unit: ticks(unit) for unit in UNITS} if verb == "start" else {}
                 answers = load(gateway, clients, seconds)
+                if before and clients == max(CLIENTS):
+                    busy_share.append(used(before) / answers["seconds"] / (os.cpu_count() or 1))
                 if answers["failed"]:
                     sys.exit(f"{answers['failed']} of {answers['requests']} requests failed")
                 found[verb, clients] = answers
@@ -64,7 +73,7 @@ def turns(gateway: Gateway, number: int, seconds: float) -> tuple[float, float]:
             f"median {medians['start']:.1f} and {medians['stop']:.1f} ms",
             flush=True,
         )
-    return statistics.median(lost), statistics.median(longer)
+    return statistics.median(lost), statistics.median(longer), statistics.median(busy_share)
 
 
 def main() -> None:
@@ -79,17 +88,18 @@ def main() -> None:
         gateway = Gateway("ours", 4000, (secrets / "LITELLM_MASTER_KEY").read_text().strip())
         warm(gateway)
         print(f"{os.cpu_count()} cores for host, engine and clients, load before {os.getloadavg()[0]:.1f}")
-        lost, longer = turns(gateway, arguments.turns, arguments.seconds)
+        lost, longer, busy = turns(gateway, arguments.turns, arguments.seconds)
         switch("start")
         before = {unit: ticks(unit) for unit in UNITS}
         time.sleep(IDLE_SECONDS)
         total = 0.0
         for unit in UNITS:
-            used = (ticks(unit) - before[unit]) / TICKS / IDLE_SECONDS
+            idle = (ticks(unit) - before[unit]) / TICKS / IDLE_SECONDS
             held = memory(f"/proc/{pid(unit)}/smaps_rollup")
             total += held
-            print(f"{unit}: {100 * used:.2f} % of a core, {held:.0f} MB")
+            print(f"{unit}: {100 * idle:.2f} % of a core, {held:.0f} MB")
     print(f"monitoring_memory: {total:.0f} MB")
+    print(f"monitoring_processors_under_load: {100 * busy:.2f} %")
     print(f"monitoring_p50_more: {longer:.2f} ms")
     print(f"monitoring_throughput_lost: {100 * lost:.1f} %")
 

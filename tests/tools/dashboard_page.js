@@ -11,6 +11,7 @@ const scaled = (value, base, names) => {
 };
 
 const seconds = (value) => {
+  if (value === 0) return "0 s";
   if (Math.abs(value) < 1e-3) return `${+(value * 1e6).toPrecision(3)} µs`;
   if (Math.abs(value) < 1) return `${+(value * 1e3).toPrecision(3)} ms`;
   return value < 120 ? `${+value.toPrecision(3)} s` : value < 7200 ? `${Math.round(value / 60)} min` : `${Math.round(value / 3600)} h`;
@@ -55,7 +56,8 @@ const curves = (box, panel, width, height) => {
     const at = new Map(one.times.map((time, number) => [time, one.values[number]]));
     return times.map((time) => at.get(time) ?? null);
   });
-  const legend = Math.min(2, Math.ceil(panel.series.length / 4)) * 20;
+  const letters = panel.series.reduce((sum, one) => sum + one.name.length + 6, 0);
+  const legend = Math.min(3, Math.ceil((7 * letters) / width)) * 16 + 4;
   const drawing = element("div", "");
   box.append(drawing);
   new uPlot({
@@ -67,7 +69,7 @@ const curves = (box, panel, width, height) => {
       return { label: one.name, stroke: colour, fill: `${colour}1a`, width: 1.5, points: { show: false } };
     })],
   }, [times, ...rows], drawing);
-  const names = element("div", `display:flex;flex-wrap:wrap;gap:2px 12px;font-size:11px;height:${legend}px;overflow:hidden`);
+  const names = element("div", `display:flex;flex-wrap:wrap;align-content:flex-start;align-items:flex-start;gap:2px 12px;font-size:11px;height:${legend}px;overflow:hidden`);
   panel.series.forEach((one, number) => {
     names.append(element("span", `border-left:10px solid ${COLOURS[number % COLOURS.length]};padding-left:4px`, one.name));
   });
