@@ -14,9 +14,12 @@ NAME, VERSION = "vllm", "0.32.0"
 WHEEL, INFO = f"{NAME}-{VERSION}-py3-none-any.whl", f"{NAME}-{VERSION}.dist-info"
 PARSER = """
 KNOWN = (
-    "disable-log-requests disable-log-stats disable-uvicorn-access-log dtype enable-prefix-caching enforce-eager host "
-    "kv-cache-memory-bytes max-model-len max-num-queued-reqs max-num-seqs model port seed served-model-name "
-    "shutdown-timeout tokenizer uds"
+    "allowed-media-domains chat-template convert cpu-offload-gb disable-uvicorn-access-log dtype "
+    "enable-auto-tool-choice enable-lora enable-prefix-caching enforce-eager "
+    "gpu-memory-utilization kv-cache-dtype kv-cache-memory-bytes lora-modules "
+    "max-lora-rank max-loras max-model-len max-num-batched-tokens max-num-queued-reqs max-num-seqs model "
+    "pipeline-parallel-size quantization reasoning-parser runner seed served-model-name shutdown-timeout "
+    "tensor-parallel-size tool-call-parser trust-remote-code uds"
 )
 
 
