@@ -197,7 +197,7 @@ def _turns(row: Row) -> dict[str, Any]:
 
 def _fleet(fleet: Fleet, host: str) -> Iterator[Section]:
     """The one section that other hosts reach, over TLS: their edges name the service that they want."""
-    services = [
+    services: list[Section] = [
         {
             "server_name": server_name(publish["name"]),
             "address": EDGE_LOOPBACK,
