@@ -90,6 +90,15 @@ def test_a_provider_that_is_added_is_read_and_asked_without_another_edit() -> No
         assert len(jobs(after)[job]) == len(jobs(before)[job]) + 1
 
 
+def test_the_edge_lets_through_what_is_read() -> None:
+    """vLLM has paths without a key, so its edge offers few."""
+    coder = {"type": "vllm", "hosts": "engines", "models": [{"name": "coder", "path": "/srv/coder"}]}
+    made = plan(ONE, coder=coder)
+    (section,) = [one for one in made["hosts"]["a"]["published"] if one["name"] == "coder"]
+    assert jobs(made)["vllm"]
+    assert "/metrics" in section["paths"]
+
+
 def test_an_engine_that_sleeps_is_neither_asked_nor_probed() -> None:
     """Its measurements are looked at: the edge answers 503 for it, and wakes nobody."""
     sleepy = {**TINY, "wake": "on_request", "models": [{"name": "sleepy", "source": "tiny"}]}

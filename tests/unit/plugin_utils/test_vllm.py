@@ -62,14 +62,16 @@ def test_it_is_a_service_on_a_socket_with_the_deployments_key(planned_rows: Call
     assert (row["ports"], row["sockets"]) == ({"vllm@coder": 8001}, {"vllm@coder": socket})
     assert row["secrets"] == {"vllm.env": {"VLLM_API_KEY": "AI_BACKEND_ENGINE_KEY"}}  # pragma: allowlist secret
     published = {"name": "coder", "mode": "http", "here": True, "abroad": "none", "retries": 10}
-    assert row["publish"] == {**published, "paths": ["/health", "/v1/"]}
+    assert row["publish"] == {**published, "paths": ["/health", "/metrics", "/v1/"]}
     assert row["config"]["flags"]["uds"] == socket
     assert "port" not in row["config"]["flags"]
 
 
-def test_the_edge_lets_only_paths_through_that_ask_for_its_key(raw: Callable[..., Raw], planned: Any) -> None:
+def test_the_edge_lets_few_paths_through(raw: Callable[..., Raw], planned: Any) -> None:
     published = planned(raw(coder={}), GROUPS)["hosts"]["one"]["published"]
-    assert {one["name"]: one["paths"] for one in published if "paths" in one} == {"coder": ["/health", "/v1/"]}
+    assert {one["name"]: one["paths"] for one in published if "paths" in one} == {
+        "coder": ["/health", "/metrics", "/v1/"]
+    }
 
 
 def test_the_gateway_asks_it_by_its_name_with_the_key(

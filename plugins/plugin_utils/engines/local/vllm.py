@@ -31,8 +31,8 @@ SERVICE = "vllm"
 _TEXT: frozenset[Ability] = frozenset({"audio", "chat", "completion", "vision"})
 # Seconds until a server with a small model answers, and bytes of weights that a slow disk gives in a second.
 _START_SECONDS, _BYTES_A_SECOND = 300, 200_000_000
-# Its other paths ask for no key: one of them answers like a chat, others show or change what the server does.
-_PATHS = ("/health", "/v1/")
+# Below /v1/ it asks for a key. Its other paths ask for none: one answers like a chat, some change what the server does.
+_PATHS = ("/health", "/metrics", "/v1/")
 # No request makes the server load something from elsewhere, unless the registry names where from.
 _NOWHERE = "none.invalid"
 
