@@ -169,6 +169,13 @@ def test_versions_pinned_by_hand_can_be_followed() -> None:
             before = line
 
 
+def test_no_test_imports_another_one() -> None:
+    """A runner that imports by path does not find it: a whole scenario once never ran."""
+    modules = [path for path in tracked("*.py") if path.name.startswith("test_")]
+    pattern = re.compile(r"^(?:from|import) (test_\w+)", re.MULTILINE)
+    assert {short(path): found for path in modules if (found := pattern.findall(path.read_text("utf-8")))} == {}
+
+
 @pytest.mark.parametrize("generator", tracked("tests/tools/generate_*.py"), ids=short)
 def test_generated_files_are_up_to_date(generator: pathlib.Path) -> None:
     done = subprocess.run([sys.executable, str(generator), "--check"], capture_output=True, text=True, check=False)

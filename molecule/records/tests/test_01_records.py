@@ -1,35 +1,9 @@
 """The record of requests on a host: who may read it, that it is bounded, and that a change of slots loses no line."""
 
 import collections
-import json
-import os
-from pathlib import Path
 
-import httpx
 from fleet import play, wait
-
-PLACE = "/var/log/ai-backend/requests.jsonl"
-SECRETS = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "secrets"
-
-
-def ask(client, name="ci", model="lab-tiny", **more):
-    """The answer to a chat of a client, with an id of its own."""
-    key = (SECRETS / f"AI_BACKEND_CLIENT_{name.upper()}").read_text().strip()
-    body = {"model": model, "max_tokens": 3, "messages": [{"role": "user", "content": os.urandom(6).hex()}], **more}
-    headers = {"Authorization": f"Bearer {key}", "x-request-id": f"test-{os.urandom(6).hex()}"}
-    return httpx.post(f"{client.base}/v1/chat/completions", json=body, headers=headers, timeout=60)
-
-
-def records(gateway):
-    """What is in all files."""
-    return [json.loads(line) for line in gateway.run(f"cat $(ls {PLACE}.[0-9]*) {PLACE}").splitlines()]
-
-
-def record(gateway, identifier):
-    """The one line with an id."""
-    wait(lambda: [one for one in records(gateway) if one.get("id") == identifier], 15)
-    (found,) = [one for one in records(gateway) if one.get("id") == identifier]
-    return found
+from recorded import PLACE, ask, record, records
 
 
 def test_a_request_is_in_the_file_and_in_the_journal_by_its_id(gateway, client):

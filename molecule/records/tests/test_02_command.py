@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 from fleet import play, wait
-from test_01_records import PLACE, ask
+from recorded import PLACE, ask
 
 SESSION = "ai-backend-records"
 
