@@ -22,7 +22,7 @@ PIP = [
     "Installing collected packages: a, b",
 ]
 # As the role writes it.
-PACKAGES = yaml.safe_load((ROOT / "roles/service/tasks/venv.yml").read_text())[3]["vars"]["service_command"]["pattern"]
+PACKAGES = yaml.safe_load((ROOT / "roles/service/vars/main.yml").read_text())["__service_venv_command"]["pattern"]
 NINJA = ["-- Configuring done", "[1/873] Building CXX object a.o", "warning: x", "[2/873] Linking"]
 
 
