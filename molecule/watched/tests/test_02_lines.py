@@ -26,8 +26,9 @@ except OSError as error:
 
 
 def lines(gateway, query):
-    """[(labels, line)] that Loki has."""
-    found = json.loads(gateway.fetch(f"{LOKI}/loki/api/v1/query_range?query={quote(query)}", "").stdout)
+    """[(labels, line)] that Loki has; none while it does not answer."""
+    done = gateway.fetch(f"{LOKI}/loki/api/v1/query_range?query={quote(query)}", "")
+    found = json.loads(done.stdout) if done.rc == 0 else {"data": {"result": []}}
     return [(one["stream"], line) for one in found["data"]["result"] for _at, line in one["values"]]
 
 
