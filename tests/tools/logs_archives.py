@@ -11,16 +11,16 @@ import gzip
 import io
 import os
 import pathlib
-import tarfile
 import zipfile
 
 import lark
 import yaml
+from ollama_archive import MACHINES, packed
 
 from toolcache import ROOT, cache_dir, key_of, only_one, sha256_of
 
 SIMULATORS = ROOT / "tests/simulators"
-MACHINE = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
+MACHINE = MACHINES[os.uname().machine]
 # All archives of one content have the same bytes.
 DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -38,13 +38,7 @@ def grafana() -> bytes:
         "conf/defaults.ini": b"; what a release has\n",
         **library(pathlib.Path(yaml.__file__).parent),
     }
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for name in sorted(files):
-            info = tarfile.TarInfo(f"grafana-12.0.0/{name}")
-            info.size, info.mode = len(files[name]), 0o755
-            tar.addfile(info, io.BytesIO(files[name]))
-    return gzip.compress(made.getvalue(), mtime=0)
+    return gzip.compress(packed(files, "grafana-12.0.0/"), mtime=0)
 
 
 def zipped(name: str, files: dict[str, bytes]) -> bytes:

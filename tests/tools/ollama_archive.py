@@ -21,12 +21,12 @@ ENGINE = b"#!/bin/sh\necho 'the engine is simulated by bin/ollama' >&2\nexit 1\n
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
-def packed(files: dict[str, bytes]) -> bytes:
-    """A tar archive with the same bytes for the same content: sorted, no dates, no owners."""
+def packed(files: dict[str, bytes], before: str = "./") -> bytes:
+    """A tar archive, the same bytes for the same content: sorted, no dates, no owners. `before` begins each path."""
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for name in sorted(files):
-            info = tarfile.TarInfo(f"./{name}")
+            info = tarfile.TarInfo(f"{before}{name}")
             info.size, info.mode = len(files[name]), 0o755
             tar.addfile(info, io.BytesIO(files[name]))
     return made.getvalue()
