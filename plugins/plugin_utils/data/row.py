@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
 # Which hosts of the fleet use a service of another one.
-Users: TypeAlias = 'Literal["none", "gateways", "monitoring", "members"]'
+Users: TypeAlias = Literal["none", "gateways", "monitoring", "members"]
 
 
 class Publish(TypedDict):
