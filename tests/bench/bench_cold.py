@@ -71,7 +71,7 @@ def by_script(folder: pathlib.Path) -> float:
 
 
 def main() -> None:
-    """Measure pairs, one after the other, and print the ratio of the medians."""
+    """Measure pairs, one after the other, and print the median of their ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=3, help="measured pairs (default 3)")
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path(os.environ.get("TMPDIR", "/tmp")))
