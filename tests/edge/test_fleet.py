@@ -161,7 +161,10 @@ def test_what_is_asked_all_the_time_is_logged_only_if_it_fails(fleet: Fleet, slo
     fleet.running[0].terminate()
     fleet.running[0].wait()
     assert fleet.ask().status == 503
-    time.sleep(0.5)
+    end = time.monotonic() + 10
+    while not any(" 503 " in line for line in lines(folders[1])):
+        assert time.monotonic() < end, (folders[1] / "log").read_text()
+        time.sleep(0.02)
     there, here = (lines(folder) for folder in folders)
     assert bool(there) is not quiet
     assert [" 503 " in line for line in here] == ([True] if quiet else [False, False, False, True])

@@ -3,8 +3,11 @@
 import contextlib
 import copy
 import functools
+import gzip
 import hashlib
 import http.server
+import os
+import pathlib
 import re
 import subprocess
 import threading
@@ -113,3 +116,23 @@ def test_it_goes_again(client, gateway):
     assert run.code == 0, run.output
     assert "fetched-tiny" not in client.models()
     assert gateway.host.file(MODEL).exists, "a model of the user stays"
+
+
+def test_two_engines_get_their_program_once(client, tmp_path):
+    """Both lack it when the fetch begins, and the first one that gets it has it for both."""
+    packed = os.environ["AI_BACKEND_LLAMA_ARCHIVE_URL"].removeprefix("file://")
+    archive = tmp_path / "repacked.tar.gz"
+    archive.write_bytes(gzip.compress(gzip.decompress(pathlib.Path(packed).read_bytes()), compresslevel=1, mtime=0))
+    providers = copy.deepcopy(registry("providers"))
+    models = [{"name": "second-tiny", "source": "tiny"}]
+    providers["second"] = {"type": "llama_cpp", "base_url": "http://127.0.0.1:8085", "models": models}
+    extra = {
+        "ai_backend_providers": providers,
+        "llama_cpp_archive_url": f"file://{archive}",
+        "llama_cpp_archive_sha256": hashlib.sha256(archive.read_bytes()).hexdigest(),
+    }
+    run = play("deploy", extra=extra)
+    assert run.code == 0, run.output
+    assert run.output.count("Install | Unpack the archive]") == 1
+    assert client.answers(model="second-tiny")
+    assert play("deploy").code == 0

@@ -13,8 +13,7 @@ Users: TypeAlias = Literal["none", "gateways", "monitoring", "members"]
 class Publish(TypedDict):
     """How the edge of a host publishes a service.
 
-    name: the edge's section. mode: http or tcp. here: whether to the gateway of this host. abroad: which others
-    use it.
+    name: the edge's section. mode: http or tcp. here: whether to the gateway of this host. abroad: which others use it.
     retries: how often a connection is tried again, a second apart; above 0 the edge waits for a service that loads.
     paths: the only paths that it lets through, those with a slash at the end with all below them; without, all.
     """
