@@ -176,12 +176,13 @@ class Machine:
         assert self.run(booted) != before, "the host was not restarted"
 
 
-def wait(condition: Callable[[], Any], seconds: float) -> None:
-    """Poll until something holds; fail with its last value after `seconds`."""
+def wait(condition: Callable[[], Any], seconds: float) -> Any:
+    """Poll until something holds, and return it; fail with its last value after `seconds`."""
     end = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < end, f"not within {seconds} s: {value!r}"
         time.sleep(0.3)
+    return value
 
 
 def put_program(machine: Machine, name: str) -> None:
@@ -211,18 +212,27 @@ class Client:
         return self.http.post("/v1/chat/completions", json=body)
 
     def cached(self, redis: Machine) -> int:
-        """Ask something new twice; seconds that Redis will keep the answer, negative where it has none.
+        """Seconds that Redis will keep an answer, once it has one: 20 s are given.
+
+        An answer is written to the cache after it is sent, and a Redis that failed is skipped for five seconds.
+        """
+        return wait(lambda: self._kept(redis), 20)
+
+    def _kept(self, redis: Machine) -> int:
+        """Ask something new twice; seconds that Redis will keep the answer, 0 where it has none.
 
         The header alone proves nothing: the gateway also remembers in its own memory.
         """
         text = os.urandom(8).hex()
         first, again = self.ask(text=text), self.ask(text=text)
         assert "x-litellm-cache-key" not in first.headers
-        assert again.json()["choices"] == first.json()["choices"]
+        if again.json()["choices"] != first.json()["choices"]:
+            return 0
         key = again.headers["x-litellm-cache-key"]
         assert key.startswith("litellm:")
         password = redis.secret("redis.conf", "requirepass")
-        return int(redis.run(f"REDISCLI_AUTH={password} redis-cli -h 127.0.0.2 --user gateway -n 1 ttl {key}"))
+        ttl = redis.run(f"REDISCLI_AUTH={password} redis-cli -h 127.0.0.2 --user gateway -n 1 ttl {key}")
+        return max(int(ttl), 0)
 
     def answers(self, **more: Any) -> bool:
         """Whether a fresh question gets an answer now."""

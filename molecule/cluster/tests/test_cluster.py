@@ -54,8 +54,7 @@ def test_the_engine_listens_on_loopback_and_its_edge_on_the_address_of_the_plan(
 
 
 def test_the_cache_of_the_other_host_answers_repeats(client, machines):
-    # Redis was killed before the checks; a gateway does not ask one that hung for five seconds.
-    wait(lambda: 0 < client.cached(machines["gpu1"]) <= 3600, 20)
+    assert 0 < client.cached(machines["gpu1"]) <= 3600
 
 
 def test_who_reads_the_network_between_the_hosts_reads_neither_prompts_nor_keys(client, machines):
