@@ -88,6 +88,7 @@ molecule: dev ## the scenarios on systemd hosts in Docker (SCENARIO=faults: unde
 
 changes operations engines waking faults door records monitoring watched status: ## one scenario of molecule
 	@$(if $(filter records,$@),tests/tools/bootstrap tmux)
+	@$(if $(filter monitoring,$@),tests/tools/bootstrap chromium node)
 	@$(MAKE) --no-print-directory molecule SCENARIO=$@
 
 demo: export SUITES := trixie
@@ -137,11 +138,12 @@ engine-contract: dev ## ask a server for what is assumed of its type (BASE_URL=â
 	  --model="$(MODEL)" --key-variable="$(KEY_VARIABLE)"
 
 llama-python: dev ## build llama-cpp-python here and on a host, and ask its server (half an hour of two cores, half of it once)
-	SUITES=trixie tests/tools/bootstrap images
+	SUITES=trixie tests/tools/bootstrap compiler images
 	python tests/tools/llama_python.py
 	$(WITH_DOWNLOADS) python -m pytest tests/contract/test_engine_contract.py tests/heavy/test_llama_python.py $(ARGS)
 
 llama-source: dev ## build the second source of the tests' llama-server and ask it (a quarter of an hour, once)
+	tests/tools/bootstrap compiler
 	python -m pytest tests/heavy/test_llama_source.py $(ARGS)
 
 # Without a card it names why each check can't be made, and ends with 3.
@@ -150,11 +152,12 @@ gpu-check: dev ## on a machine with an NVIDIA card: detection, the build for CUD
 
 # The pictures are then in build/status.
 status-picture: dev ## the status page in a browser, as on a telephone and on a desk (a minute)
+	tests/tools/bootstrap chromium
 	python -m pytest tests/heavy/test_status_picture.py $(ARGS)
 
 # ARGS=tests/heavy/test_open_webui.py for one of them.
 test-heavy: dev ## the real vLLM without a card, and the real Open WebUI in a browser, on hosts (gigabytes, cached; some minutes)
-	SUITES=bookworm tests/tools/bootstrap images
+	SUITES=bookworm tests/tools/bootstrap chromium images
 	$(WITH_DOWNLOADS) python -m pytest $(if $(findstring tests/,$(ARGS)),,tests/heavy/test_vllm.py tests/heavy/test_open_webui.py) $(ARGS)
 
 execution-environment: dev ## build one out of the archive, as docs/install.md says, and validate a registry in it

@@ -1,7 +1,7 @@
 """The real Open WebUI on a host: deployed from its lock, and used as people use it, in a browser and over its API.
 
 A llama-server with random weights answers, so shapes, refusals and what a page shows are tested, and no text. The
-picture of the page is kept in build/, to be looked at. The browser is that of the machine: apt-get install chromium
+picture of the page is kept in build/, to be looked at. The browser is that of the machine: tests/tools/bootstrap chromium
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def certificate(folder: pathlib.Path) -> None:
 def secrets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pathlib.Path]:
     """The controller's secrets of a deployed host."""
     if not shutil.which("chromium"):
-        pytest.fail("there is no chromium on this machine: apt-get install chromium")
+        pytest.fail("there is no chromium on this machine: tests/tools/bootstrap chromium")
     folder = tmp_path_factory.mktemp("page")
     (folder / "tls").mkdir()
     certificate(folder / "tls")

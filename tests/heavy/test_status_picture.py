@@ -1,7 +1,7 @@
 """The status page as a browser shows it, on a telephone and on a desk. Pictures are kept in build/, to be looked at.
 
 The exporter's own code makes and serves it, from a state with everything in it that a page may show. The browser is
-that of the machine: apt-get install chromium
+that of the machine: tests/tools/bootstrap chromium
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def state(made: float) -> Picture:
 def shown() -> Iterator[dict[str, Any]]:
     """{size: what the browser shows}."""
     if not shutil.which("chromium"):
-        pytest.fail("there is no chromium on this machine: apt-get install chromium")
+        pytest.fail("there is no chromium on this machine: tests/tools/bootstrap chromium")
     made = handler(lambda: "", Status(OperatorKey(KEY), lambda: page(state(time.time()))))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), made)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
