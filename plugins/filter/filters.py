@@ -19,7 +19,7 @@ from ..plugin_utils.data.plain import to_plain
 from ..plugin_utils.guard import call, validate
 from ..plugin_utils.litellm.workers import gateway_workers as workers_of
 from ..plugin_utils.plan import managed_groups as managed
-from ..plugin_utils.plan.artifacts import artifact_path
+from ..plugin_utils.plan.artifacts import artifact_path, still_missing
 from ..plugin_utils.plan.bundle import bundle_plan
 from ..plugin_utils.plan.held_secrets import why_not
 from ..plugin_utils.plan.leaving import leaving
@@ -110,6 +110,10 @@ def previous_generation(hosts: Iterable[Iterable[Mapping[str, Any]]]) -> int:
     return number
 
 
+def missing_paths(begun: object, now: object) -> Any:
+    return still_missing(to_plain(begun), to_plain(now))  # type: ignore[arg-type]
+
+
 class FilterModule:
     """Ansible looks for this class."""
 
@@ -140,6 +144,7 @@ class FilterModule:
             "provider_verb": provider_verb,
             "registry": partial(entry, "registry"),
             "routing_diff": routing_diff,
+            "still_missing": missing_paths,
             "status_table": status_table,
             "validate": validate,
         }
