@@ -98,7 +98,7 @@ def ask(url: str, token: str, headers: Mapping[str, str], method: str = "GET") -
     return asked
 
 
-def attempt(request: Request, report: Callable[[object], None]) -> None:
+def attempt(request: Request, progress: Progress, report: Callable[[object], None]) -> None:
     """Get what is lacking, in one answer. Raises OSError where it ends early."""
     part = part_of(request["path"])
     have = bytes_in(part)
@@ -108,7 +108,6 @@ def attempt(request: Request, report: Callable[[object], None]) -> None:
     with urllib.request.build_opener(SameServer()).open(asked, timeout=STALLED_SECONDS) as answer:
         have, total = expected(answer, have)
         check_room(request["path"], max(0, total - have))
-        progress = Progress(os.path.basename(request["path"]))
         with open(part, "r+b" if have else "wb") as target:
             target.seek(have)
             while piece := answer.read1(PIECE):
@@ -137,10 +136,12 @@ def reason_of(error: Exception) -> str:
 def get(request: Request, report: Callable[[object], None], sleep: Callable[[float], object] = time.sleep) -> None:
     """Attempts until all is here. One that brought something does not count. Raises DownloadError."""
     part, failed = part_of(request["path"]), 0
+    # One for all attempts: the rate is known as soon as the next one begins.
+    progress = Progress(os.path.basename(request["path"]))
     while True:
         have = bytes_in(part)
         try:
-            attempt(request, report)
+            attempt(request, progress, report)
             return
         except urllib.error.HTTPError as error:
             if error.code == 416 and have:
