@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -37,6 +38,15 @@ def test_modules_are_named_in_full(file: pathlib.Path) -> None:
 @FILES
 def test_tasks_are_named(file: pathlib.Path) -> None:
     assert [task for task in tasks(load(file)) if not task.get("name")] == []
+
+
+@FILES
+def test_no_name_of_a_task_has_the_variable_of_its_loop(file: pathlib.Path) -> None:
+    """The name is printed once, before the loop begins: it would be another thing of that name, or an error."""
+    for task in tasks(load(file)):
+        if "loop" in task:
+            variable = task.get("loop_control", {}).get("loop_var", "item")
+            assert not re.search(rf"{{{{[^}}]*\b{variable}\b", task["name"]), task["name"]
 
 
 @FILES
