@@ -140,7 +140,7 @@ engine-contract: dev ## ask a server for what is assumed of its type (BASE_URL=â
 llama-python: dev ## build llama-cpp-python here and on a host, and ask its server (half an hour of two cores, half of it once)
 	SUITES=trixie tests/tools/bootstrap compiler images
 	python tests/tools/llama_python.py
-	$(WITH_DOWNLOADS) python -m pytest tests/contract/test_engine_contract.py tests/heavy/test_llama_python.py $(ARGS)
+	$(WITH_DOWNLOADS) python -m pytest -s tests/contract/test_engine_contract.py tests/heavy/test_llama_python.py $(ARGS)
 
 llama-source: dev ## build the second source of the tests' llama-server and ask it (a quarter of an hour, once)
 	tests/tools/bootstrap compiler
@@ -158,7 +158,7 @@ status-picture: dev ## the status page in a browser, as on a telephone and on a 
 # ARGS=tests/heavy/test_open_webui.py for one of them.
 test-heavy: dev ## the real vLLM without a card, and the real Open WebUI in a browser, on hosts (gigabytes, cached; some minutes)
 	SUITES=bookworm tests/tools/bootstrap chromium images
-	$(WITH_DOWNLOADS) python -m pytest $(if $(findstring tests/,$(ARGS)),,tests/heavy/test_vllm.py tests/heavy/test_open_webui.py) $(ARGS)
+	$(WITH_DOWNLOADS) python -m pytest -s $(if $(findstring tests/,$(ARGS)),,tests/heavy/test_vllm.py tests/heavy/test_open_webui.py) $(ARGS)
 
 execution-environment: dev ## build one out of the archive, as docs/install.md says, and validate a registry in it
 	SUITES=trixie tests/tools/bootstrap images
