@@ -1,7 +1,8 @@
 """The real Open WebUI on a host: deployed from its lock, and used as people use it, in a browser and over its API.
 
 A llama-server with random weights answers, so shapes, refusals and what a page shows are tested, and no text. The
-picture of the page is kept in build/, to be looked at. The browser is that of the machine: tests/tools/bootstrap chromium
+picture of the page is kept in build/, to be looked at. The browser is that of the machine, which
+`tests/tools/bootstrap chromium` installs.
 """
 
 from __future__ import annotations
