@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Fetch the wheels of the gateway's lock for the test hosts, and print the folder that holds them.
+"""Fetch the wheels of a lock for the test hosts, and print the folder that holds them.
 
-Tests mount the folder read-only into their hosts, which then build the gateway's environment without a network. The
+Tests mount the folder read-only into their hosts, which then build the environment without a network. The
 Python of each suite of $SUITES (default: all of them) is meant, on this machine's processor; every wheel is checked
 against the lock's hashes. Runs with the Python of the venv.
 
-Usage: wheelhouse.py [LOCK], by default that of the role.
+Usage: wheelhouse.py [LOCK], by default the gateway's.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ def lines_for(lock: str, python: str) -> str:
 
 def main() -> None:
     """Print the folder, filled now if this lock's wheels were never fetched."""
-    lock = pathlib.Path(sys.argv[1] if sys.argv[1:] else LOCK).read_text()
+    file = pathlib.Path(sys.argv[1] if sys.argv[1:] else LOCK)
+    lock = file.read_text()
     machine = os.uname().machine
     pythons = [PYTHONS[suite] for suite in os.environ.get("SUITES", " ".join(PYTHONS)).split()]
     final = cache_dir() / f"wheelhouse-{key_of(pathlib.Path(__file__).read_bytes(), lock, machine, *pythons)}"
@@ -63,7 +64,7 @@ def main() -> None:
                 wheels, pins = pathlib.Path(tmp, "wheels"), pathlib.Path(tmp, "pins.txt")
                 wheels.mkdir(mode=0o755)
                 for python in pythons:
-                    say(f"fetching the gateway's wheels for Python {python}")
+                    say(f"fetching the wheels of {file.name} for Python {python}")
                     pins.write_text(lines_for(lock, python))
                     tags = [t for g in GLIBCS for t in ("--platform", f"manylinux_2_{g}_{machine}")]
                     tags += ["--platform", f"manylinux2014_{machine}", "--python-version", python]
