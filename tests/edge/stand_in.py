@@ -16,7 +16,7 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jinja2
@@ -136,6 +136,23 @@ def started(folder: pathlib.Path, configuration: str) -> subprocess.Popen[bytes]
         return subprocess.Popen(argv, stdout=log, stderr=subprocess.STDOUT, preexec_fn=deny_write_execute)
 
 
+def listens(address: tuple[str, int]) -> bool:
+    """Whether somebody takes connections there."""
+    with contextlib.suppress(OSError), socket.create_connection(address):
+        return True
+    return False
+
+
+def until(condition: Callable[[], Any], log: pathlib.Path, process: subprocess.Popen[bytes] | None = None) -> Any:
+    """Poll until something holds, and return it; fail with the log after ten seconds, or once the process has ended."""
+    end = time.monotonic() + 10
+    while not (found := condition()):
+        assert process is None or process.poll() is None, log.read_text()
+        assert time.monotonic() < end, log.read_text()
+        time.sleep(0.02)
+    return found
+
+
 class Edge:
     """A running HAProxy."""
 
@@ -143,19 +160,13 @@ class Edge:
         self.folder, self.slot, self.port, self.address = folder, slot, free_port(), own_address()
         self.log, self.bind = folder / "log", gateway.get("bind", "127.0.0.1")
         self.process = started(folder, configuration_of(folder, slot.where, self.port, gateway))
-        end = time.monotonic() + 10
-        while not self.listens():
-            assert self.process.poll() is None and time.monotonic() < end, self.log.read_text()
-            time.sleep(0.02)
+        until(self.listens, self.log, self.process)
 
     def listens(self) -> bool:
         # Made after the others.
         if not (self.folder / "admin.sock").exists():
             return False
-        for there in ("127.0.0.1", self.bind):
-            with contextlib.suppress(OSError), socket.create_connection((there, self.port)):
-                return True
-        return False
+        return any(listens((there, self.port)) for there in ("127.0.0.1", self.bind))
 
     def stop(self) -> None:
         self.process.terminate()
@@ -186,10 +197,9 @@ class Edge:
 
     def logged(self, pattern: str) -> list[str]:
         """Lines of the log that match, once there is one."""
-        end = time.monotonic() + 5
-        while not (found := [line for line in self.log.read_text().splitlines() if re.search(pattern, line)]):
-            assert time.monotonic() < end, self.log.read_text()
-            time.sleep(0.05)
+        found: list[str] = until(
+            lambda: [line for line in self.log.read_text().splitlines() if re.search(pattern, line)], self.log
+        )
         return found
 
 

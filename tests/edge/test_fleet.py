@@ -9,7 +9,6 @@ import pathlib
 import socket
 import ssl
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -17,7 +16,7 @@ import pytest
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.plan.fleet_identity import create, server_name
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import load
 from plans import config_of, make_plan
-from stand_in import Answer, Slot, free_port, own_address, rendered, started
+from stand_in import Answer, Slot, free_port, listens, own_address, rendered, started, until
 
 REGISTRY = {
     "providers": {"fast": {"type": "llama_cpp", "hosts": "llama_cpp", "models": [{"name": "m", "source": "tiny"}]}},
@@ -51,12 +50,8 @@ class Fleet:
                 section["to"] = self.engine.where
         self.running.append(started(folder, rendered(folder, row)))
         (port,) = [(row["addresses"][0], row["port"]) for row in row["config"]["published"] if row["kind"] != "service"]
-        end = time.monotonic() + 10
-        while time.monotonic() < end:
-            with contextlib.suppress(OSError), socket.create_connection(port):
-                return folder
-            time.sleep(0.02)
-        raise AssertionError((folder / "log").read_text())
+        until(lambda: listens(port), folder / "log", self.running[-1])
+        return folder
 
     def stop(self) -> None:
         for process in self.running:
@@ -161,10 +156,7 @@ def test_what_is_asked_all_the_time_is_logged_only_if_it_fails(fleet: Fleet, slo
     fleet.running[0].terminate()
     fleet.running[0].wait()
     assert fleet.ask().status == 503
-    end = time.monotonic() + 10
-    while not any(" 503 " in line for line in lines(folders[1])):
-        assert time.monotonic() < end, (folders[1] / "log").read_text()
-        time.sleep(0.02)
+    until(lambda: any(" 503 " in line for line in lines(folders[1])), folders[1] / "log")
     there, here = (lines(folder) for folder in folders)
     assert bool(there) is not quiet
     assert [" 503 " in line for line in here] == ([True] if quiet else [False, False, False, True])

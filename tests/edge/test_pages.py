@@ -5,15 +5,13 @@ from __future__ import annotations
 import contextlib
 import http.client
 import pathlib
-import socket
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from ansible_collections.lab.ai_backend.plugins.plugin_utils.registry.registry import load
 from plans import config_of, make_plan
-from stand_in import KEY, Answer, Slot, free_port, own_address, rendered, started
+from stand_in import KEY, Answer, Slot, free_port, listens, own_address, rendered, started, until
 
 REGISTRY = {
     "providers": {"far": {"type": "openai_compatible", "base_url": "http://10.9.9.9:1", "models": ["m"]}},
@@ -35,12 +33,7 @@ class Page:
         row["config"]["pages"][0] |= {"to": page.where, "private": ["/metrics"]}
         self.log = folder / "log"
         self.process = started(folder, rendered(folder, row))
-        end = time.monotonic() + 10
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection((self.address, self.port)):
-                return
-            assert self.process.poll() is None and time.monotonic() < end, self.log.read_text()
-            time.sleep(0.02)
+        until(lambda: listens((self.address, self.port)), self.log, self.process)
 
     def ask(self, path: str, method: str = "GET", to: tuple[str, int] | None = None, **options: object) -> Answer:
         """One request to the page, or to another address."""

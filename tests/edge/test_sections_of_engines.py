@@ -20,7 +20,7 @@ import pytest
 
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.edge import places_of
 from ansible_collections.lab.ai_backend.plugins.module_utils.host.layout import Layout
-from stand_in import Answer, Slot, free_port, gateway_row, rendered, started
+from stand_in import Answer, Slot, free_port, gateway_row, listens, rendered, started, until
 
 ENGINE = "llama-cpp@native"
 
@@ -68,12 +68,7 @@ class Way:
         section |= {"paths": list(paths)} if paths else {}
         row["config"]["published"] = [section]
         self.process = started(folder, rendered(folder, row, serving={ENGINE: before} if before else None))
-        end = time.monotonic() + 10
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.2", self.port)):
-                return
-            assert self.process.poll() is None and time.monotonic() < end, (folder / "log").read_text()
-            time.sleep(0.02)
+        until(lambda: listens(("127.0.0.2", self.port)), folder / "log", self.process)
 
     def ask(self, path: str = "/v1/models") -> Answer:
         with contextlib.closing(http.client.HTTPConnection("127.0.0.2", self.port, timeout=30)) as asked:
@@ -243,10 +238,9 @@ def test_a_request_that_meets_its_end_waits_too(way: Any, last: list[bytes], att
         assert not asked.done()
         engine = Engine(edge.path)
         assert asked.result().body == b"socket"
-    log, end = edge.path.parent / "log", time.monotonic() + 5
+    log = edge.path.parent / "log"
     # The line of an attempt is written after its answer.
-    while log.read_text().count(" native native/") < attempts and time.monotonic() < end:
-        time.sleep(0.02)
+    until(lambda: log.read_text().count(" native native/") >= attempts, log)
     assert (log.read_text().count(" native native/"), engine.asked.count("/v1/models")) == (attempts, 1)
 
 

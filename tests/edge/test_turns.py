@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from stand_in import Answer, free_port, gateway_row, rendered, started
+from stand_in import Answer, free_port, gateway_row, listens, rendered, started, until
 
 MEMBERS = ("one", "two", "three")
 
@@ -176,15 +176,7 @@ class Way:
         leaving = row["config"]["published"] if leaves else []
         row["config"]["published"] = [] if leaves else row["config"]["published"]
         self.process = started(folder, rendered(folder, row, leaving=leaving))
-        end = time.monotonic() + 10
-        while not self.listens():
-            assert self.process.poll() is None and time.monotonic() < end, (folder / "log").read_text()
-            time.sleep(0.02)
-
-    def listens(self) -> bool:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.2", max(self.ports.values()))):
-            return True
-        return False
+        until(lambda: listens(("127.0.0.2", max(self.ports.values()))), folder / "log", self.process)
 
     def order(self, words: str) -> None:
         with socket.socket(socket.AF_UNIX) as admin:
