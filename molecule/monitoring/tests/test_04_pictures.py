@@ -24,7 +24,7 @@ WIDTH, ROW = 1472, 38
 def browser():
     found = shutil.which("chromium")
     if not found:
-        pytest.skip("there is no browser: tests/tools/bootstrap chromium")
+        pytest.fail("there is no browser: tests/tools/bootstrap chromium")
     return found
 
 
